@@ -1,0 +1,1 @@
+"""The hub: what clinics exchange their records through, and where they are administered."""
