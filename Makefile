@@ -4,8 +4,8 @@
 
 python := .venv/bin/python
 packages := sync_protocol edge_node hub
-# What the tests drive besides Python: a browser with a font, network namespaces, packet loss.
-debian_packages := chromium fonts-dejavu-core iproute2 nftables
+# What the tests drive: a browser with a font, network namespaces, packet loss. And what Debian's Python needs to make .venv.
+debian_packages := chromium fonts-dejavu-core iproute2 nftables python3-venv
 
 JOBS ?= 2
 SEEDS ?= 100
