@@ -9,12 +9,46 @@ from importlib.resources import files
 
 import msgspec
 
-CONTRACT_TYPES: tuple[str, ...] = tuple(
-    """Patient RelatedPerson Practitioner PractitionerRole Organization Location Encounter EpisodeOfCare Observation
-    Condition AllergyIntolerance Immunization Medication MedicationRequest MedicationStatement
-    MedicationAdministration Procedure DiagnosticReport CarePlan Goal ServiceRequest Appointment Task Flag
-    DetectedIssue Communication CommunicationRequest DocumentReference Binary Consent Provenance AuditEvent
-    Questionnaire QuestionnaireResponse Measure MeasureReport Group List Bundle""".split()
+CONTRACT_TYPES: tuple[str, ...] = (
+    "Patient",
+    "RelatedPerson",
+    "Practitioner",
+    "PractitionerRole",
+    "Organization",
+    "Location",
+    "Encounter",
+    "EpisodeOfCare",
+    "Observation",
+    "Condition",
+    "AllergyIntolerance",
+    "Immunization",
+    "Medication",
+    "MedicationRequest",
+    "MedicationStatement",
+    "MedicationAdministration",
+    "Procedure",
+    "DiagnosticReport",
+    "CarePlan",
+    "Goal",
+    "ServiceRequest",
+    "Appointment",
+    "Task",
+    "Flag",
+    "DetectedIssue",
+    "Communication",
+    "CommunicationRequest",
+    "DocumentReference",
+    "Binary",
+    "Consent",
+    "Provenance",
+    "AuditEvent",
+    "Questionnaire",
+    "QuestionnaireResponse",
+    "Measure",
+    "MeasureReport",
+    "Group",
+    "List",
+    "Bundle",
 )
 """The resource types that are served, searched and validated."""
 
