@@ -137,7 +137,9 @@ def entries(name: str, view: Mapping[str, bytes]) -> list[tuple[str, bytes]]:
     return first + sorted(found.items())
 
 
-def _split_list(name: str, text: bytes, keyed: policy.KeyedList, seen: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
+def _split_list(
+    name: str, text: bytes, keyed: policy.KeyedList, seen: Mapping[str, bytes]
+) -> Iterator[tuple[str, bytes]]:
     new = [bytes(raw) for raw in _ENTRIES.decode(text)]
     old = entries(name, seen)
     keys: list[str | None] = [None] * len(new)
@@ -234,7 +236,9 @@ def _take_server_meta(members: dict[str, msgspec.Raw]) -> str | None:
 # --- values to text ---------------------------------------------------------------------------------------------------
 
 
-def assemble(type_: str, id_: str, view: Mapping[str, bytes], version: str | None = None, updated: str | None = None) -> bytes:
+def assemble(
+    type_: str, id_: str, view: Mapping[str, bytes], version: str | None = None, updated: str | None = None
+) -> bytes:
     """A view as FHIR JSON: `resourceType`, `id`, `meta`, then members by key. The inverse of `split`."""
     parts = [b'"resourceType":' + _quote(type_), b'"id":' + _quote(id_)]
     meta = _assemble_meta(view, version, updated)
@@ -262,7 +266,9 @@ def _assemble_meta(view: Mapping[str, bytes], version: str | None, updated: str 
     if not inner.startswith(b"{"):
         return kept[1:-1]
     server = b",".join(
-        b'"%b":%b' % (name, _quote(text)) for name, text in ((b"versionId", version), (b"lastUpdated", updated)) if text is not None
+        b'"%b":%b' % (name, _quote(text))
+        for name, text in ((b"versionId", version), (b"lastUpdated", updated))
+        if text is not None
     )
     rest = inner[1:-1]
     return b'"meta":{' + server + (b"," + rest if rest else b"") + b"}"

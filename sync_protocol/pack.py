@@ -13,6 +13,7 @@ A msgpack array `[stamps, contexts, keys, layout, values]`:
 """
 
 import hashlib
+from collections.abc import Mapping
 
 import msgspec
 
@@ -56,16 +57,16 @@ def pack(resource: Resource) -> bytes:
     return _pack_mixed(registers, keys)
 
 
-def _pack_mixed(registers: "dict[str, Register] | object", keys: list[str]) -> bytes:
-    elements: dict[str, Register] = dict(registers)  # type: ignore[call-overload]
-    stamps = sorted({s.stamp for r in elements.values() for s in r.siblings})
-    contexts = sorted({tuple(flat(r.context)) for r in elements.values()})
+def _pack_mixed(registers: Mapping[str, Register], keys: list[str]) -> bytes:
+    stamps = sorted({s.stamp for r in registers.values() for s in r.siblings})
+    contexts = sorted({tuple(flat(r.context)) for r in registers.values()})
     stamp_at = {stamp: i for i, stamp in enumerate(stamps)}
     context_at = {context: i for i, context in enumerate(contexts)}
     layout = [
-        [context_at[tuple(flat(elements[key].context))], *(stamp_at[s.stamp] for s in elements[key].siblings)] for key in keys
+        [context_at[tuple(flat(registers[key].context))], *(stamp_at[s.stamp] for s in registers[key].siblings)]
+        for key in keys
     ]
-    values = [s.value for key in keys for s in elements[key].siblings]
+    values = [s.value for key in keys for s in registers[key].siblings]
     return _ENCODER.encode((stamps, contexts, keys, layout, values))
 
 
@@ -78,7 +79,7 @@ def unpack(type_: str, id_: str, state: bytes) -> Resource:
         raise MalformedState("packed registers that do not unpack") from error
 
 
-def _registers(packed: _State) -> "list[tuple[str, Register]]":
+def _registers(packed: _State) -> list[tuple[str, Register]]:
     contexts = [unflat(context) for context in packed.contexts]
     if packed.layout is None:
         stamp, context = packed.stamps[0], contexts[0]

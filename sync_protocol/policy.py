@@ -86,7 +86,9 @@ STATEMENTS: dict[str, dict[str, tuple[str, ...]]] = {
     "Condition": {"verification": ("clinicalStatus", "verificationStatus")},
     "AllergyIntolerance": {"verification": ("clinicalStatus", "verificationStatus")},
     "Immunization": {"vaccine": ("vaccineCode", "status", "statusReason")},
-    "MedicationRequest": {"medication": ("medication[x]", "dosageInstruction", "status", "statusReason", "doNotPerform")},
+    "MedicationRequest": {
+        "medication": ("medication[x]", "dosageInstruction", "status", "statusReason", "doNotPerform")
+    },
     "MedicationStatement": {"medication": ("medication[x]", "dosage", "status", "statusReason")},
     "MedicationAdministration": {"medication": ("medication[x]", "dosage", "status", "statusReason")},
     "Goal": {"status": ("lifecycleStatus", "achievementStatus")},
@@ -102,7 +104,16 @@ REVIEW: dict[str, tuple[str, ...]] = {
     "Patient": ("birthDate", "gender", "deceased[x]", "identifier", "link", "active"),
     "RelatedPerson": ("birthDate", "gender", "identifier", "patient"),
     "Practitioner": ("identifier", "qualification"),
-    "AllergyIntolerance": ("code", "verification", "criticality", "reaction", "category", "type", "patient", "onset[x]"),
+    "AllergyIntolerance": (
+        "code",
+        "verification",
+        "criticality",
+        "reaction",
+        "category",
+        "type",
+        "patient",
+        "onset[x]",
+    ),
     "Condition": ("code", "verification", "severity", "subject", "onset[x]", "abatement[x]", "stage"),
     "Observation": ("code", "value[x]", "status", "component", "subject", "effective[x]", "interpretation"),
     "Immunization": ("vaccine", "occurrence[x]", "patient", "doseQuantity", "protocolApplied"),

@@ -67,7 +67,8 @@ def clock_of(resource: Resource) -> dict[str, Context]:
 def deletion_value(resource: Resource) -> bytes:
     """The value that deleting this state writes into the deletion register: its clock as JSON."""
     clock = {
-        key: {f"{node:x}": context[node] for node in sorted(context)} for key, context in sorted(clock_of(resource).items())
+        key: {f"{node:x}": context[node] for node in sorted(context)}
+        for key, context in sorted(clock_of(resource).items())
     }
     return msgspec.json.encode(clock)
 

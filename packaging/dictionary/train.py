@@ -35,7 +35,9 @@ def main(source: str, target: str) -> None:
     with gzip.open(source) as lines:
         for line in lines:
             for entry in msgspec.json.decode(line, type=_Bundle).entry:
-                stamp = Stamp(rng.getrandbits(63), len(states), 1_700_000_000_000, 1_700_000_000_000, "ama", "clinician")
+                stamp = Stamp(
+                    rng.getrandbits(63), len(states), 1_700_000_000_000, 1_700_000_000_000, "ama", "clinician"
+                )
                 resource, _ = elements.write(None, None, elements.parse(bytes(entry.resource)), "x", stamp)
                 states.append(pack.pack(resource))
     trained = zstandard.train_dictionary(BYTES, rng.sample(states, SAMPLES))

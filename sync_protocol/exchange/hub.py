@@ -1,0 +1,205 @@
+"""The hub's decisions in an exchange, as functions of the rows it locked and the request. The store does the rest.
+
+Who may say what: a node writes in its own name only. A register from it is taken when every other author's dot it depends on is already
+here; else it is *parked* until they arrive. So a node can neither write nor erase in another's name; what tries goes to quarantine.
+"""
+
+import hmac
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+from typing import Literal
+
+import msgspec
+
+from sync_protocol import bounds
+from sync_protocol.errors import ForgedChange
+from sync_protocol.exchange.messages import Cursor, Push, Request
+from sync_protocol.frame import WITHHELD
+from sync_protocol.register import Register, Sibling, clashes, covers, join, seen
+from sync_protocol.resource import Resource
+
+
+class Incarnation(msgspec.Struct, frozen=True):
+    """The hub's memory of one incarnation. `exchanges` counts those accepted; it is what a receipt proves."""
+
+    id: int
+    base: int = 0
+    acked: int = 0
+    safe: int = 0
+    token: bytes = b""
+    exchanges: int = 0
+
+
+class _Receipt(msgspec.Struct, frozen=True, array_like=True):
+    incarnation: int
+    exchanges: int
+    token: bytes
+    mac: bytes = b""
+
+
+Decision = Literal["new", "merge", "retry", "fork", "went-back"]
+
+
+class Admission(msgspec.Struct, frozen=True):
+    """`row` is what to store before merging. `went-back`: this hub remembers less than it once answered."""
+
+    decision: Decision
+    row: Incarnation
+
+
+def admit(row: Incarnation | None, request: Request, receipt_key: bytes) -> Admission:
+    """Decide, under the row's lock, whether this is the node we know, the same request again, or a copy of the node."""
+    proof = read_receipt(request.receipt, receipt_key) if request.receipt else None
+    newer = (
+        proof is not None
+        and proof.incarnation == request.incarnation
+        and proof.exchanges > (row.exchanges if row else 0)
+    )
+    if newer and proof is not None:
+        remembered = row or Incarnation(request.incarnation, request.base, request.base)
+        return Admission("went-back", _swapped(remembered, request.token, proof.exchanges + 1))
+    if row is None:
+        return Admission("new", Incarnation(request.incarnation, request.base, request.base, 0, request.token, 1))
+    if row.token == request.token:
+        return Admission("retry", row)
+    if row.token and row.token not in request.known:
+        return Admission("fork", row)
+    return Admission("merge", _swapped(row, request.token, row.exchanges + 1))
+
+
+def _swapped(row: Incarnation, token: bytes, exchanges: int) -> Incarnation:
+    return msgspec.structs.replace(row, token=token, exchanges=exchanges)
+
+
+def watermark(acked: int, pushes: Iterable[Push]) -> int:
+    """`acked` after merging these: it moves to `upto` only from `base` or past it, in whatever order they stand."""
+    for push in sorted(pushes, key=lambda p: p.base):
+        if push.base <= acked < push.upto:
+            acked = push.upto
+    return acked
+
+
+# --- receipts ---------------------------------------------------------------------------------------------------------
+
+
+def receipt(row: Incarnation, key: bytes) -> bytes:
+    """Proof for the node that the hub accepted this many exchanges of it: a MAC under a key that no backup of the rows holds."""
+    unsigned = _Receipt(row.id, row.exchanges, row.token)
+    return msgspec.msgpack.encode(_Receipt(row.id, row.exchanges, row.token, _mac(unsigned, key)))
+
+
+def read_receipt(raw: bytes, key: bytes) -> _Receipt | None:
+    """A receipt that this hub made, or None: one that it did not make proves nothing."""
+    try:
+        found = msgspec.msgpack.decode(raw, type=_Receipt)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    expected = _mac(_Receipt(found.incarnation, found.exchanges, found.token), key)
+    return found if hmac.compare_digest(found.mac, expected) else None
+
+
+def _mac(unsigned: _Receipt, key: bytes) -> bytes:
+    body = msgspec.msgpack.encode(unsigned)
+    return blake2b(body, key=key, digest_size=bounds.RECEIPT_MAC_BYTES, person=b"medtech receipt").digest()
+
+
+# --- merging ----------------------------------------------------------------------------------------------------------
+
+
+class Merge(msgspec.Struct, frozen=True):
+    """What became of one pushed resource: its state after (None: nothing yet), the elements that changed, those that wait,
+    those refused with the reason."""
+
+    after: Resource | None
+    changed: frozenset[str]
+    parked: Resource | None = None
+    refused: Resource | None = None
+    reason: str = ""
+
+
+def merge(present: Resource | None, pushed: Resource, own: frozenset[int]) -> Merge:
+    """Join what a node says into what is here. `own`: all incarnations of that node."""
+    here = present.elements if present is not None else {}
+    changed: dict[str, Register] = {}
+    parked: dict[str, Register] = {}
+    refused: dict[str, Register] = {}
+    reason = ""
+    for key, register in pushed.elements.items():
+        mine = here.get(key)
+        try:
+            filled = fill(mine, register, own)
+        except ForgedChange as error:
+            refused[key], reason = register, str(error)
+            continue
+        if filled is None:
+            parked[key] = register
+        elif mine is None:
+            changed[key] = filled
+        elif (joined := join(mine, filled)) is not mine:
+            changed[key] = joined
+    after = Resource(pushed.type, pushed.id, {**here, **changed}) if changed else present
+    return Merge(after, frozenset(changed), _part(pushed, parked), _part(pushed, refused), reason)
+
+
+def fill(mine: Register | None, pushed: Register, own: frozenset[int]) -> Register | None:
+    """The pushed register with others' values from ours. None when it depends on what is not here. Raises ForgedChange."""
+    if len(pushed.siblings) == 1 and len(pushed.context) == 1 and pushed.siblings[0].stamp.node in own:
+        if pushed.siblings[0].value == WITHHELD:
+            raise ForgedChange("a change without its value")
+        if mine is not None and clashes(mine, pushed):
+            raise ForgedChange("a dot used twice with different content")
+        return pushed
+    context = mine.context if mine is not None else {}
+    if not any(s.stamp.node in own for s in pushed.siblings):
+        raise ForgedChange("a change that holds nothing by its sender")
+    others = {node: counter for node, counter in pushed.context.items() if node not in own}
+    if not covers(context, others):
+        return None
+    held = {(s.stamp.node, s.stamp.counter): s for s in (mine.siblings if mine is not None else ())}
+    siblings: list[Sibling] = []
+    for sibling in pushed.siblings:
+        if sibling.stamp.node in own:
+            if sibling.value == WITHHELD:
+                raise ForgedChange("a change without its value")
+            siblings.append(sibling)
+        elif (ours := held.get((sibling.stamp.node, sibling.stamp.counter))) is not None:
+            siblings.append(ours)
+        elif not seen(context, sibling.stamp):
+            return None
+    filled = Register(tuple(siblings), pushed.context)
+    if mine is not None and clashes(mine, filled):
+        raise ForgedChange("a dot used twice with different content")
+    return filled
+
+
+def _part(whole: Resource, elements: dict[str, Register]) -> Resource | None:
+    return Resource(whole.type, whole.id, elements) if elements else None
+
+
+# --- pulling ----------------------------------------------------------------------------------------------------------
+
+
+def pull_from(cursor: Cursor, seq: int, lineage: Sequence[tuple[int, int]]) -> int:
+    """From which seq a node must be served, so that it misses nothing, whatever lives this hub has had.
+
+    `lineage`: `(epoch, start seq)` of the scope's epochs, oldest first; `seq`: its last. The newest epoch that both know
+    decides: what the node saw in it, or where the hub's memory of that epoch ends, whichever comes first.
+    """
+    ends = {epoch: end for (epoch, _), (_, end) in zip(lineage, [*lineage[1:], (0, seq)], strict=True)}
+    for epoch, last in ((cursor.epoch, cursor.seq), *cursor.lineage):
+        if epoch in ends:
+            return min(last, ends[epoch])
+    return 0
+
+
+def element_hash(key: bytes, element: str) -> bytes:
+    """The 4 bytes by which a feed pointer names an element: no name in the clear, and a collision only sends one register more."""
+    return blake2b(element.encode(), key=key, digest_size=4, person=b"medtech element").digest()
+
+
+def named(resource: Resource, hashes: bytes | None, key: bytes) -> Resource:
+    """The part of a resource that pointers name by their 4-byte hashes, one after the other; None names all."""
+    if hashes is None:
+        return resource
+    wanted = {hashes[i : i + 4] for i in range(0, len(hashes), 4)}
+    return resource.part(k for k in resource.elements if element_hash(key, k) in wanted)

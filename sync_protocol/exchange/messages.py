@@ -1,0 +1,189 @@
+"""What is sent: one `Request` and one `Answer`, msgpack maps with short names; unknown members are ignored, absent ones have defaults.
+
+Media type `application/vnd.medtech.exchange+msgpack`. Version 1. A change that an older program may ignore adds a member; one that it
+must not ignore raises `PROTOCOL`, and the hub answers older nodes in their version as long as it is in `PROTOCOLS`.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from sync_protocol import bounds
+from sync_protocol.errors import MalformedMessage, TooLarge, UnsupportedProtocol
+
+PROTOCOL = 1
+PROTOCOLS = frozenset({1})
+MEDIA_TYPE = "application/vnd.medtech.exchange+msgpack"
+
+Verdict = Literal["merged", "fork"]
+Kind = Literal["parked", "quarantined", "late-moved", "conflict"]
+
+
+class Push(msgspec.Struct, frozen=True, array_like=True):
+    """Own changes with counters in `(base, upto]`, as one frame (`sync_protocol.frame`)."""
+
+    base: int
+    upto: int
+    frame: bytes
+
+
+class Cursor(msgspec.Struct, frozen=True, array_like=True):
+    """Where a node stands in a scope's feed. `lineage`: `(epoch, last seq seen in it)` of earlier epochs, newest first."""
+
+    scope: str
+    epoch: int = 0
+    seq: int = 0
+    lineage: list[tuple[int, int]] = []
+
+
+class Range(msgspec.Struct, frozen=True, array_like=True):
+    """Positions in `[low, high)`: how many resources stand there, and the sum of their hashes (`reconciliation`)."""
+
+    low: int
+    high: int
+    count: int
+    sum: bytes
+
+
+class Leaf(msgspec.Struct, frozen=True, array_like=True):
+    """All the resources in `[low, high)`: `(position, hash)`."""
+
+    low: int
+    high: int
+    items: list[tuple[int, bytes]]
+
+
+class Request(msgspec.Struct, frozen=True, omit_defaults=True):
+    """From an edge. `known`: tokens that the hub may have seen last; `base`: counter at which this incarnation began."""
+
+    protocol: int = msgspec.field(name="v", default=PROTOCOL)
+    incarnation: int = msgspec.field(name="n", default=0)
+    base: int = msgspec.field(name="b", default=0)
+    token: bytes = msgspec.field(name="t", default=b"")
+    known: list[bytes] = msgspec.field(name="k", default_factory=list)
+    receipt: bytes = msgspec.field(name="r", default=b"")
+    push: list[Push] = msgspec.field(name="p", default_factory=list)
+    pull: list[Cursor] = msgspec.field(name="c", default_factory=list)
+    budget_bytes: int = msgspec.field(name="l", default=bounds.FRAME_BYTES_START)
+    clock_ms: int = msgspec.field(name="m", default=0)
+    pending: int = msgspec.field(name="w", default=0)
+    program: str = msgspec.field(name="s", default="")
+    compare: str = msgspec.field(name="x", default="")
+    """Scope whose `ranges` are compared: a reconciliation round."""
+    ranges: list[Range] = msgspec.field(name="g", default_factory=list)
+    wanted: list[int] = msgspec.field(name="q", default_factory=list)
+    """Positions whose whole present state is asked for."""
+    offer: bytes = msgspec.field(name="o", default=b"")
+    """A frame of whole states that the digests say the hub lacks, others' values included."""
+
+
+class Note(msgspec.Struct, frozen=True, array_like=True):
+    """What became of a pushed resource that was not plainly applied."""
+
+    kind: Kind
+    type: str
+    id: str
+    reason: str = ""
+
+
+class Pull(msgspec.Struct, frozen=True, array_like=True):
+    """Changes of a scope up to `seq`. `digest` is there when `more` is not: the scope's at exactly `seq`."""
+
+    scope: str
+    epoch: int
+    seq: int
+    frame: bytes = b""
+    evicted: list[tuple[str, str]] = []
+    more: bool = False
+    digest: bytes = b""
+
+
+class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """From the hub, after its commit. `acked` may be lower than before: the hub lost it, and the edge offers it again."""
+
+    protocol: int = msgspec.field(name="v", default=PROTOCOL)
+    verdict: Verdict = msgspec.field(name="d", default="merged")
+    acked: int = msgspec.field(name="a", default=0)
+    safe: int = msgspec.field(name="b", default=0)
+    receipt: bytes = msgspec.field(name="r", default=b"")
+    clock_ms: int = msgspec.field(name="m", default=0)
+    notes: list[Note] = msgspec.field(name="n", default_factory=list)
+    parked: int = msgspec.field(name="k", default=0)
+    pulls: list[Pull] = msgspec.field(name="p", default_factory=list)
+    scopes: list[tuple[str, str]] = msgspec.field(name="s", default_factory=list)
+    """All the scopes that the node holds, `(name, kind)`, when they are not those it asked for."""
+    ranges: list[Range] = msgspec.field(name="g", default_factory=list)
+    leaves: list[Leaf] = msgspec.field(name="f", default_factory=list)
+    states: bytes = msgspec.field(name="o", default=b"")
+    """A frame of the whole states that were `wanted`."""
+
+
+class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the hub says instead of an answer when it cannot speak the request's protocol."""
+
+    protocols: list[int] = msgspec.field(name="versions", default_factory=list)
+
+
+_REQUEST = msgspec.msgpack.Decoder(Request)
+_ANSWER = msgspec.msgpack.Decoder(Answer)
+_VERSION = msgspec.msgpack.Decoder(dict[str, msgspec.Raw])
+
+
+def encode(message: Request | Answer) -> bytes:
+    """The message as bytes."""
+    return msgspec.msgpack.encode(message)
+
+
+def read_request(raw: bytes) -> Request:
+    """A request. Raises TooLarge, UnsupportedProtocol or MalformedMessage, and nothing else."""
+    if len(raw) > bounds.REQUEST_BYTES_MAX:
+        raise TooLarge(f"a request of {len(raw)} bytes; at most {bounds.REQUEST_BYTES_MAX}")
+    _check_version(raw)
+    try:
+        request = _REQUEST.decode(raw)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise MalformedMessage("a request that does not decode") from error
+    _check(request)
+    return request
+
+
+def read_answer(raw: bytes) -> Answer:
+    """An answer. Raises UnsupportedProtocol or MalformedMessage, and nothing else."""
+    _check_version(raw)
+    try:
+        return _ANSWER.decode(raw)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise MalformedMessage("an answer that does not decode") from error
+
+
+def _check_version(raw: bytes) -> None:
+    try:
+        version = msgspec.msgpack.decode(
+            _VERSION.decode(raw).get("v", msgspec.Raw(msgspec.msgpack.encode(PROTOCOL))), type=int
+        )
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise MalformedMessage("not a message of the exchange") from error
+    if version not in PROTOCOLS:
+        raise UnsupportedProtocol(f"protocol {version}; this program speaks {sorted(PROTOCOLS)}")
+
+
+def _check(request: Request) -> None:
+    counters = [request.base, request.pending, request.clock_ms, request.budget_bytes]
+    counters += [n for push in request.push for n in (push.base, push.upto)]
+    counters += [
+        n for cursor in request.pull for n in (cursor.epoch, cursor.seq, *(m for pair in cursor.lineage for m in pair))
+    ]
+    if any(not 0 <= n <= bounds.COUNTER_MAX for n in counters) or not 0 < request.incarnation <= bounds.NODE_ID_MAX:
+        raise MalformedMessage("a number out of range")
+    if any(len(token) != bounds.TOKEN_BYTES for token in (request.token, *request.known)):
+        raise MalformedMessage("a token of another length")
+    lengths = (
+        (len(request.push), bounds.REQUEST_FRAMES_MAX),
+        (len(request.pull), bounds.REQUEST_CURSORS_MAX),
+        (len(request.known), bounds.REQUEST_TOKENS_MAX),
+        (len(request.ranges), bounds.RANGES_MAX),
+        (len(request.wanted), bounds.RANGES_MAX),
+        (max((len(cursor.lineage) for cursor in request.pull), default=0), bounds.LINEAGE_EPOCHS_MAX),
+    )
+    if any(length > limit for length, limit in lengths):
+        raise TooLarge("a request with more entries than allowed")

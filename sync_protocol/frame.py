@@ -1,0 +1,357 @@
+"""The frame: many resources, or parts of them, as columns.
+
+Bytes on the wire, integers big-endian:
+
+| bytes | content                                                                     |
+|-------|-----------------------------------------------------------------------------|
+| 4     | mark and version of the format: `MTF1`                                      |
+| 1     | number of the zstd dictionary (`compression`)                               |
+| 4     | size of the payload when decompressed; at most `bounds.FRAME_RAW_BYTES_MAX` |
+| 4     | CRC-32 of the compressed payload                                            |
+| rest  | zstd(payload)                                                               |
+
+The payload is one msgpack array of columns. Dictionaries first, numbers next, values last, each column's equals side by side:
+
+| column   | content                                                                                                      |
+|----------|--------------------------------------------------------------------------------------------------------------|
+| types    | distinct resource types                                                                                      |
+| nodes    | distinct incarnations                                                                                        |
+| authors  | distinct `[user, role]`                                                                                      |
+| shapes   | distinct `[type, mixed, key, …]`: keys ascending; `mixed` 0 when every element has the same one stamp        |
+| shape    | shape of each resource                                                                                       |
+| uuids    | 16 bytes for each id that is an RFC 4122 UUID in lower case, one after the other                             |
+| ids      | id of each resource, nil where it is the next of `uuids`                                                     |
+| node, counter, ts, device, author | each stamp: node; counter and ts less the ones before; `device_ts − ts`; author                |
+| context  | each resource that is not mixed: nil for `{node: counter}` of its stamp, else `[node, counter, …]`           |
+| contexts | each mixed resource: its distinct contexts, each `[node, counter, …]`                                        |
+| layout   | each mixed resource: `[number of stamps]`, then for each key `[context, stamp, …]`                           |
+| values   | for each shape, for each key, the values of its resources in order: bin, nil for absent, empty bin for        |
+|          | "the receiver has it": a foreign sibling sent by dot alone                                                   |
+
+CRC and bounds guard against accidents and bombs; who may write what is decided by `exchange.hub`.
+"""
+
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from struct import Struct as Layout
+from typing import NamedTuple, TypeVar
+
+import msgspec
+
+from sync_protocol import bounds
+from sync_protocol.compression import FRAME_LEVEL, LATEST, Codec
+from sync_protocol.errors import MalformedData, MalformedFrame, TooLarge
+from sync_protocol.pack import flat, unflat
+from sync_protocol.register import Context, Register, Sibling, Stamp
+from sync_protocol.resource import Resource
+
+WITHHELD = b""
+"""The value of a foreign sibling sent by dot alone: the receiver has it."""
+
+_MARK = b"MTF1"
+_HEADER = Layout(">4sBII")
+_Thing = TypeVar("_Thing")
+_ENCODER = msgspec.msgpack.Encoder()
+
+
+class _Columns(msgspec.Struct, frozen=True, array_like=True):
+    types: list[str]
+    nodes: list[int]
+    authors: list[tuple[str, str]]
+    shapes: list[list[int | str]]
+    shape: list[int]
+    uuids: bytes
+    ids: list[str | None]
+    node: list[int]
+    counter: list[int]
+    ts: list[int]
+    device: list[int]
+    author: list[int]
+    context: list[list[int] | None]
+    contexts: list[list[list[int]]]
+    layout: list[list[list[int]]]
+    values: list[bytes | None]
+
+
+class _Row(NamedTuple):
+    shape: int
+    id: str
+    stamps: list[Stamp]
+    contexts: list[dict[int, int]]
+    layout: list[list[int]]
+
+
+_END = object()
+_COLUMNS = msgspec.msgpack.Decoder(_Columns)
+
+
+class _Dictionary(dict[_Thing, int]):
+    """Distinct things numbered in order of appearance."""
+
+    def __missing__(self, thing: _Thing) -> int:
+        self[thing] = number = len(self)
+        return number
+
+
+class _Writer:
+    """Collects columns, resource by resource."""
+
+    def __init__(self) -> None:
+        self.types: _Dictionary[str] = _Dictionary()
+        self.nodes: _Dictionary[int] = _Dictionary()
+        self.authors: _Dictionary[tuple[str, str]] = _Dictionary()
+        self.shapes: _Dictionary[tuple[int | str, ...]] = _Dictionary()
+        self.columns: list[list[object]] = [[] for _ in range(10)]
+        self.uuids = bytearray()
+        self.cells: list[list[list[bytes | None]]] = []
+        self.counter = self.ts = 0
+
+    def add(self, resource: Resource) -> None:
+        shape, ids, _, _, _, _, _, context_column, contexts, layouts = self.columns
+        registers = resource.elements
+        keys = sorted(registers)
+        stamp, context = _only_stamp(registers, keys)
+        mixed = stamp is None
+        number = self.shapes[(self.types[resource.type], int(mixed), *keys)]
+        if number == len(self.cells):
+            self.cells.append([[] for _ in keys])
+        shape.append(number)
+        as_uuid = _uuid_bytes(resource.id)
+        ids.append(resource.id if as_uuid is None else None)
+        self.uuids += as_uuid or b""
+        if stamp is not None:
+            self._stamp(stamp)
+            own = len(context) == 1 and context.get(stamp.node) == stamp.counter
+            context_column.append(None if own else self._flat(context))
+            for cell, key in zip(self.cells[number], keys, strict=True):
+                cell.append(registers[key].siblings[0].value)
+            return
+        stamps = sorted({s.stamp for r in registers.values() for s in r.siblings})
+        distinct = sorted({tuple(flat(r.context)) for r in registers.values()})
+        contexts.append([self._flat(unflat(list(c))) for c in distinct])
+        layout: list[list[int]] = [[len(stamps)]]
+        for one in stamps:
+            self._stamp(one)
+        for cell, key in zip(self.cells[number], keys, strict=True):
+            register = registers[key]
+            layout.append(
+                [distinct.index(tuple(flat(register.context))), *(stamps.index(s.stamp) for s in register.siblings)]
+            )
+            cell.extend(s.value for s in register.siblings)
+        layouts.append(layout)
+
+    def _stamp(self, stamp: Stamp) -> None:
+        _, _, node, counter, ts, device, author, *_ = self.columns
+        node.append(self.nodes[stamp.node])
+        counter.append(stamp.counter - self.counter)
+        ts.append(stamp.ts - self.ts)
+        device.append(stamp.device_ts - stamp.ts)
+        author.append(self.authors[(stamp.user, stamp.role)])
+        self.counter, self.ts = stamp.counter, stamp.ts
+
+    def _flat(self, context: Context) -> list[int]:
+        return [number for node in sorted(context) for number in (self.nodes[node], context[node])]
+
+    def payload(self) -> bytes:
+        shapes = [list(shape) for shape in self.shapes]
+        shape, *rest = self.columns
+        values = [value for cells in self.cells for cell in cells for value in cell]
+        return _ENCODER.encode(
+            [list(self.types), list(self.nodes), list(self.authors), shapes, shape, bytes(self.uuids), *rest, values]
+        )
+
+
+def encode(resources: Iterable[Resource], codec: Codec | None = None) -> bytes:
+    """One frame of these resources. Raises TooLarge when the payload is over the bound: send fewer."""
+    writer = _Writer()
+    for resource in resources:
+        writer.add(resource)
+    payload = writer.payload()
+    if len(payload) > bounds.FRAME_RAW_BYTES_MAX:
+        raise TooLarge(f"a frame of {len(payload)} bytes; at most {bounds.FRAME_RAW_BYTES_MAX}")
+    codec = codec or Codec(LATEST, FRAME_LEVEL)
+    packed = codec.compress(payload)
+    return _HEADER.pack(_MARK, codec.version, len(payload), zlib.crc32(packed)) + packed
+
+
+def decode(frame: bytes) -> list[Resource]:
+    """The resources of a frame. Raises MalformedFrame, TooLarge or UnknownDictionary, whatever the bytes, and nothing else."""
+    payload = _open(frame)
+    try:
+        columns = _COLUMNS.decode(payload)
+        return list(_read(columns))
+    except (msgspec.MsgspecError, ValueError, IndexError, KeyError, StopIteration, RuntimeError, TypeError) as error:
+        raise MalformedFrame("a frame whose columns do not fit together") from error
+
+
+def _open(frame: bytes) -> bytes:
+    if len(frame) > bounds.FRAME_BYTES_MAX:
+        raise TooLarge(f"a frame of {len(frame)} bytes; at most {bounds.FRAME_BYTES_MAX}")
+    if len(frame) < _HEADER.size:
+        raise MalformedFrame("a frame without its header")
+    mark, version, size, crc = _HEADER.unpack_from(frame)
+    packed = frame[_HEADER.size :]
+    if mark != _MARK:
+        raise MalformedFrame("a frame of another format")
+    if zlib.crc32(packed) != crc:
+        raise MalformedFrame("a frame damaged on the way")
+    if size > bounds.FRAME_RAW_BYTES_MAX:
+        raise TooLarge(f"a frame of {size} bytes when decompressed; at most {bounds.FRAME_RAW_BYTES_MAX}")
+    try:
+        payload = Codec(version).decompress(packed, size)
+    except MalformedData as error:
+        raise MalformedFrame("a frame that does not decompress") from error
+    if len(payload) != size:
+        raise MalformedFrame("a frame of another size than it says")
+    return payload
+
+
+def _read(columns: _Columns) -> Iterator[Resource]:
+    shapes = [_check_shape(columns, shape) for shape in columns.shapes]
+    if len(columns.shape) > bounds.FRAME_RESOURCES_MAX:
+        raise ValueError("too many resources")
+    if columns.nodes and not (min(columns.nodes) > 0 and max(columns.nodes) <= bounds.NODE_ID_MAX):
+        raise ValueError("an incarnation out of range")
+    stamps, context = _stamps(columns), iter(columns.context)
+    contexts, layouts = iter(columns.contexts), iter(columns.layout)
+    rows: list[_Row] = []
+    for number, id_ in zip(columns.shape, _ids(columns), strict=True):
+        if not shapes[_index(number)][1]:
+            stamp = next(stamps)
+            rows.append(_Row(number, id_, [stamp], [_own_context(columns.nodes, next(context), stamp)], []))
+            continue
+        (count,), *layout = next(layouts)
+        if not 0 < count <= bounds.SIBLINGS_MAX * max(1, len(layout)):
+            raise ValueError("a number of stamps out of range")
+        of_row = [next(stamps) for _ in range(count)]
+        rows.append(_Row(number, id_, of_row, [_context(columns.nodes, c) for c in next(contexts)], layout))
+    for column in (stamps, context, contexts, layouts):
+        if next(column, _END) is not _END:
+            raise ValueError("more columns than resources use")
+    yield from _fill(columns, shapes, rows)
+
+
+def _fill(columns: _Columns, shapes: Sequence[tuple[str, bool, list[str]]], rows: list[_Row]) -> Iterator[Resource]:
+    """Values stand shape by shape and key by key: hand them out in that order, then the resources in theirs."""
+    members: list[list[int]] = [[] for _ in shapes]
+    for i, row in enumerate(rows):
+        members[row.shape].append(i)
+    elements: list[dict[str, Register]] = [{} for _ in rows]
+    values = iter(columns.values)
+    for (_, mixed, keys), rows_of_shape in zip(shapes, members, strict=True):
+        for at, key in enumerate(keys):
+            for i in rows_of_shape:
+                row = rows[i]
+                if not mixed:
+                    elements[i][key] = Register((Sibling(row.stamps[0], next(values)),), row.contexts[0])
+                    continue
+                context_at, *stamps_at = row.layout[at]
+                siblings = tuple(Sibling(row.stamps[_index(s)], next(values)) for s in stamps_at)
+                elements[i][key] = _register(siblings, row.contexts[_index(context_at)])
+    if next(values, _END) is not _END:
+        raise ValueError("more values than elements")
+    return (Resource(shapes[row.shape][0], row.id, elements[i]) for i, row in enumerate(rows))
+
+
+def _register(siblings: tuple[Sibling, ...], context: Context) -> Register:
+    dots = [(s.stamp.node, s.stamp.counter) for s in siblings]
+    if not dots or dots != sorted(set(dots)):
+        raise ValueError("siblings out of order")
+    if any(context.get(node, 0) < counter for node, counter in dots):
+        raise ValueError("a context that has not seen its own siblings")
+    return Register(siblings, context)
+
+
+def _own_context(nodes: list[int], column: list[int] | None, stamp: Stamp) -> dict[int, int]:
+    if column is None:
+        return {stamp.node: stamp.counter}
+    context = _context(nodes, column)
+    if context.get(stamp.node, 0) < stamp.counter:
+        raise ValueError("a context that has not seen its own stamp")
+    return context
+
+
+def _context(nodes: list[int], numbers: list[int]) -> dict[int, int]:
+    context = {nodes[node]: counter for node, counter in unflat(numbers).items()}
+    if any(not 0 < counter <= bounds.COUNTER_MAX for counter in context.values()):
+        raise ValueError("a counter out of range")
+    return context
+
+
+def _stamps(columns: _Columns) -> Iterator[Stamp]:
+    counter = ts = 0
+    rows = zip(columns.node, columns.counter, columns.ts, columns.device, columns.author, strict=True)
+    for node, counter_delta, ts_delta, device, author in rows:
+        counter += counter_delta
+        ts += ts_delta
+        user, role = columns.authors[_index(author)]
+        device_ts = ts + device
+        if not (
+            0 < counter <= bounds.COUNTER_MAX
+            and 0 <= ts <= bounds.CLOCK_MS_MAX
+            and 0 <= device_ts <= bounds.CLOCK_MS_MAX
+        ):
+            raise ValueError("a stamp out of range")
+        yield Stamp(columns.nodes[_index(node)], counter, ts, device_ts, user, role)
+
+
+def _check_shape(columns: _Columns, shape: list[int | str]) -> tuple[str, bool, list[str]]:
+    type_, mixed, *keys = shape
+    if not isinstance(type_, int) or mixed not in (0, 1):
+        raise ValueError("not a shape")
+    names = [key for key in keys if isinstance(key, str) and 0 < len(key) <= bounds.ELEMENT_KEY_BYTES_MAX]
+    if len(names) != len(keys) or names != sorted(set(names)) or len(names) > bounds.RESOURCE_ELEMENTS_MAX:
+        raise ValueError("element keys out of order")
+    name = columns.types[_index(type_)]
+    if not 0 < len(name) <= bounds.TYPE_CHARS_MAX:
+        raise ValueError("a type of impossible length")
+    return name, bool(mixed), names
+
+
+def _only_stamp(registers: Mapping[str, Register], keys: list[str]) -> tuple[Stamp | None, Context]:
+    if not keys:
+        raise TooLarge("a resource without elements cannot be sent")
+    first = registers[keys[0]]
+    stamp, context = first.siblings[0].stamp, first.context
+    for key in keys:
+        register = registers[key]
+        if len(register.siblings) != 1 or register.siblings[0].stamp != stamp or register.context != context:
+            return None, {}
+    return stamp, context
+
+
+def _index(number: int) -> int:
+    if number < 0:
+        raise IndexError("a negative index")
+    return number
+
+
+def _uuid_bytes(id_: str) -> bytes | None:
+    if len(id_) != 36 or not id_[8] == id_[13] == id_[18] == id_[23] == "-":
+        return None
+    try:
+        raw = bytes.fromhex(id_.replace("-", ""))
+    except ValueError:
+        return None
+    return raw if _uuid_text(raw) == id_ else None
+
+
+def _uuid_text(raw: bytes) -> str:
+    digits = raw.hex()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def _ids(columns: _Columns) -> Iterator[str]:
+    at = 0
+    for id_ in columns.ids:
+        if id_ is None:
+            if at + 16 > len(columns.uuids):
+                raise ValueError("fewer uuids than resources use")
+            yield _uuid_text(columns.uuids[at : at + 16])
+            at += 16
+        elif 0 < len(id_) <= bounds.ID_CHARS_MAX:
+            yield id_
+        else:
+            raise ValueError("an id of impossible length")
+    if at != len(columns.uuids):
+        raise ValueError("more uuids than resources use")
