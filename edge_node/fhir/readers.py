@@ -155,8 +155,13 @@ def read_quantity(slot: int, value: Any, add: Add) -> None:
 
 
 def _add_ends(slot: int, low: float, high: float, extra: str, add: Add) -> None:
-    add((slot, low, f"{extra}{END_MARK}<{high!r}"))
-    add((slot, high, f"{extra}{END_MARK}>{low!r}"))
+    add((slot, low, f"{extra}{END_MARK}<{_far(high)}"))
+    add((slot, high, f"{extra}{END_MARK}>{_far(low)}"))
+
+
+def _far(number: float) -> str:
+    """A number as SQL and Python both read it; neither reads the other's word for infinity."""
+    return repr(number) if abs(number) != inf else "9e999" if number > 0 else "-9e999"
 
 
 def read_range(slot: int, value: Any, add: Add) -> None:
