@@ -1,13 +1,14 @@
 """Finding the resources in which two replicas differ, when their digests say that they do.
 
 Every resource has a *position*, the first 63 bits of a hash of its name, so that any interval holds its fair share. The sides compare
-sums of hashes over intervals, split those that differ, and list the small ones (as in Meyer, "Range-Based Set Reconciliation", 2023, with the
-digest's sum for its fingerprint). Rounds grow with the logarithm of what is stored; bytes with what differs.
+sums of hashes over intervals, split those that differ, and list the small ones (as in Meyer, "Range-Based Set Reconciliation",
+2023, with the digest's sum for its fingerprint). Rounds grow with the logarithm of what is stored; bytes with what differs.
 """
 
 from bisect import bisect_left
 from collections.abc import Sequence
 from hashlib import blake2b
+from itertools import pairwise
 
 from sync_protocol import digest
 from sync_protocol.exchange.messages import Leaf, Range
@@ -41,7 +42,7 @@ def split(items: Sequence[Item], low: int = 0, high: int = TOP) -> list[Range]:
     """Equal parts of an interval, each with its count and sum: the first thing sent, and what answers a large difference."""
     parts = min(PARTS, high - low)
     edges = [low + (high - low) * i // parts for i in range(parts + 1)]
-    return [summary(items, a, b) for a, b in zip(edges, edges[1:], strict=False)]
+    return [summary(items, a, b) for a, b in pairwise(edges)]
 
 
 def answer(items: Sequence[Item], theirs: Sequence[Range]) -> tuple[list[Range], list[Leaf]]:

@@ -6,6 +6,7 @@ here; else it is *parked* until they arrive. So a node can neither write nor era
 
 import hmac
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Literal
 
@@ -192,13 +193,14 @@ def pull_from(cursor: Cursor, seq: int, lineage: Sequence[tuple[int, int]]) -> i
     return 0
 
 
+@lru_cache(maxsize=16_384)
 def element_hash(key: bytes, element: str) -> bytes:
-    """The 4 bytes by which a feed pointer names an element: no name in the clear, and a collision only sends one register more."""
+    """The 4 bytes by which a feed pointer names an element: no name in the clear; a collision only sends one register more."""
     return blake2b(element.encode(), key=key, digest_size=4, person=b"medtech element").digest()
 
 
 def named(resource: Resource, hashes: bytes | None, key: bytes) -> Resource:
-    """The part of a resource that pointers name by their 4-byte hashes, one after the other; None names all."""
+    """The part of a resource that pointers name by element hashes, one after the other; None names all."""
     if hashes is None:
         return resource
     wanted = {hashes[i : i + 4] for i in range(0, len(hashes), 4)}

@@ -1,0 +1,74 @@
+"""One exchange with a node: a transaction in Postgres around the decisions of `sync_protocol.exchange.hub`.
+
+Locks are taken in one order: the node, resources by key, scopes by id. The answer is made from what was committed, and leaves
+after the commit: what it acknowledges is durable.
+"""
+
+from collections.abc import Iterable
+
+from msgspec.structs import replace
+
+from hub.ingest import Ingest
+from hub.postgres.engine import Connection
+from hub.pulling import Puller
+from hub.runtime import Hub
+from hub.store.nodes import (
+    NodeRow,
+    Report,
+    incarnations_of,
+    lock_incarnation,
+    note_report,
+    write_incarnation,
+)
+from hub.store.scopes import ScopeRow, scopes_of_node
+from sync_protocol import frame
+from sync_protocol.exchange import hub as rules
+from sync_protocol.exchange.messages import Answer, Request, encode, read_request
+from sync_protocol.resource import Resource
+
+
+async def exchange(hub: Hub, node: NodeRow, body: bytes, now_ms: int) -> bytes:
+    """Carry out a request and answer it. Raises ProtocolError for what cannot be read, HubError for what is not allowed."""
+    request = read_request(body)
+    parts = [part for push in request.push for part in frame.decode(push.frame)]
+    async with hub.database.transaction() as connection:
+        answer = await _within(connection, hub, node, request, parts, now_ms)
+    return encode(answer)
+
+
+async def _within(
+    connection: Connection, hub: Hub, node: NodeRow, request: Request, parts: list[Resource], now_ms: int
+) -> Answer:
+    row = await lock_incarnation(connection, node.id, request.incarnation)
+    admission = rules.admit(row, request, hub.keys.receipt_key)
+    if admission.decision == "fork":
+        return Answer(verdict="fork", clock_ms=now_ms)
+    scopes = await scopes_of_node(connection, node.id)
+    own = frozenset({request.incarnation, *(r.id for r in (await incarnations_of(connection, [node.id]))[node.id])})
+    memory = admission.row
+    ingest = Ingest(hub, connection, node, request.incarnation, own, scopes)
+    if parts:
+        await ingest.take(parts)
+        acked = rules.watermark(memory.acked, request.push)
+        memory = replace(memory, acked=acked)
+    await write_incarnation(connection, node.id, memory)
+    report = Report(now_ms - request.clock_ms if request.clock_ms else None, request.program or None, request.pending)
+    await note_report(connection, node.id, report)
+    await ingest.publish()
+    puller = Puller(hub, connection, request)
+    return Answer(
+        acked=memory.acked,
+        safe=memory.safe,
+        receipt=rules.receipt(memory, hub.keys.receipt_key),
+        clock_ms=now_ms,
+        notes=ingest.notes,
+        parked=await ingest.parked_count(),
+        pulls=await puller.pulls([scope.name for scope in scopes]),
+        scopes=_scopes(scopes, request),
+    )
+
+
+def _scopes(scopes: Iterable[ScopeRow], request: Request) -> list[tuple[str, str]]:
+    """All scopes of the node, when they are not those that it asked for."""
+    held = [(scope.name, scope.kind) for scope in scopes]
+    return [] if {name for name, _ in held} == {cursor.scope for cursor in request.pull} else held

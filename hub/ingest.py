@@ -1,0 +1,248 @@
+"""What a node pushed, going into the shard: set-based, inside one transaction.
+
+`take` locks the present rows, merges, and writes; `publish`, last before the commit, takes places in the feeds of the
+scopes that changed and points to what did.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from hub.facts import changes
+from hub.postgres.engine import Connection
+from hub.runtime import Hub
+from hub.states import States
+from hub.store.facts import FactKey, add_facts
+from hub.store.feed import Pointer, append_feed
+from hub.store.held import Parked, Quarantined, count_parked, note_conflicts, park, parked_for, quarantine, unpark
+from hub.store.nodes import NodeRow, incarnations_of
+from hub.store.resources import ChangedRow, NewRow, ResourceRow, insert_fresh, lock_present, update_rows
+from hub.store.scopes import Advance, ScopeRow, advance_scopes, former_scopes, read_scopes
+from sync_protocol import digest, elements, pack, policy
+from sync_protocol.errors import ProtocolError
+from sync_protocol.exchange import hub as rules
+from sync_protocol.exchange.messages import Note
+from sync_protocol.frame import WITHHELD
+from sync_protocol.resource import Resource, disagreements
+
+Key = bytes
+"""A resource's `rkey`."""
+
+
+class Work(Struct):
+    """One resource while it is merged."""
+
+    rkey: Key
+    scope: int
+    before: Resource | None
+    after: Resource | None
+    hash: bytes | None
+    key: int | None
+    changed: set[str]
+
+
+class Ingest:
+    """The pushed parts of one request."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        connection: Connection,
+        node: NodeRow,
+        incarnation: int,
+        own: frozenset[int],
+        scopes: Sequence[ScopeRow],
+    ) -> None:
+        self._hub, self._connection, self._node = hub, connection, node
+        self._incarnation, self._own = incarnation, own
+        self._scopes = {scope.id: scope for scope in scopes}
+        self._held = frozenset(self._scopes)
+        self._home = next(scope.id for scope in scopes if scope.name == f"facility/{node.facility}")
+        self._states = States(hub)
+        self._pointers: list[Pointer] = []
+        self._digests: Counter[int] = Counter()
+        self.notes: list[Note] = []
+
+    async def take(self, parts: Sequence[Resource]) -> None:
+        """Merge these parts. What cannot be merged is parked or put into quarantine, and blocks nothing else."""
+        wanted: dict[Key, list[Resource]] = {}
+        for part in parts:
+            wanted.setdefault(self._hub.keys.resource_key(part.name), []).append(part)
+        works = await self._load(list(wanted))
+        for rkey, of_one in wanted.items():
+            work = works.setdefault(rkey, Work(rkey, self._home, None, None, None, None, set()))
+            if await self._admitted(work, of_one):
+                for part in of_one:
+                    await self._merge(work, part)
+        await self._retry_parked(works)
+        again = await self._write([work for work in works.values() if work.changed and work.after is not None])
+        if again:  # another node's transaction stored them first: they are here now, and locked
+            await self.take([part for rkey in again for part in wanted[rkey]])
+
+    # --- reading ---
+
+    async def _load(self, rkeys: Sequence[Key]) -> dict[Key, Work]:
+        rows = await lock_present(self._connection, rkeys)
+        await self._know({row.scope for row in rows})
+        return {row.rkey: self._work(row) for row in rows}
+
+    async def _know(self, scopes: set[int]) -> None:
+        unknown = scopes - self._scopes.keys()
+        if unknown:
+            self._scopes.update({scope.id: scope for scope in await read_scopes(self._connection, sorted(unknown))})
+
+    def _work(self, row: ResourceRow) -> Work:
+        present = self._states.open(self._scopes[row.scope], row.rkey, row.state)
+        return Work(row.rkey, row.scope, present, present, row.hash, row.key, set())
+
+    # --- merging ---
+
+    async def _admitted(self, work: Work, parts: Sequence[Resource]) -> bool:
+        """Whether the node may write this resource: it holds its scope, or held it before the patient moved."""
+        if work.scope in self._held:
+            return True
+        if work.key is not None and self._held & set(await former_scopes(self._connection, work.key)):
+            self.notes += [Note("late-moved", part.type, part.id, "the patient is now elsewhere") for part in parts]
+            return True
+        for part in parts:
+            await self._refuse(work, part, "another facility has a resource of this id", "another-facility")
+        return False
+
+    async def _merge(self, work: Work, part: Resource) -> None:
+        whole, broken = _readable(part)
+        if broken is not None:
+            await self._refuse(work, broken, "a value that is not JSON within bounds", "unreadable")
+        if whole is None:
+            return
+        merged = rules.merge(work.after, whole, self._own)
+        self._apply(work, merged)
+        if merged.parked is not None:
+            await self._park(work, merged.parked)
+        if merged.refused is not None:
+            await self._refuse(work, merged.refused, merged.reason, "forged")
+
+    def _apply(self, work: Work, merged: rules.Merge) -> None:
+        if merged.changed:
+            work.after = merged.after
+            work.changed |= merged.changed
+
+    async def _park(self, work: Work, part: Resource) -> None:
+        state = self._states.seal(self._scopes[work.scope], work.rkey, part, pack.pack(part))
+        await park(
+            self._connection, [Parked(self._node.id, work.scope, work.rkey, state, "waits for another author's change")]
+        )
+        self.notes.append(Note("parked", part.type, part.id, "waits for another author's change"))
+
+    async def _refuse(self, work: Work, part: Resource, detail: str, reason: str) -> None:
+        payload = self._states.seal(self._scopes[self._home], work.rkey, part, pack.pack(part))
+        entry = Quarantined(self._node.id, self._home, work.rkey, reason, detail, payload)
+        await quarantine(self._connection, [entry])
+        self.notes.append(Note("quarantined", part.type, part.id, detail))
+
+    async def _retry_parked(self, works: dict[Key, Work]) -> None:
+        """What waited for these resources is tried again, each in the name of the node that it came from."""
+        waiting = await parked_for(self._connection, list(works))
+        if not waiting:
+            return
+        lives = await incarnations_of(self._connection, sorted({row.node for row in waiting}))
+        await self._know({row.scope for row in waiting})
+        done: list[int] = []
+        for row in waiting:
+            work = works[row.rkey]
+            part = self._states.open(self._scopes[row.scope], row.rkey, row.state)
+            own = frozenset(life.id for life in lives[row.node]) | (
+                self._own if row.node == self._node.id else frozenset()
+            )
+            merged = rules.merge(work.after, part, own)
+            if merged.parked is None:
+                self._apply(work, merged)
+                done.append(row.id)
+        if done:
+            await unpark(self._connection, done)
+
+    # --- writing ---
+
+    async def _write(self, works: Sequence[Work]) -> list[Key]:
+        """Store what changed. Returns the keys of fresh resources that someone else stored meanwhile."""
+        fresh: list[tuple[Work, NewRow]] = []
+        known: list[tuple[Work, ChangedRow]] = []
+        for work in works:
+            resource = work.after
+            if resource is None:
+                continue
+            state = pack.pack(resource)
+            hash_ = pack.hash_of(resource.type, resource.id, state)
+            sealed = self._states.seal(self._scopes[work.scope], work.rkey, resource, state)
+            if work.key is None:
+                fresh.append((work, NewRow(work.rkey, work.scope, hash_, sealed)))
+            else:
+                known.append((work, ChangedRow(work.key, work.scope, hash_, sealed)))
+        stored = await insert_fresh(self._connection, [row for _, row in fresh]) if fresh else {}
+        if known:
+            await update_rows(self._connection, [row for _, row in known])
+        inserted = [(work, row.hash, stored[work.rkey]) for work, row in fresh if work.rkey in stored]
+        updated = [(work, row.hash, row.key) for work, row in known]
+        await self._note(inserted + updated)
+        return [work.rkey for work, _ in fresh if work.rkey not in stored]
+
+    async def _note(self, written: Sequence[tuple[Work, bytes, int]]) -> None:
+        """Pointers, digests, conflicts and counts of what was written."""
+        counts: Counter[FactKey] = Counter()
+        conflicts: list[tuple[Key, int, int]] = []
+        for work, hash_, key in written:
+            hashes = (
+                None
+                if work.before is None
+                else b"".join(sorted(rules.element_hash(self._hub.keys.element_key, key) for key in work.changed))
+            )
+            self._pointers.append(Pointer(work.scope, 0, key, self._incarnation, hashes))
+            self._digests[work.scope] += digest.add(0, new=hash_, old=work.hash)
+            for fact, n in changes(work.before, work.after).items():
+                counts[FactKey(work.scope, fact.day, fact.kind, fact.code)] += n
+            if work.after is not None and (work.before is not None or _mixed(work.after)):
+                conflicts.append((work.rkey, work.scope, len(_reviewed(work.after))))
+        await add_facts(self._connection, counts)
+        if conflicts:
+            await note_conflicts(self._connection, conflicts)
+
+    async def publish(self) -> None:
+        """Take places in the feeds, and point to what changed. The last writes of the transaction."""
+        if not self._pointers:
+            return
+        per_scope = Counter(pointer.scope for pointer in self._pointers)
+        advances = [Advance(scope, n, self._digests[scope] % digest.MODULUS) for scope, n in per_scope.items()]
+        places = await advance_scopes(self._connection, advances, self._hub.epoch)
+        placed: list[Pointer] = []
+        for pointer in self._pointers:
+            placed.append(Pointer(pointer.scope, places[pointer.scope], pointer.key, pointer.source, pointer.elements))
+            places[pointer.scope] += 1
+        await append_feed(self._connection, placed)
+
+    async def parked_count(self) -> int:
+        """How many of this node's changes wait."""
+        return await count_parked(self._connection, self._node.id)
+
+
+def _readable(part: Resource) -> tuple[Resource | None, Resource | None]:
+    """The registers whose values are JSON, and those whose are not."""
+    broken = set()
+    for key, register in part.elements.items():
+        for sibling in register.siblings:
+            if sibling.value is not None and sibling.value != WITHHELD:
+                try:
+                    elements.check_value(sibling.value)
+                except ProtocolError:
+                    broken.add(key)
+    if not broken:
+        return part, None
+    rest = part.part(key for key in part.elements if key not in broken)
+    return (rest if rest.elements else None), part.part(broken)
+
+
+def _mixed(resource: Resource) -> bool:
+    return any(len(register.siblings) > 1 for register in resource.elements.values())
+
+
+def _reviewed(resource: Resource) -> list[str]:
+    return [c.element for c in disagreements(resource) if policy.needs_review(resource.type, c.element)]

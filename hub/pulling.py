@@ -1,0 +1,90 @@
+"""What a node gets: for each scope, the present registers of what the feed names past its cursor, once for each resource."""
+
+from collections.abc import Sequence
+
+from hub.postgres.engine import Connection
+from hub.runtime import Hub
+from hub.states import States
+from hub.store.feed import Pointer, read_feed
+from hub.store.resources import read_states
+from hub.store.scopes import ScopeRow, named_scopes, read_lineage, read_scopes
+from sync_protocol import bounds, digest, frame
+from sync_protocol.errors import TooLarge
+from sync_protocol.exchange import hub as rules
+from sync_protocol.exchange.messages import Cursor, Pull, Request
+from sync_protocol.resource import Resource
+
+BYTES_PER_RESOURCE = 64
+"""What a resource takes in a large frame, about; the pull's budget is told in bytes, the feed is read in rows."""
+POINTERS_MAX = 4_000
+
+
+class Puller:
+    """The pulls of one request, read in its transaction after its own changes."""
+
+    def __init__(self, hub: Hub, connection: Connection, request: Request) -> None:
+        self._hub, self._connection, self._request = hub, connection, request
+        self._states = States(hub)
+        self._left = max(1, min(POINTERS_MAX, request.budget_bytes // BYTES_PER_RESOURCE))
+
+    async def pulls(self, held: Sequence[str]) -> list[Pull]:
+        """One pull for each cursor of a scope that the node holds."""
+        cursors = [cursor for cursor in self._request.pull if cursor.scope in held]
+        scopes = {scope.name: scope for scope in await named_scopes(self._connection, [c.scope for c in cursors])}
+        lineage = await read_lineage(self._connection, [s.id for s in scopes.values()], bounds.LINEAGE_EPOCHS_MAX)
+        found = []
+        for cursor in cursors:
+            scope = scopes[cursor.scope]
+            known = [(epoch.epoch, epoch.start_seq) for epoch in lineage[scope.id]]
+            found.append(await self._pull(scope, cursor, rules.pull_from(cursor, scope.seq, known)))
+        return found
+
+    async def _pull(self, scope: ScopeRow, cursor: Cursor, after: int) -> Pull:
+        pointers: list[Pointer] = []
+        if after < scope.seq:
+            limit = max(1, self._left)
+            pointers = await read_feed(self._connection, scope.id, after, self._request.incarnation, limit)
+        full = len(pointers) >= max(1, self._left)
+        seq = pointers[-1].seq if full else scope.seq
+        self._left -= len(pointers)
+        parts, evicted = await self._present(scope, pointers)
+        try:
+            packed = frame.encode(parts) if parts else b""
+            if len(packed) > bounds.FRAME_BYTES_MAX:
+                raise TooLarge(f"a frame of {len(packed)} bytes")
+        except TooLarge:
+            if len(pointers) == 1:
+                raise
+            self._left = len(pointers) // 2
+            return await self._pull(scope, cursor, after)
+        more = seq < scope.seq
+        proof = b"" if more else await self._proof(scope)
+        return Pull(scope.name, scope.epoch, seq, packed, evicted, more or not proof, proof)
+
+    async def _proof(self, scope: ScopeRow) -> bytes:
+        """The digest at the seq we served, or nothing when the scope went on while we read states: these may be newer."""
+        (now,) = await read_scopes(self._connection, [scope.id])
+        return digest.to_bytes(scope.digest) if now.seq == scope.seq else b""
+
+    async def _present(
+        self, scope: ScopeRow, pointers: Sequence[Pointer]
+    ) -> tuple[list[Resource], list[tuple[str, str]]]:
+        """The named parts of the resources that are still in the scope, and the names of those that are not."""
+        named: dict[int, bytes | None] = {}
+        for pointer in pointers:
+            before = named.get(pointer.key, b"")
+            named[pointer.key] = None if pointer.elements is None or before is None else before + pointer.elements
+        rows = await read_states(self._connection, list(named)) if named else {}
+        owners = {
+            s.id: s for s in await read_scopes(self._connection, sorted({r.scope for r in rows.values()} - {scope.id}))
+        }
+        parts: list[Resource] = []
+        evicted: list[tuple[str, str]] = []
+        for key, hashes in named.items():
+            row = rows[key]
+            resource = self._states.open(owners.get(row.scope, scope), row.rkey, row.state)
+            if row.scope != scope.id:
+                evicted.append((resource.type, resource.id))
+            elif (part := rules.named(resource, hashes, self._hub.keys.element_key)).elements:
+                parts.append(part)
+        return parts, evicted

@@ -1,0 +1,35 @@
+"""Resources as they rest at the hub: name and registers, compressed, sealed with the scope's data key."""
+
+from hub.runtime import Hub
+from hub.store.scopes import ScopeRow
+from sync_protocol import bounds, pack
+from sync_protocol.compression import Codec
+from sync_protocol.errors import MalformedState
+from sync_protocol.resource import Resource
+
+_NAME_BYTES_MAX = bounds.TYPE_CHARS_MAX * 4 + bounds.ID_CHARS_MAX * 4 + 2
+
+
+class States:
+    """Seals and opens states of one hub. Not for use by two threads at once."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._codec = Codec()
+
+    def seal(self, scope: ScopeRow, rkey: bytes, resource: Resource, state: bytes) -> bytes:
+        """A resource, whose packed registers are `state`, as it is stored."""
+        named = resource.name.encode() + b"\0" + state
+        packed = bytes((self._codec.version,)) + self._codec.compress(named)
+        return self._hub.seal(scope.data_key).seal(packed, rkey)
+
+    def open(self, scope: ScopeRow, rkey: bytes, sealed: bytes) -> Resource:
+        """The inverse. Raises SealBroken or MalformedData."""
+        packed = self._hub.seal(scope.data_key).open(sealed, rkey)
+        codec = self._codec if packed[0] == self._codec.version else Codec(packed[0])
+        named = codec.decompress(packed[1:], 2 * bounds.RESOURCE_STATE_BYTES_MAX + _NAME_BYTES_MAX)
+        name, zero, state = named.partition(b"\0")
+        type_, slash, id_ = name.decode().partition("/")
+        if not zero or not slash:
+            raise MalformedState("a stored state without its name")
+        return pack.unpack(type_, id_, state)
