@@ -1,0 +1,312 @@
+"""Everything that can go wrong at an edge node, as one tree. Each class says whose fault it is and what to do next.
+
+    EdgeError
+    ├── SettingsWrong          the operator's: a setting that means nothing
+    ├── KeyFault               the operator's: the database's key
+    │   ├── NoDatabase         there is no node in this folder
+    │   ├── WrongPassphrase
+    │   ├── PassphraseMissing
+    │   └── KeyMissing         the key file was lost; without it nobody can read the data
+    ├── StorageFault           the machine's
+    │   ├── CorruptDatabase
+    │   ├── DiskFull
+    │   ├── DatabaseBusy       another program writes for very long (try again)
+    │   ├── NewerSchema        the database was made by a newer program
+    │   └── BadBackup          a backup that does not open or is not what it says
+    ├── SyncFault              between this node and its hub; nothing is lost by any of them
+    │   ├── NotEnrolled
+    │   ├── AlreadyEnrolled
+    │   ├── HubUnreachable     (try again)
+    │   ├── HubBusy            (try again)
+    │   ├── HubRefused         the hub turned the request away
+    │   ├── HubNotTrusted      an answer or certificate that is not this node's hub's
+    │   ├── HubTooOld  HubTooNew
+    │   └── RevokedNode
+    └── RequestFault           the caller's
+        ├── InvalidResource    with `issues`
+        ├── NotFound  Gone  AlreadyExists
+        ├── VersionConflict    with the present version
+        ├── Unauthorised  Forbidden
+        └── TooManyTries       (try again)
+
+`status` is the HTTP status, `exit_code` the command's (75: try again later). No message carries patient data.
+"""
+
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from edge_node.fhir.validation import Issue
+
+TRY_AGAIN = 75
+
+
+class EdgeError(Exception):
+    """Any failure of an edge node. `hint` tells the person who reads it what to do next."""
+
+    status: ClassVar[int] = 500
+    exit_code: ClassVar[int] = 1
+    title: ClassVar[str] = "The node failed"
+    hint: str = "Run `medtech-edge doctor`; report it with the program's version."
+
+    def __init__(self, message: str = "", *, hint: str | None = None) -> None:
+        super().__init__(message or self.title)
+        if hint is not None:
+            self.hint = hint
+
+
+class SettingsWrong(EdgeError):
+    """A setting in the file, the environment or an option that means nothing."""
+
+    exit_code = 2
+    title = "A setting is wrong"
+    hint = "`medtech-edge settings` lists all settings, their meaning and their defaults."
+
+
+# --- keys -------------------------------------------------------------------------------------------------------------
+
+
+class KeyFault(EdgeError):
+    """The database cannot be unlocked."""
+
+    title = "The database cannot be unlocked"
+
+
+class NoDatabase(KeyFault):
+    """There is no node in this folder."""
+
+    title = "There is no node in this folder"
+    hint = (
+        "Give the right folder with --data. `import`, `user add`, `enroll` and `serve` make a new node in an empty one."
+    )
+
+
+class WrongPassphrase(KeyFault):
+    """The passphrase does not open the key. Nothing was changed."""
+
+    title = "The passphrase is wrong"
+    hint = "Put the right passphrase into the file that MEDTECH_PASSPHRASE_FILE names. Nothing has been changed."
+
+
+class PassphraseMissing(KeyFault):
+    """The key is wrapped under a passphrase and none was given."""
+
+    title = "This node's key needs a passphrase"
+    hint = "Name a file that holds the passphrase in MEDTECH_PASSPHRASE_FILE."
+
+
+class KeyMissing(KeyFault):
+    """There is a database and no key for it."""
+
+    title = "The key of this database is missing"
+    hint = (
+        "Put back `edge.key` from where it is kept safe, or restore a backup. Without its key nobody can read the data."
+    )
+
+
+# --- storage ----------------------------------------------------------------------------------------------------------
+
+
+class StorageFault(EdgeError):
+    """The machine's fault: disk, memory, another process."""
+
+    status = 503
+    title = "The database failed"
+
+
+class CorruptDatabase(StorageFault):
+    """The file is damaged, or belongs to another key."""
+
+    title = "The database is damaged, or is not the one that this key belongs to"
+    hint = "Keep the file. Restore the last backup into an empty folder; what the hub has comes back by itself."
+
+
+class DiskFull(StorageFault):
+    """No room to write. What was being written is not stored; all that was acknowledged is."""
+
+    status = 507
+    title = "The disk is full"
+    hint = "Free some space and try again. Nothing that was acknowledged is lost."
+
+
+class DatabaseBusy(StorageFault):
+    """Another program has been writing for longer than this one waits."""
+
+    exit_code = TRY_AGAIN
+    title = "The database is busy"
+    hint = "Another program is writing to it. Try again in a moment."
+
+
+class NewerSchema(StorageFault):
+    """The database was made by a newer program."""
+
+    title = "The database is newer than this program"
+    hint = "Install the newer version of this program again; the database is not changed backwards."
+
+
+class BadBackup(StorageFault):
+    """A backup that does not open with this key, or whose content is not what it says."""
+
+    title = "The backup cannot be used"
+    hint = "Take another copy, and give the passphrase that was in force when it was made."
+
+
+# --- the hub ----------------------------------------------------------------------------------------------------------
+
+
+class SyncFault(EdgeError):
+    """Between this node and its hub. Nothing is lost by it; the node goes on working."""
+
+    status = 502
+    title = "The exchange with the hub failed"
+
+
+class NotEnrolled(SyncFault):
+    """This node has no hub yet."""
+
+    status = 409
+    title = "This node is not enrolled"
+    hint = "Ask the hub's administrator for a code, then `medtech-edge enroll --hub URL --code CODE`."
+
+
+class AlreadyEnrolled(SyncFault):
+    """This node has a hub already."""
+
+    status = 409
+    title = "This node is enrolled already"
+    hint = "`medtech-edge status` shows its hub. Another node needs another --data folder."
+
+
+class HubUnreachable(SyncFault):
+    """No answer: no network, or the hub is away. The normal case for a clinic."""
+
+    exit_code = TRY_AGAIN
+    title = "The hub is not reachable"
+    hint = "Nothing is lost; the node works without it and tries again by itself."
+
+
+class HubBusy(SyncFault):
+    """The hub asks to come later."""
+
+    exit_code = TRY_AGAIN
+    title = "The hub is busy"
+    hint = "Nothing is lost; the node tries again by itself."
+
+
+class HubRefused(SyncFault):
+    """The hub turned the request away."""
+
+    title = "The hub refused"
+    hint = "Ask the hub's administrator; the hub's log has the reason."
+
+
+class HubNotTrusted(SyncFault):
+    """An answer that this node's hub did not make."""
+
+    title = "This is not the hub that the node was enrolled with"
+    hint = "Compare the hub's address; ask the hub's administrator whether its keys were renewed."
+
+
+class HubTooOld(SyncFault):
+    """The hub speaks only older protocols than this node."""
+
+    title = "The hub's program is too old for this node"
+    hint = "The hub has to be updated. Nothing is lost meanwhile."
+
+
+class HubTooNew(SyncFault):
+    """The hub does not speak this node's protocol any more."""
+
+    title = "This node's program is too old for the hub"
+    hint = "Update this node's program. Nothing is lost meanwhile."
+
+
+class RevokedNode(SyncFault):
+    """The hub's administrator has revoked this node."""
+
+    status = 403
+    title = "The hub has revoked this node"
+    hint = "Ask the hub's administrator. The records here stay; a new code enrolls the node again."
+
+
+# --- the caller -------------------------------------------------------------------------------------------------------
+
+
+class RequestFault(EdgeError):
+    """The caller's fault."""
+
+    status = 400
+    title = "The request cannot be carried out"
+    hint = "Correct the request."
+
+
+class InvalidResource(RequestFault):
+    """A resource that the published definitions do not allow. Nothing was written."""
+
+    status = 422
+    title = "The resource is not valid"
+    hint = "Correct what the issues name."
+
+    def __init__(self, issues: "list[Issue]", message: str = "") -> None:
+        super().__init__(message or "; ".join(f"{issue.expression}: {issue.diagnostics}" for issue in issues[:3]))
+        self.issues = issues
+
+
+class NotFound(RequestFault):
+    """There is no such thing here."""
+
+    status = 404
+    title = "There is no such thing here"
+    hint = "See whether the name is right, and whether the last sync brought it."
+
+
+class Gone(RequestFault):
+    """It was deleted; its history is still here."""
+
+    status = 410
+    title = "It was deleted"
+    hint = "Its earlier versions are in its history."
+
+
+class AlreadyExists(RequestFault):
+    """It should have been new, and is not."""
+
+    status = 409
+    title = "There is one already"
+    hint = "Read it, and change that."
+
+
+class VersionConflict(RequestFault):
+    """If-Match names a version that is not the present one."""
+
+    status = 412
+    title = "It was changed since you read it"
+    hint = "Read it again, and make the change on what is there now."
+
+    def __init__(self, present: str | None) -> None:
+        super().__init__()
+        self.present = present
+
+
+class Unauthorised(RequestFault):
+    """No credentials, or wrong ones."""
+
+    status = 401
+    title = "User name or password are wrong"
+    hint = "Log in again. An administrator of this node can set a new password."
+
+
+class Forbidden(RequestFault):
+    """The credentials are right, and do not allow this."""
+
+    status = 403
+    title = "This is not allowed"
+    hint = "Ask an administrator of this node."
+
+
+class TooManyTries(RequestFault):
+    """More wrong tries than are allowed for the time being."""
+
+    status = 429
+    exit_code = TRY_AGAIN
+    title = "Too many wrong tries"
+    hint = "Wait a little, then try again."

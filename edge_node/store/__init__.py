@@ -1,0 +1,1 @@
+"""The edge's encrypted store: one SQLCipher database, one writer, many readers (docs/ARCHITECTURE.md, "The edge's store")."""

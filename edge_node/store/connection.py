@@ -1,0 +1,193 @@
+"""Opening the encrypted database: each setting a function with its reason, and SQLite's errors told as ours."""
+
+import queue
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from sqlcipher3 import dbapi2 as sqlcipher
+
+from edge_node.errors import CorruptDatabase, DatabaseBusy, DiskFull, EdgeError, StorageFault
+
+Connection: TypeAlias = Any
+"""A `sqlcipher3.dbapi2.Connection`; the module is published without types."""
+
+KEY_BYTES = 32
+BUSY_TIMEOUT_MS = 30_000
+WRITER_CACHE_KIB = 65_536
+READER_CACHE_KIB = 4_096
+READERS_MAX = 4
+
+
+def unlock(connection: Connection, key: bytes) -> None:
+    """A raw key opens in 0.3 ms; deriving and wrapping keys is done in `edge_node.keys`."""
+    if len(key) != KEY_BYTES:
+        raise ValueError(f"a database key has {KEY_BYTES} bytes")
+    connection.execute(f"PRAGMA key = \"x'{key.hex()}'\"")
+
+
+def silence_cipher_log(connection: Connection) -> None:
+    """SQLCipher writes its own lines to standard error; failures are raised as errors here."""
+    connection.execute("PRAGMA cipher_log_level = NONE")
+
+
+def use_write_ahead_log(connection: Connection) -> None:
+    """Readers never wait for the writer, nor it for them."""
+    connection.execute("PRAGMA journal_mode = WAL")
+
+
+def sync_every_commit(connection: Connection) -> None:
+    """FULL: what was answered survives a power cut. With WAL that is one fsync for each commit."""
+    connection.execute("PRAGMA synchronous = FULL")
+
+
+def enforce_foreign_keys(connection: Connection) -> None:
+    """Off by default in SQLite, for the sake of old programs."""
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def bound_cache(connection: Connection, kib: int) -> None:
+    """Decrypted pages kept in memory. The default of 2 MB makes random writes twice as slow as with 64 MB."""
+    connection.execute(f"PRAGMA cache_size = -{kib}")
+
+
+def wait_when_busy(connection: Connection) -> None:
+    """Another process may be writing; its transactions are short."""
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+
+
+def keep_temporary_data_in_memory(connection: Connection) -> None:
+    """Sorting must never put patients' data into an unencrypted temporary file."""
+    connection.execute("PRAGMA temp_store = MEMORY")
+
+
+def do_not_map_memory(connection: Connection) -> None:
+    """Encrypted pages cannot be used in place; mapping them only costs memory."""
+    connection.execute("PRAGMA mmap_size = 0")
+
+
+def overwrite_deleted(connection: Connection) -> None:
+    """Removed content is overwritten with zeros, so that a later key loss does not give it away."""
+    connection.execute("PRAGMA secure_delete = ON")
+
+
+def bound_log(connection: Connection) -> None:
+    """A checkpoint for every 4 MB of log, and no log file larger than 64 MB kept after a large import."""
+    connection.execute("PRAGMA wal_autocheckpoint = 1000")
+    connection.execute(f"PRAGMA journal_size_limit = {64 << 20}")
+
+
+def read_only(connection: Connection) -> None:
+    """A reader that would write is a mistake of ours, found at once."""
+    connection.execute("PRAGMA query_only = ON")
+
+
+def connect(path: Path, key: bytes, *, writer: bool) -> Connection:
+    """An open connection in autocommit mode: transactions are begun and ended in plain sight.
+
+    Raises CorruptDatabase when the file is no database of this key.
+    """
+    with named_errors():
+        connection = sqlcipher.connect(str(path), isolation_level=None, check_same_thread=False, cached_statements=256)
+        try:
+            _configure(connection, key, writer)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def _configure(connection: Connection, key: bytes, writer: bool) -> None:
+    silence_cipher_log(connection)
+    unlock(connection, key)
+    wait_when_busy(connection)
+    connection.execute(
+        "SELECT count(*) FROM sqlite_schema"
+    ).fetchone()  # the first page decrypts, or this is not the key
+    keep_temporary_data_in_memory(connection)
+    do_not_map_memory(connection)
+    if writer:
+        use_write_ahead_log(connection)
+        sync_every_commit(connection)
+        enforce_foreign_keys(connection)
+        overwrite_deleted(connection)
+        bound_log(connection)
+        bound_cache(connection, WRITER_CACHE_KIB)
+    else:
+        read_only(connection)
+        bound_cache(connection, READER_CACHE_KIB)
+
+
+@contextmanager
+def named_errors() -> Iterator[None]:
+    """SQLite's errors as this program's. Their texts may hold names of tables, never values."""
+    try:
+        yield
+    except sqlcipher.Error as error:
+        raise named(error) from error
+
+
+def named(error: Exception) -> EdgeError:
+    """What one of SQLite's errors means."""
+    text = str(error)
+    if "full" in text:
+        return DiskFull()
+    if "locked" in text or "busy" in text:
+        return DatabaseBusy()
+    if "not a database" in text or "malformed" in text or "disk I/O" in text or "corrupt" in text:
+        return CorruptDatabase()
+    return StorageFault(f"SQLite: {text}")
+
+
+@contextmanager
+def transaction(connection: Connection) -> Iterator[Connection]:
+    """One write transaction: all of it is durable when this returns, or nothing happened."""
+    with named_errors():
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield connection
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+
+class Readers:
+    """A few read connections, opened when first needed and shared by all threads."""
+
+    def __init__(self, path: Path, key: bytes, readers_max: int = READERS_MAX) -> None:
+        self._path, self._key = path, key
+        self._idle: queue.LifoQueue[Connection | None] = queue.LifoQueue()
+        for _ in range(readers_max):
+            self._idle.put(None)
+
+    @contextmanager
+    def use(self) -> Iterator[Connection]:
+        """A connection for one thread. Statements inside see the same moment only within `snapshot`."""
+        idle = self._idle.get()
+        try:
+            if idle is None:
+                idle = connect(self._path, self._key, writer=False)
+            with named_errors():
+                yield idle
+        finally:
+            self._idle.put(idle)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """A connection whose statements all see the same moment."""
+        with self.use() as connection:
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                connection.execute("ROLLBACK")
+
+    def close(self) -> None:
+        """Closes the idle connections; those in use are closed with the process."""
+        while not self._idle.empty():
+            idle = self._idle.get_nowait()
+            if idle is not None:
+                idle.close()

@@ -1,0 +1,175 @@
+"""The tables, as forward-only migrations: each is committed together with the record that it ran."""
+
+from edge_node.errors import NewerSchema
+from edge_node.fhir.search_sql import SEARCH_INDEX
+from edge_node.store.connection import Connection, transaction
+
+HOME_SCOPE = 1
+"""The scope of what is written here: `local`, and from enrolment on the facility's."""
+
+_FIRST = """
+CREATE TABLE type (
+    id INTEGER PRIMARY KEY,          -- FHIR R4 types by their place in the published list; others from 1000
+    name TEXT NOT NULL UNIQUE
+) STRICT;
+
+CREATE TABLE scope (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL,              -- local, facility, region, global
+    epoch INTEGER NOT NULL DEFAULT 0,
+    seq INTEGER NOT NULL DEFAULT 0,
+    digest BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE lineage (
+    scope INTEGER NOT NULL REFERENCES scope (id) ON DELETE CASCADE,
+    epoch INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (scope, epoch)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE resource (
+    key INTEGER PRIMARY KEY,
+    type INTEGER NOT NULL,           -- REFERENCES type; checked by the only code that writes it
+    id TEXT NOT NULL,
+    scope INTEGER,                   -- REFERENCES scope; NULL with state
+    updated INTEGER NOT NULL,        -- ms since 1970 when this node stored it
+    hash BLOB,
+    state BLOB,                      -- zstd of sync_protocol.pack; NULL: a mere reference target
+    flags INTEGER NOT NULL DEFAULT 0 -- 1 gone, 2 open conflict, 4 odd
+) STRICT;
+CREATE UNIQUE INDEX resource_name ON resource (type, id);
+CREATE INDEX resource_updated ON resource (updated);
+
+CREATE TABLE history (
+    key INTEGER NOT NULL,
+    number INTEGER NOT NULL,         -- 1 for the first version that was here
+    updated INTEGER NOT NULL,
+    hash BLOB NOT NULL,
+    state BLOB NOT NULL,
+    PRIMARY KEY (key, number)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX history_updated ON history (updated);
+
+CREATE TABLE search (
+    slot INTEGER NOT NULL,
+    value ANY NOT NULL,
+    key INTEGER NOT NULL,
+    extra ANY NOT NULL,
+    PRIMARY KEY (slot, value, key, extra)
+) STRICT, WITHOUT ROWID;
+
+CREATE VIRTUAL TABLE patient_text USING fts5 (
+    name, phone, identifier, village,
+    content = '', contentless_delete = 1, detail = column,
+    prefix = '2 3', tokenize = 'unicode61 remove_diacritics 2'
+);
+
+CREATE TABLE sync (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    node TEXT NOT NULL,              -- this node's name for people and for its hub
+    incarnation INTEGER NOT NULL,
+    base_counter INTEGER NOT NULL,   -- the counter at which this incarnation began
+    counter INTEGER NOT NULL,
+    acked INTEGER NOT NULL,
+    safe INTEGER NOT NULL,           -- acknowledged, and in the hub's backups
+    exchange INTEGER NOT NULL DEFAULT 0,
+    hub TEXT,
+    credential TEXT,
+    hub_key BLOB,
+    facility TEXT,
+    region TEXT,
+    confirmed_token BLOB,
+    receipt BLOB,
+    clock_offset_ms INTEGER,
+    last_sync INTEGER,
+    last_error TEXT,
+    pace TEXT                        -- JSON: frame size and back-off
+) STRICT;
+
+CREATE TABLE own (incarnation INTEGER PRIMARY KEY) STRICT;
+CREATE TABLE token (token BLOB PRIMARY KEY, highest INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE outbox (
+    counter INTEGER PRIMARY KEY,
+    key INTEGER NOT NULL,
+    elements TEXT                    -- JSON array of element keys; NULL: all
+) STRICT;
+CREATE TABLE held (key INTEGER PRIMARY KEY, reason TEXT NOT NULL) STRICT;
+CREATE TABLE quarantine (
+    id INTEGER PRIMARY KEY,
+    since INTEGER NOT NULL,
+    source TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    detail TEXT,
+    payload BLOB NOT NULL
+) STRICT;
+CREATE TABLE conflict (
+    key INTEGER NOT NULL,
+    element TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    PRIMARY KEY (key, element)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE audit (
+    number INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    user TEXT NOT NULL,
+    role TEXT NOT NULL,
+    action TEXT NOT NULL,
+    key INTEGER,
+    version BLOB,
+    detail TEXT
+) STRICT;
+CREATE INDEX audit_key ON audit (key) WHERE key IS NOT NULL;
+CREATE TABLE user (
+    name TEXT PRIMARY KEY,
+    role TEXT NOT NULL,
+    secret TEXT NOT NULL,            -- Argon2id in PHC form
+    disabled INTEGER NOT NULL DEFAULT 0,
+    created INTEGER NOT NULL
+) STRICT;
+CREATE TABLE meta (name TEXT PRIMARY KEY, value ANY) STRICT;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST + SEARCH_INDEX,)
+"""What has been released is never changed; what comes is added at the end."""
+
+
+def migrate(connection: Connection) -> None:
+    """Runs what has not run yet. Raises NewerSchema when the database has run more than this program knows."""
+    done = _version(connection)
+    if done > len(MIGRATIONS):
+        raise NewerSchema(f"The database has schema {done}, this program knows {len(MIGRATIONS)}")
+    while done < len(MIGRATIONS):
+        with transaction(connection):
+            done = _version(connection)  # another process may have been first
+            if done < len(MIGRATIONS):
+                for statement in _statements(MIGRATIONS[done]):
+                    connection.execute(statement)
+                done += 1
+                connection.execute(f"PRAGMA user_version = {done}")
+
+
+def _version(connection: Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _statements(script: str) -> list[str]:
+    """The script's statements; `executescript` would commit before it runs."""
+    lines = (line.partition("--")[0] for line in script.splitlines())
+    return [statement for statement in "\n".join(lines).split(";") if statement.strip()]
+
+
+def begin_node(connection: Connection, incarnation: int, digest: bytes) -> None:
+    """The rows of a node's first day: a random incarnation, and a scope of its own. Does nothing later on."""
+    name = f"node-{incarnation:016x}"
+    connection.execute(
+        "INSERT INTO sync (one, node, incarnation, base_counter, counter, acked, safe) VALUES (1, ?, ?, 0, 0, 0, 0)"
+        " ON CONFLICT DO NOTHING",
+        (name, incarnation),
+    )
+    connection.execute(
+        "INSERT INTO scope (id, name, kind, digest) SELECT ?, 'local', 'local', ?"
+        " WHERE NOT EXISTS (SELECT 1 FROM scope WHERE id = ?)",
+        (HOME_SCOPE, digest, HOME_SCOPE),
+    )

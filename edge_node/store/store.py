@@ -1,0 +1,245 @@
+"""The store: what servers, pages, commands and the exchange call. Thread-safe; several processes may have it open."""
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+
+from edge_node.errors import NoDatabase, NotFound
+from edge_node.fhir.query import Query
+from edge_node.fhir.search_sql import Position
+from edge_node.store import conflicts as disputes
+from edge_node.store import people, reading, searching, state, trail, writing
+from edge_node.store.connection import Connection, Readers, connect, transaction
+from edge_node.store.model import (
+    AuditEntry,
+    Author,
+    OpenConflict,
+    Page,
+    QuarantineEntry,
+    Status,
+    Stored,
+    Version,
+    Write,
+    Written,
+)
+from edge_node.store.schema import begin_node, migrate
+from sync_protocol import digest
+
+DATABASE_NAME = "edge.db"
+
+
+class Store:
+    """A node's records. Made by `Store.open`; every method may be called from any thread."""
+
+    def __init__(self, path: Path, key: bytes, writer: Connection, random_bytes: Callable[[int], bytes]) -> None:
+        self.path = path
+        self.key = key
+        self._writer = writer
+        self._lock = threading.RLock()
+        self._readers = Readers(path, key)
+        self._random_bytes = random_bytes
+
+    @classmethod
+    def open(
+        cls, directory: Path, key: bytes, *, create: bool = False, random_bytes: Callable[[int], bytes] = os.urandom
+    ) -> "Store":
+        """Opens the database in a folder; with `create` a new node is made when there is none.
+
+        Raises NoDatabase, CorruptDatabase, NewerSchema, DiskFull.
+        """
+        path = directory / DATABASE_NAME
+        if not path.exists():
+            if not create:
+                raise NoDatabase(f"There is no node in {directory}")
+            directory.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_CREAT, 0o600))
+        writer = connect(path, key, writer=True)
+        try:
+            migrate(writer)
+            if writer.execute("SELECT count(*) FROM sync").fetchone()[0] == 0:
+                with transaction(writer):
+                    begin_node(writer, new_incarnation(random_bytes), digest.to_bytes(digest.EMPTY))
+        except BaseException:
+            writer.close()
+            raise
+        return cls(path, key, writer, random_bytes)
+
+    def close(self) -> None:
+        """Closes the connections; what was answered is on disk already."""
+        with self._lock:
+            self._readers.close()
+            self._writer.close()
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """The write connection in a transaction: durable when this returns, or nothing happened."""
+        with self._lock, transaction(self._writer) as connection:
+            yield connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """A read connection whose statements all see the same moment."""
+        with self._readers.snapshot() as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A read connection; each statement sees what is committed then."""
+        with self._readers.use() as connection:
+            yield connection
+
+    # --- resources ---
+
+    def read(self, type_: str, id_: str) -> Stored | None:
+        """A resource as it is now (a deleted one too, `gone`), None when it never was here."""
+        with self._readers.use() as connection:
+            return reading.read(connection, type_, id_)
+
+    def read_many(self, keys: Sequence[int]) -> list[Stored]:
+        """Resources by key, in that order; what is not here any more is left out."""
+        with self._readers.use() as connection:
+            return reading.read_many(connection, keys)
+
+    def read_version(self, type_: str, id_: str, version: str) -> Stored | None:
+        """One version of a resource, None when it never was here."""
+        with self._readers.snapshot() as connection:
+            return reading.read_version(connection, type_, id_, version)
+
+    def history(
+        self,
+        type_: str | None = None,
+        id_: str | None = None,
+        *,
+        since_ms: int = 0,
+        count: int = 100,
+        before: tuple[int, int, int] | None = None,
+    ) -> list[Version]:
+        """Versions that were here, newest first: of one resource (none if it never was here), of a type, of all.
+
+        `before` continues after an entry: its `(stored.updated_ms, stored.key, number)`.
+        """
+        with self._readers.snapshot() as connection:
+            if type_ is None or id_ is None:
+                return reading.history(connection, type_, since_ms=since_ms, count=count, before=before)
+            key = reading.key_of(connection, type_, id_)
+            if key is None:
+                return []
+            last = before[2] if before is not None else 1 << 62
+            return reading.history_of(connection, key, since_ms=since_ms, count=count, before=last)
+
+    def write(self, writes: Sequence[Write], author: Author, now_ms: int, *, validate: bool = True) -> list[Written]:
+        """Writes all of them, audited, in one transaction, or none.
+
+        Raises InvalidResource, NotFound, AlreadyExists, VersionConflict, DiskFull.
+        """
+        prepared = [writing.prepare(write, self._random_bytes, check=validate) for write in writes]
+        with self.transaction() as connection:
+            return writing.write_all(connection, prepared, author, now_ms)
+
+    def export(self, type_: str | None = None) -> Iterator[bytes]:
+        """All resources as FHIR JSON, as they were at one moment."""
+        with self._readers.snapshot() as connection:
+            for stored in reading.each(connection, type_):
+                yield stored.body or b""
+
+    # --- searching ---
+
+    def search(self, query: Query, after: Position | None = None) -> Page:
+        """A page of a parsed FHIR search; `after` is the `next` of the page before. Raises QueryError."""
+        with self._readers.snapshot() as connection:
+            return searching.search(connection, query, after)
+
+    def find_patients(self, text: str, limit: int = 20) -> list[Stored]:
+        """Patients by beginnings of words of name, phone, identifier, village; best first."""
+        with self._readers.use() as connection:
+            return searching.find_patients(connection, text, limit)
+
+    def everything(self, patient_id: str) -> list[Stored]:
+        """A patient and the whole compartment. Raises NotFound."""
+        with self._readers.snapshot() as connection:
+            return reading.read_many(connection, self.everything_keys(patient_id))
+
+    def everything_keys(self, patient_id: str) -> list[int]:
+        """The keys of `everything`, for paging. Raises NotFound."""
+        with self._readers.snapshot() as connection:
+            found = reading.read(connection, "Patient", patient_id)
+            if found is None or found.gone:
+                raise NotFound()
+            return searching.everything(connection, found.key)
+
+    # --- conflicts ---
+
+    def conflicts(self, limit: int = 1000) -> list[OpenConflict]:
+        """What waits for a person, oldest first."""
+        with self._readers.snapshot() as connection:
+            return disputes.open_conflicts(connection, limit)
+
+    def disagreements(self, type_: str, id_: str) -> list[OpenConflict]:
+        """All elements of one resource that people disagree about, whether they wait for a person or not."""
+        with self._readers.snapshot() as connection:
+            return disputes.of_resource(connection, type_, id_)
+
+    def resolve(self, type_: str, id_: str, element: str, value: bytes | None, author: Author, now_ms: int) -> Written:
+        """Settles one element: `value` is one of the values, a new one, or None to remove it.
+
+        For the deletion (`~`): `sync_protocol.resource.ALIVE` keeps the resource, None deletes it.
+        Raises NotFound, InvalidResource.
+        """
+        disputes.check_value(type_, element, value)
+        with self.transaction() as connection:
+            return writing.resolve(connection, (type_, id_), element, value, author, now_ms)
+
+    # --- the node itself ---
+
+    def status(self) -> Status:
+        """What `status` tells."""
+        with self._readers.snapshot() as connection:
+            return state.status(connection)
+
+    def digests(self, *, rebuild: bool = False) -> dict[str, str]:
+        """Scope → digest, from the stored value or from all rows."""
+        with self._readers.snapshot() as connection:
+            return state.rebuilt_digests(connection) if rebuild else state.digests(connection)
+
+    def audit(
+        self, type_: str | None = None, id_: str | None = None, *, before: int | None = None, count: int = 100
+    ) -> list[AuditEntry]:
+        """Entries of the audit, newest first; of one resource when it is named."""
+        with self._readers.snapshot() as connection:
+            key = None
+            if type_ is not None and id_ is not None:
+                key = reading.key_of(connection, type_, id_)
+                if key is None:
+                    return []
+            return trail.entries(connection, key=key, before=before, count=count)
+
+    def record(self, author: Author, now_ms: int, action: str, key: int | None = None) -> None:
+        """An audit entry of its own: a reading, a login, an export."""
+        with self.transaction() as connection:
+            trail.record(connection, now_ms, author, action, key=key)
+
+    def quarantine(self, limit: int = 1000) -> list[QuarantineEntry]:
+        """What could not be taken in, newest first."""
+        with self._readers.snapshot() as connection:
+            return state.quarantined(connection, limit)
+
+    @property
+    def users(self) -> "people.Users":
+        """The people who may log in at this node."""
+        return people.Users(self.transaction, self.reading, self._random_bytes)
+
+
+def new_incarnation(random_bytes: Callable[[int], bytes]) -> int:
+    """A random 63-bit name for one life of a node; never 0."""
+    return (int.from_bytes(random_bytes(8), "big") >> 1) or 1

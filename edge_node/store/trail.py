@@ -1,0 +1,57 @@
+"""The audit: who did what to which resource, never any content. Written in the transaction of what it tells."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from edge_node.store import rows
+from edge_node.store.connection import Connection
+from edge_node.store.model import AuditEntry, Author
+from sync_protocol import pack
+
+
+def record(
+    connection: Connection,
+    at_ms: int,
+    author: Author,
+    action: str,
+    *,
+    key: int | None = None,
+    hash_: bytes | None = None,
+    detail: Mapping[str, Any] | None = None,
+) -> None:
+    """One entry. `detail` holds numbers and words of this program, never values of a resource."""
+    version = hash_[: pack.VERSION_CHARS // 2] if hash_ is not None else None
+    text = msgspec.json.encode(detail).decode() if detail else None
+    connection.execute(
+        "INSERT INTO audit (at, user, role, action, key, version, detail) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (at_ms, author.user, author.role, action, key, version, text),
+    )
+
+
+def entries(
+    connection: Connection, *, key: int | None = None, before: int | None = None, count: int = 100
+) -> list[AuditEntry]:
+    """Entries, newest first; of one resource when its key is given; `before` continues after an entry's number."""
+    where = "a.number < ?" + (" AND a.key = ?" if key is not None else "")
+    values = [before if before is not None else 1 << 62, *([key] if key is not None else []), count]
+    found = connection.execute(
+        "SELECT a.number, a.at, a.user, a.role, a.action, r.type, r.id, a.version, a.detail"
+        f" FROM audit a LEFT JOIN resource r ON r.key = a.key WHERE {where} ORDER BY a.number DESC LIMIT ?",
+        values,
+    ).fetchall()
+    return [
+        AuditEntry(
+            number,
+            at,
+            user,
+            role,
+            action,
+            rows.type_name(connection, type_) if type_ is not None else None,
+            id_,
+            version.hex() if version is not None else None,
+            detail,
+        )
+        for number, at, user, role, action, type_, id_, version, detail in found
+    ]

@@ -1,0 +1,202 @@
+"""A person's writes: against the version its author saw, all in one transaction with their audit, or not at all."""
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from edge_node.errors import AlreadyExists, InvalidResource, NotFound, VersionConflict
+from edge_node.fhir.primitives import is_id
+from edge_node.fhir.structure import shape
+from edge_node.fhir.validation import Issue, has_errors, validate
+from edge_node.store import rows, trail
+from edge_node.store.connection import Connection
+from edge_node.store.model import GONE, Author, Stored, Write, Written
+from edge_node.store.saving import Batch, Row
+from edge_node.store.schema import HOME_SCOPE
+from sync_protocol import elements, policy
+from sync_protocol.elements import Parsed
+from sync_protocol.errors import MalformedData, TooLarge
+from sync_protocol.register import Stamp
+from sync_protocol.resource import Resource
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """A write whose text is parsed and checked: all that needs no database."""
+
+    write: Write
+    id: str
+    parsed: Parsed | None
+    shown: dict[str, Any] | None
+    issues: tuple[Issue, ...]
+
+
+def prepare(write: Write, random_bytes: Callable[[int], bytes], *, check: bool = True) -> Prepared:
+    """Parses and validates. Raises InvalidResource with the issues."""
+    if write.body is None:
+        if write.id is None:
+            raise NotFound()
+        return Prepared(write, write.id, None, None, ())
+    try:
+        parsed = elements.parse(write.body)
+        shown = rows.object_of(write.body)
+    except TooLarge as error:
+        raise InvalidResource([Issue("error", "too-long", write.type, str(error))]) from error
+    except (MalformedData, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidResource([Issue("error", "structure", write.type, "Not one FHIR resource as JSON")]) from error
+    issues = validate(shown) if check else []
+    id_ = write.id if write.id is not None else str(UUID(bytes=random_bytes(16), version=4))
+    issues += _name_issues(write, parsed, id_)
+    if has_errors(issues):
+        raise InvalidResource(issues)
+    return Prepared(write, id_, parsed, shown, tuple(issues))
+
+
+def _name_issues(write: Write, parsed: Parsed, id_: str) -> list[Issue]:
+    found = []
+    if parsed.type != write.type:
+        found.append(
+            Issue("error", "invalid", f"{write.type}.resourceType", "The body is of another type than the address")
+        )
+    if write.id is not None and parsed.id is not None and parsed.id != write.id:
+        found.append(Issue("error", "invalid", f"{write.type}.id", "The body has another id than the address"))
+    if not is_id(id_):
+        found.append(Issue("error", "value", f"{write.type}.id", "Not a valid id"))
+    return found
+
+
+class Pen:
+    """Stamps for one transaction: this node's incarnation and its rising counter, written back by `close`."""
+
+    def __init__(self, connection: Connection, author: Author, now_ms: int) -> None:
+        self._connection = connection
+        self.author = author
+        self.device_ms = now_ms
+        row = connection.execute("SELECT incarnation, counter, coalesce(clock_offset_ms, 0) FROM sync").fetchone()
+        self.incarnation, self.first, offset = row
+        self.counter: int = self.first
+        self.ts = max(0, now_ms + offset)
+        self._outbox: list[tuple[int, int, str | None]] = []
+
+    def stamp(self) -> Stamp:
+        """The stamp that the next resource would have; `used` makes it so."""
+        author = self.author
+        return Stamp(self.incarnation, self.counter + 1, self.ts, self.device_ms, author.user, author.role)
+
+    def used(self, key: int, keys: frozenset[str] | None) -> None:
+        """The stamp was used for these elements (None: for all that there are) of a resource; it waits to be pushed."""
+        self.counter += 1
+        text = msgspec.json.encode(sorted(keys)).decode() if keys is not None else None
+        self._outbox.append((self.counter, key, text))
+
+    def close(self) -> None:
+        """Writes the counter and the outbox down."""
+        if self.counter != self.first:
+            self._connection.execute("UPDATE sync SET counter = ?", (self.counter,))
+            self._connection.executemany("INSERT INTO outbox (counter, key, elements) VALUES (?, ?, ?)", self._outbox)
+            self.first = self.counter
+            self._outbox.clear()
+
+
+def write_all(connection: Connection, prepared: Sequence[Prepared], author: Author, now_ms: int) -> list[Written]:
+    """All of them, within the caller's transaction. Raises what `write_one` does; the caller then rolls back."""
+    batch = Batch(connection, now_ms)
+    batch.load((p.write.type, p.id) for p in prepared)
+    pen = Pen(connection, author, now_ms)
+    done = []
+    for p in prepared:
+        row, created, changed, note = write_one(batch, pen, p)
+        if changed:
+            action = "delete" if p.parsed is None else "create" if created else "update"
+            trail.record(connection, now_ms, author, action, key=row.key, hash_=row.hash, detail=note)
+        done.append(Written(shown_row(batch, row), created, changed, p.issues))
+    batch.flush()
+    pen.close()
+    return done
+
+
+def write_one(batch: Batch, pen: Pen, p: Prepared) -> tuple[Row, bool, bool, dict[str, str] | None]:
+    """Puts one write. Returns the row, whether it is new, whether anything changed, and what the audit should note.
+
+    Raises NotFound, AlreadyExists or VersionConflict.
+    """
+    write = p.write
+    row = batch.row((write.type, p.id))
+    if row is None or not row.here:
+        if write.if_match:
+            raise VersionConflict(None)
+        if p.parsed is None:
+            raise NotFound()
+        return _create(batch, pen, p, p.parsed)
+    if write.create:
+        raise AlreadyExists()
+    if write.if_match and write.seen != row.version:
+        raise VersionConflict(row.version)
+    current = batch.resource(row)
+    seen, note = _seen(batch, row, write.seen or (p.parsed.version if p.parsed is not None else None))
+    if p.parsed is None:
+        if row.flags & GONE:
+            return row, False, False, None
+        new, keys = elements.delete(current, seen, pen.stamp())
+    else:
+        new, keys = elements.write(current, seen, p.parsed, p.id, pen.stamp(), knowledge(write.type))
+    if not keys:
+        return row, False, False, None
+    row, _ = batch.put(new, HOME_SCOPE)
+    pen.used(row.key, keys)
+    return row, False, True, note
+
+
+def _create(batch: Batch, pen: Pen, p: Prepared, parsed: Parsed) -> tuple[Row, bool, bool, dict[str, str] | None]:
+    new, _ = elements.write(None, None, parsed, p.id, pen.stamp())
+    row, changed = batch.put(new, HOME_SCOPE, shown=p.shown, odd=bool(p.issues), plain=True)
+    pen.used(row.key, None)
+    return row, True, changed, None
+
+
+def _seen(batch: Batch, row: Row, version: str | None) -> tuple[Resource, dict[str, str] | None]:
+    """The state that the author saw: a version that never was here counts as the latest, and the audit says so."""
+    if version is None:
+        return batch.resource(row), {"seen": "latest"}
+    found = batch.version(row, version)
+    return (found, None) if found is not None else (batch.resource(row), {"seen": "unknown"})
+
+
+def shown_row(batch: Batch, row: Row) -> Stored:
+    """A batch's row as people see it."""
+    return rows.present(row.key, batch.resource(row), row.updated, row.hash or b"", row.flags)
+
+
+@cache
+def knowledge(type_name: str) -> Callable[[str], bool]:
+    """Whether the published definitions know a type's element, or the unit it belongs to.
+
+    What a program cannot know it cannot have meant to remove: unknown elements stay when they are absent from a write.
+    """
+    try:
+        members = shape(type_name).members
+    except KeyError:
+        return frozenset[str]().__contains__
+    units = {policy.unit_of(type_name, name).removesuffix("[x]") for name in members}
+    stems = {member.choice for member in members.values() if member.choice}
+    return frozenset(units | stems | set(members)).__contains__
+
+
+def resolve(
+    connection: Connection, row: tuple[str, str], element: str, value: bytes | None, author: Author, now_ms: int
+) -> Written:
+    """Someone who sees all values of one element chose one, or wrote a new one. Raises NotFound."""
+    batch = Batch(connection, now_ms)
+    found = batch.row(row)
+    if found is None or not found.here or element not in batch.resource(found).elements:
+        raise NotFound()
+    pen = Pen(connection, author, now_ms)
+    new, keys = elements.resolve(batch.resource(found), element, value, pen.stamp())
+    batch.put(new, HOME_SCOPE)
+    pen.used(found.key, keys)
+    trail.record(connection, now_ms, author, "resolve", key=found.key, hash_=found.hash, detail={"element": element})
+    batch.flush()
+    pen.close()
+    return Written(shown_row(batch, found), False, True)
