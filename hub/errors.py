@@ -10,7 +10,8 @@
     ├── PostgresFault        the machine's: the database does not start or does not answer
     ├── MigrationFault       the program is older than the database
     └── RequestFault         the caller's
-        ├── BadRequest  Unauthorised  Forbidden  NotFound  Exists  TooLarge  WrongType  CodeRefused
+        ├── BadRequest  Unauthorised  NotFound  Exists  TooLarge  WrongType  CodeRefused
+        ├── Forbidden           (NodeRevoked, NodeToWipe)
         └── TooManyTries  Busy      (try again later)
 
 `status` is the HTTP status, `exit_code` the command's (75: try again later). No message carries patient data.
@@ -130,6 +131,20 @@ class Forbidden(RequestFault):
     status = 403
     title = "This is not allowed"
     hint = "Ask the hub's administrator."
+
+
+class NodeRevoked(Forbidden):
+    """The node's credentials were taken back."""
+
+    title = "This node was revoked"
+    hint = "Its records stay readable there. To exchange again it has to be invited and enrolled anew."
+
+
+class NodeToWipe(Forbidden):
+    """The node was reported lost: it has to erase itself."""
+
+    title = "This node is to be erased"
+    hint = "An edge node erases its store by itself and says so at /sync/v1/wiped."
 
 
 class NotFound(RequestFault):

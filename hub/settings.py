@@ -51,8 +51,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         str, Meta(description="The master key itself, 64 hex digits, from a secret store; rather than a file.")
     ] = ""
     exchanges_max: Annotated[
-        Count, Meta(description="Exchanges worked on at the same time; more are told to wait.")
-    ] = 32
+        Count, Meta(description="Exchanges taken in at the same time, slow uploads included; more are told to wait.")
+    ] = 128
+    upload_seconds_max: Annotated[Count, Meta(description="How long the body of one exchange may take to come.")] = 300
     request_bytes_max: Annotated[
         int, Meta(ge=bounds.FRAME_BYTES_MAX, le=1 << 30, description="Largest body of one exchange, in bytes.")
     ] = bounds.REQUEST_BYTES_MAX
@@ -148,7 +149,7 @@ def reference_markdown() -> str:
     lines = ["| setting | environment | default | meaning |", "|---|---|---|---|"]
     lines += [f"| `{row.name}` | `{row.environment}` | `{row.default}` | {row.meaning} |" for row in reference()]
     introduction = (
-        "# Settings of the hub\n\nMade by `medtech-hub settings --markdown`. A TOML file (`--config`, or `hub.toml` in the "
-        "data folder)\ngives way to the environment, the environment to an option.\n\n"
+        "# Settings of the hub\n\nMade by `medtech-hub settings --markdown`. A TOML file (`--config`, or `hub.toml` "
+        "in the data folder)\ngives way to the environment, the environment to an option.\n\n"
     )
     return introduction + "\n".join(lines) + "\n"

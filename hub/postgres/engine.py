@@ -6,7 +6,7 @@ arrays and by COPY.
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from uuid import uuid4
 
 import asyncpg
@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from hub.errors import Busy, PostgresFault
 from hub.postgres.embedded import SocketAddress
 
-Connection = asyncpg.Connection
+Connection: TypeAlias = asyncpg.Connection
 """An asyncpg connection inside a transaction: what all functions of `hub.store` take."""
 
 CONNECT_SECONDS_MAX: Final = 10
@@ -50,12 +50,13 @@ class Database:
         kept = 0 if pooled else STATEMENTS_KEPT
 
         async def connect(*_: Any, **__: Any) -> Connection:
-            return await asyncpg.connect(
+            connection: Connection = await asyncpg.connect(
                 **where,
                 timeout=CONNECT_SECONDS_MAX,
                 command_timeout=COMMAND_SECONDS_MAX,
                 statement_cache_size=kept,
             )
+            return connection
 
         self.engine: AsyncEngine = create_async_engine(
             "postgresql+asyncpg://",
@@ -102,7 +103,7 @@ class Database:
         except (OSError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise unreachable(error) from error
         try:
-            connection = (await connecting.get_raw_connection()).driver_connection
+            connection: Connection = (await connecting.get_raw_connection()).driver_connection
             async with connection.transaction():
                 yield connection
         except GONE as error:

@@ -1,6 +1,6 @@
 """Which Postgres programs are run, and as whom.
 
-Postgres refuses to run as root, so root runs it as another user: the one who owns its data, else `postgres`, else `nobody`.
+Postgres refuses to run as root, so root runs it as another user: the owner of its data, else `postgres`, else `nobody`.
 That user may not be able to reach the environment this program is installed in; then root keeps a copy of the programs
 where everybody can read them.
 """

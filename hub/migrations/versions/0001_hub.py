@@ -90,7 +90,7 @@ CREATE TABLE incarnation (
     base_counter bigint NOT NULL DEFAULT 0,
     acked        bigint NOT NULL DEFAULT 0,
     safe         bigint NOT NULL DEFAULT 0,
-    token        bytea,
+    token        bytea NOT NULL DEFAULT '',
     exchanges    bigint NOT NULL DEFAULT 0,
     begun        timestamptz NOT NULL DEFAULT now()
 ) WITH (fillfactor = 50);
@@ -108,12 +108,14 @@ CREATE TABLE invite (
 );
 """
 
-# Records. States are compressed and sealed before they come here, so Postgres does not try to compress them again.
+# Records. Scopes and nodes are never deleted, so these tables do without foreign keys: a check for every row would lock
+# the counter's row and take longer than the insert. States are compressed and sealed before they come here, so Postgres
+# does not try to compress them again.
 RECORDS = """
 CREATE TABLE resource (
     key    bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     rkey   bytea NOT NULL UNIQUE,                 -- keyed hash of Type/id
-    scope  int NOT NULL REFERENCES scope,
+    scope  int NOT NULL,
     hash   bytea NOT NULL,
     state  bytea NOT NULL,                        -- sealed with the scope's data key
     stored timestamptz NOT NULL DEFAULT now()
@@ -130,8 +132,8 @@ CREATE TABLE feed (
 );
 CREATE TABLE parked (
     id     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    node   text NOT NULL REFERENCES node,
-    scope  int NOT NULL REFERENCES scope,
+    node   text NOT NULL,
+    scope  int NOT NULL,
     rkey   bytea NOT NULL,
     state  bytea NOT NULL,
     reason text NOT NULL,
@@ -141,8 +143,8 @@ ALTER TABLE parked ALTER COLUMN state SET STORAGE EXTERNAL;
 CREATE INDEX parked_rkey ON parked (rkey);
 CREATE TABLE quarantine (
     id       bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    node     text NOT NULL REFERENCES node,
-    scope    int NOT NULL REFERENCES scope,
+    node     text NOT NULL,
+    scope    int NOT NULL,
     rkey     bytea,
     reason   text NOT NULL,
     detail   text NOT NULL,
@@ -154,12 +156,12 @@ ALTER TABLE quarantine ALTER COLUMN payload SET STORAGE EXTERNAL;
 CREATE INDEX quarantine_open ON quarantine (id) WHERE resolved IS NULL;
 CREATE TABLE conflict (
     rkey     bytea PRIMARY KEY,
-    scope    int NOT NULL REFERENCES scope,
+    scope    int NOT NULL,
     elements int NOT NULL,
     since    timestamptz NOT NULL DEFAULT now()
 );
 CREATE TABLE fact (
-    scope int NOT NULL REFERENCES scope,
+    scope int NOT NULL,
     day   date NOT NULL,
     kind  text NOT NULL,
     code  text NOT NULL,

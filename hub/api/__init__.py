@@ -1,0 +1,1 @@
+"""The hub over HTTP: one module for each kind of caller."""

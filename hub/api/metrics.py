@@ -1,0 +1,64 @@
+"""What the hub counts for Prometheus. Labels are routes, never paths or names."""
+
+from time import perf_counter
+from typing import Final
+
+import structlog
+from litestar.enums import ScopeType
+from litestar.middleware import ASGIMiddleware
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+
+UNMATCHED: Final = "none"
+QUIET: Final = frozenset({"/healthz", "/readyz", "/metrics"})
+log = structlog.get_logger()
+
+
+class Metrics:
+    """The hub's counters, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self.requests = Counter(
+            "medtech_hub_requests", "Requests answered.", ["method", "route", "status"], registry=self.registry
+        )
+        self.seconds = Histogram(
+            "medtech_hub_request_seconds", "Time to answer, uploads included.", ["route"], registry=self.registry
+        )
+        self.in_work = Gauge("medtech_hub_exchanges_in_work", "Exchanges being worked on.", registry=self.registry)
+        self.busy = Counter("medtech_hub_exchanges_busy", "Exchanges told to come later.", registry=self.registry)
+        self.received = Counter("medtech_hub_exchange_received_bytes", "Bytes of requests.", registry=self.registry)
+        self.sent = Counter("medtech_hub_exchange_sent_bytes", "Bytes of answers.", registry=self.registry)
+        self.enrolled = Counter("medtech_hub_enrolled", "Nodes enrolled.", registry=self.registry)
+        self.refused = Counter("medtech_hub_enroll_refused", "Codes refused.", registry=self.registry)
+
+
+class Watch(ASGIMiddleware):
+    """Counts and logs each request: method, route, status and time; no path that was not ours, and no query."""
+
+    scopes = (ScopeType.HTTP,)
+
+    def __init__(self, metrics: Metrics) -> None:
+        self.metrics = metrics
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        begun = perf_counter()
+        status = 500
+
+        async def noting(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await next_app(scope, receive, noting)
+        finally:
+            method = str(scope.get("method", ""))
+            route = str(scope.get("path_template") or UNMATCHED)
+            seconds = perf_counter() - begun
+            self.metrics.requests.labels(method, route, str(status)).inc()
+            self.metrics.seconds.labels(route).observe(seconds)
+            if route not in QUIET:
+                log.info("request", method=method, route=route, status=status, ms=round(seconds * 1000, 1))

@@ -1,0 +1,116 @@
+"""What edge nodes call: `/sync/v1`."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from litestar import Request, Response, Router, post
+from litestar.datastructures import ResponseHeader
+
+from hub.api.context import Context
+from hub.enrolment import Enrolled, EnrollRequest, authorised, enroll
+from hub.errors import BadRequest, Busy, CodeRefused, NodeRevoked, NodeToWipe, TooLarge, WrongType
+from hub.exchange import exchange
+from hub.store.audit import note_act
+from hub.store.nodes import NodeRow, set_node_state
+from sync_protocol.exchange.messages import MEDIA_TYPE
+
+STATE_FAULTS: Final = {"revoked": NodeRevoked, "wipe": NodeToWipe, "wiped": NodeRevoked}
+
+
+@post("/enroll", status_code=201, summary="Enrol a node with the code of an invitation")
+async def enroll_node(request: Request[Any, Any, Any], data: EnrollRequest, context: Context) -> Enrolled:
+    """Shows a code, gets an identity and a secret, once."""
+    address = request.client.host if request.client is not None else ""
+    try:
+        enrolled = await enroll(context.hub, context.limiter, data, address, context.clock())
+    except CodeRefused:
+        context.metrics.refused.inc()
+        raise
+    context.metrics.enrolled.inc()
+    return enrolled
+
+
+@post(
+    "/exchange",
+    status_code=200,
+    summary="One exchange: changes in, changes out",
+    description=f"Body and answer are `{MEDIA_TYPE}`, as sync_protocol/exchange/messages.py says.",
+    media_type=MEDIA_TYPE,
+    response_headers=[ResponseHeader(name="Cache-Control", value="no-store")],
+)
+async def exchange_changes(request: Request[Any, Any, Any], context: Context) -> Response[bytes]:
+    """Takes a place, then reads the body, then does the exchange in one transaction."""
+    with place(context):
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != MEDIA_TYPE:
+            raise WrongType(hint=f"Send {MEDIA_TYPE}.")
+        node = await authorised(context.hub, request.headers.get("authorization", ""))
+        only_active(node)
+        body = await read_body(request, context)
+        context.metrics.received.inc(len(body))
+        answer = await exchange(context.hub, node, body, context.clock())
+        context.metrics.sent.inc(len(answer))
+        return Response(answer, media_type=MEDIA_TYPE)
+
+
+@post("/wiped", status_code=200, summary="A node says that it has erased itself")
+async def note_wiped(request: Request[Any, Any, Any], context: Context) -> dict[str, str]:
+    """The last that is heard of a node that was told to erase itself."""
+    node = await authorised(context.hub, request.headers.get("authorization", ""))
+    if node.state not in ("wipe", "wiped"):
+        raise BadRequest("This node was not asked to erase itself.", hint="`medtech-hub node wipe NODE` asks it to.")
+    async with context.hub.database.transaction() as connection:
+        await set_node_state(connection, node.id, "wiped")
+        await note_act(connection, node.id, "node.wiped", node.id)
+    return {"state": "wiped"}
+
+
+def only_active(node: NodeRow) -> None:
+    """Raises what a node that is not active any more has to be told."""
+    if (fault := STATE_FAULTS.get(node.state)) is not None:
+        raise fault
+
+
+@contextmanager
+def place(context: Context) -> Iterator[None]:
+    """A place among those in work, taken before anything of the body is read. Raises `Busy` when there is none."""
+    settings = context.hub.settings
+    if context.hub.in_work >= settings.exchanges_max:
+        context.metrics.busy.inc()
+        raise Busy(retry_after_seconds=settings.retry_after_seconds)
+    context.hub.in_work += 1
+    context.metrics.in_work.inc()
+    try:
+        yield
+    finally:
+        context.hub.in_work -= 1
+        context.metrics.in_work.dec()
+
+
+async def read_body(request: Request[Any, Any, Any], context: Context) -> bytes:
+    """The body, within its bounds of size and time. Raises `TooLarge` as early as it can be known."""
+    bytes_max = context.hub.settings.request_bytes_max
+    announced = request.headers.get("content-length", "0")
+    if announced.isdigit() and int(announced) > bytes_max:
+        raise TooLarge(f"The body has {announced} bytes; at most {bytes_max} are taken.")
+    if request.headers.get("content-encoding", "identity") != "identity":
+        raise WrongType("A compressed body is not taken; frames are compressed already.", hint="Send it as it is.")
+    try:
+        async with asyncio.timeout(context.hub.settings.upload_seconds_max):
+            return b"".join([chunk async for chunk in bounded(request, bytes_max)])
+    except TimeoutError as error:
+        raise BadRequest("The body did not come in time.", hint="Send smaller frames.") from error
+
+
+async def bounded(request: Request[Any, Any, Any], bytes_max: int) -> AsyncIterator[bytes]:
+    """The body as it comes. Raises `TooLarge` when it goes over."""
+    received = 0
+    async for chunk in request.stream():
+        received += len(chunk)
+        if received > bytes_max:
+            raise TooLarge(f"The body is larger than {bytes_max} bytes.")
+        yield chunk
+
+
+router = Router("/sync/v1", route_handlers=[enroll_node, exchange_changes, note_wiped], tags=["nodes"])

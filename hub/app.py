@@ -1,0 +1,37 @@
+"""The hub's application: all routes, put together on an open hub."""
+
+from importlib.metadata import version
+
+from litestar import Litestar
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+
+from hub.api import admin, public, sync
+from hub.api.context import STATE_KEY, Context, provide_context
+from hub.api.metrics import Watch
+from hub.api.problems import answer
+
+
+def create_app(context: Context) -> Litestar:
+    """The ASGI application. The hub stays open for as long as it runs; whoever opened it closes it."""
+    return Litestar(
+        route_handlers=[
+            *(public.page, public.healthz, public.readyz, public.metrics),
+            *(sync.router, admin.router),
+        ],
+        dependencies={"context": Provide(provide_context, sync_to_thread=False)},
+        exception_handlers={Exception: answer},
+        middleware=[Watch(context.metrics)],
+        openapi_config=OpenAPIConfig(
+            title="MedTech Edge hub",
+            version=version("medtech-edge"),
+            description="Where clinics exchange health records, and are administered.",
+            path="/schema",
+            render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"])],
+        ),
+        request_max_body_size=context.hub.settings.request_bytes_max,
+        state=State({STATE_KEY: context}),
+        logging_config=None,
+    )

@@ -1,0 +1,1 @@
+"""The commands of `medtech-hub`, one module a subject."""

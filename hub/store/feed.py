@@ -1,0 +1,60 @@
+"""The feed: per scope, a list of pointers to resources that changed. It holds no data and no names in the clear."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from hub.postgres.engine import Connection
+
+COPY_ROWS_MIN: Final = 500
+"""From here on COPY is faster than a statement with arrays, for all that it asks for the columns first."""
+
+
+class Pointer(Struct, frozen=True):
+    """One change: which resource, by which incarnation, and which elements (keyed hashes one after another; None: all)."""
+
+    scope: int
+    seq: int
+    key: int
+    source: int | None
+    elements: bytes | None
+
+
+async def append_feed(connection: Connection, pointers: Sequence[Pointer]) -> None:
+    """Adds pointers at positions taken with `advance_scopes`, in the same transaction."""
+    columns = [(pointer.scope, pointer.seq, pointer.key, pointer.source, pointer.elements) for pointer in pointers]
+    if len(columns) >= COPY_ROWS_MIN:
+        await connection.copy_records_to_table(
+            "feed", records=columns, columns=["scope", "seq", "key", "source", "elements"]
+        )
+    elif columns:
+        await connection.execute(
+            "INSERT INTO feed SELECT * FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bytea[])",
+            *(list(column) for column in zip(*columns, strict=True)),
+        )
+
+
+async def read_feed(
+    connection: Connection, scope: int, after_seq: int, not_source: int | None, limit: int
+) -> list[Pointer]:
+    """The next pointers of a scope after a position, without those that this incarnation made itself.
+
+    The last one's `seq` is where the reader goes on from; when fewer than `limit` come, from the scope's own `seq`.
+    """
+    rows = await connection.fetch(
+        """
+        SELECT scope, seq, key, source, elements FROM feed
+        WHERE scope = $1 AND seq > $2 AND source IS DISTINCT FROM $3::bigint ORDER BY seq LIMIT $4
+        """,
+        scope,
+        after_seq,
+        not_source,
+        limit,
+    )
+    return [Pointer(*row) for row in rows]
+
+
+def join_elements(hashes: Iterable[bytes]) -> bytes:
+    """Element hashes as they stand in a pointer, and as `sync_protocol.exchange.hub.named` takes them."""
+    return b"".join(sorted(hashes))
