@@ -22,8 +22,8 @@ _SERVED = frozenset(CONTRACT_TYPES)
 def index_rows(resource: dict[str, Any]) -> list[Row]:
     """The rows of a resource, without repetition; none for a type that is not searched.
 
-    A malformed element is left out of the index and hides no other: resources are kept for being odd, and found by the
-    rest. A reference to a contained resource carries that resource's type.
+    A malformed entry of a top-level element is left out of the index and hides no other: odd resources are kept, and
+    found by the rest. A reference to a contained resource carries that resource's type.
     """
     type_name = resource.get("resourceType")
     if type_name not in _SERVED:
