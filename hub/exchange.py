@@ -13,6 +13,7 @@ from hub.postgres.engine import Connection
 from hub.pulling import Puller
 from hub.runtime import Hub
 from hub.store.nodes import (
+    IncarnationRow,
     NodeRow,
     Report,
     incarnations_of,
@@ -40,7 +41,7 @@ async def _within(
     connection: Connection, hub: Hub, node: NodeRow, request: Request, parts: list[Resource], now_ms: int
 ) -> Answer:
     row = await lock_incarnation(connection, node.id, request.incarnation)
-    admission = rules.admit(row, request, hub.keys.receipt_key)
+    admission = rules.admit(_memory(row), request, hub.keys.receipt_key)
     if admission.decision == "fork":
         return Answer(verdict="fork", clock_ms=now_ms)
     scopes = await scopes_of_node(connection, node.id)
@@ -51,7 +52,7 @@ async def _within(
         await ingest.take(parts)
         acked = rules.watermark(memory.acked, request.push)
         memory = replace(memory, acked=acked)
-    await write_incarnation(connection, node.id, memory)
+    await write_incarnation(connection, _row(node, memory))
     report = Report(now_ms - request.clock_ms if request.clock_ms else None, request.program or None, request.pending)
     await note_report(connection, node.id, report)
     await ingest.publish()
@@ -66,6 +67,16 @@ async def _within(
         pulls=await puller.pulls([scope.name for scope in scopes]),
         scopes=_scopes(scopes, request),
     )
+
+
+def _memory(row: IncarnationRow | None) -> rules.Incarnation | None:
+    if row is None:
+        return None
+    return rules.Incarnation(row.id, row.base_counter, row.acked, row.safe, row.token or b"", row.exchanges)
+
+
+def _row(node: NodeRow, memory: rules.Incarnation) -> IncarnationRow:
+    return IncarnationRow(memory.id, node.id, memory.base, memory.acked, memory.safe, memory.token, memory.exchanges)
 
 
 def _scopes(scopes: Iterable[ScopeRow], request: Request) -> list[tuple[str, str]]:

@@ -194,7 +194,7 @@ class Ingest:
             hashes = (
                 None
                 if work.before is None
-                else b"".join(sorted(rules.element_hash(self._hub.keys.element_key, key) for key in work.changed))
+                else b"".join(sorted(self._hub.keys.element_hash(key) for key in work.changed))
             )
             self._pointers.append(Pointer(work.scope, 0, key, self._incarnation, hashes))
             self._digests[work.scope] += digest.add(0, new=hash_, old=work.hash)

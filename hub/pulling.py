@@ -85,6 +85,6 @@ class Puller:
             resource = self._states.open(owners.get(row.scope, scope), row.rkey, row.state)
             if row.scope != scope.id:
                 evicted.append((resource.type, resource.id))
-            elif (part := rules.named(resource, hashes, self._hub.keys.element_key)).elements:
+            elif (part := rules.named(resource, hashes, self._hub.keys.element_hash)).elements:
                 parts.append(part)
         return parts, evicted

@@ -5,8 +5,7 @@ here; else it is *parked* until they arrive. So a node can neither write nor era
 """
 
 import hmac
-from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
 from typing import Literal
 
@@ -193,15 +192,12 @@ def pull_from(cursor: Cursor, seq: int, lineage: Sequence[tuple[int, int]]) -> i
     return 0
 
 
-@lru_cache(maxsize=16_384)
-def element_hash(key: bytes, element: str) -> bytes:
-    """The 4 bytes by which a feed pointer names an element: no name in the clear; a collision only sends one register more."""
-    return blake2b(element.encode(), key=key, digest_size=4, person=b"medtech element").digest()
+def named(resource: Resource, hashes: bytes | None, hash_of: Callable[[str], bytes]) -> Resource:
+    """The part of a resource that pointers name by 4-byte keyed hashes of element keys, one after the other; None names all.
 
-
-def named(resource: Resource, hashes: bytes | None, key: bytes) -> Resource:
-    """The part of a resource that pointers name by element hashes, one after the other; None names all."""
+    A pointer holds no name in the clear; a collision only sends one register more.
+    """
     if hashes is None:
         return resource
     wanted = {hashes[i : i + 4] for i in range(0, len(hashes), 4)}
-    return resource.part(k for k in resource.elements if element_hash(key, k) in wanted)
+    return resource.part(key for key in resource.elements if hash_of(key) in wanted)
