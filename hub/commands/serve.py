@@ -1,71 +1,18 @@
-"""`medtech-hub serve`: the server, from its start to its clean end."""
+"""`medtech-hub serve`."""
 
-import asyncio
 import fcntl
-import json
 import os
-import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from socket import AF_INET6
 from typing import Final
 
 import click
-import structlog
-import uvicorn
-import uvloop
 
-from hub import logs
-from hub.api.context import new_context
-from hub.app import create_app
 from hub.commands.run import settings_from, shared_options
-from hub.errors import AlreadyServing, HubError
-from hub.runtime import opened
-from hub.settings import Settings
+from hub.errors import AlreadyServing
 
 SERVE_LOCK: Final = "serve.lock"
-log = structlog.get_logger()
-
-
-class Server(uvicorn.Server):
-    """uvicorn, with one line on standard output when it answers, and an end that leaves the rest of us time to end too."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """SIGTERM and SIGINT end it; uvicorn's own way would raise them again and kill the process before it is clean."""
-        loop = asyncio.get_running_loop()
-        ends = (signal.SIGTERM, signal.SIGINT)
-        for number in ends:
-            loop.add_signal_handler(number, self.end)
-        try:
-            yield
-        finally:
-            for number in ends:
-                loop.remove_signal_handler(number)
-
-    def end(self) -> None:
-        """Ends the server; asked a second time, without waiting for requests."""
-        self.force_exit = self.should_exit
-        self.should_exit = True
-
-    async def startup(self, sockets: "list[object] | None" = None) -> None:  # type: ignore[override]
-        """Starts, and says so."""
-        try:
-            await super().startup()
-        except SystemExit as error:
-            raise HubError(
-                f"The hub cannot listen on {self.config.host}, port {self.config.port}.",
-                hint="Another program listens there, or the address is not this machine's. Choose another --port.",
-            ) from error
-        if self.started:
-            listening = self.servers[0].sockets[0]
-            port = listening.getsockname()[1]
-            host = f"[{self.config.host}]" if listening.family == AF_INET6 else self.config.host
-            ready = {"event": "ready", "url": f"http://{host}:{port}"}
-            print(json.dumps(ready, separators=(",", ":")), flush=True)
-            log.info("ready", url=ready["url"])
 
 
 @click.command()
@@ -75,9 +22,12 @@ class Server(uvicorn.Server):
 def serve(host: str | None, port: int | None, data: str | None, config: Path | None, as_json: bool) -> None:
     """Serve the hub until SIGTERM or SIGINT. Prints one line of JSON when it answers."""
     settings = settings_from(data, config, host=host, port=port, log="json" if as_json else None)
+    # Imported here so that other commands start without a web server.
+    from hub import logs, server
+
     logs.configure(settings.log)
     with alone(Path(settings.data)):
-        uvloop.run(run(settings))
+        server.serve(settings)
 
 
 @contextmanager
@@ -92,26 +42,3 @@ def alone(data: Path) -> Iterator[None]:
         raise AlreadyServing(f"A hub is already serving from {data}.") from error
     finally:
         os.close(descriptor)
-
-
-async def run(settings: Settings) -> None:
-    """The server on an open hub. Requests in work are waited for, then the database is closed."""
-    async with opened(settings) as hub:
-        config = uvicorn.Config(
-            create_app(new_context(hub)),
-            host=settings.host,
-            port=settings.port,
-            loop="uvloop",
-            http="httptools",
-            ws="none",
-            lifespan="on",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=bool(settings.trusted_proxies),
-            forwarded_allow_ips=settings.trusted_proxies or None,
-            timeout_graceful_shutdown=settings.shutdown_seconds,
-        )
-        await Server(config).serve()
-        log.info("stopping")
-    sys.stdout.flush()

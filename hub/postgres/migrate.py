@@ -4,8 +4,6 @@ from pathlib import Path
 from typing import Final
 
 import asyncpg
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import text
 from sqlalchemy.engine import Connection as AlchemyConnection
 
@@ -49,6 +47,10 @@ async def migrate(database: Database) -> None:
 
 
 def upgrade(connection: AlchemyConnection) -> None:
+    """Alembic is imported only when there is something to do: most commands find nothing, and start sooner."""
+    from alembic import command
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
     config.set_main_option("path_separator", "os")

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from hub.errors import Exists, NotFound
+from hub.errors import Exists, Forbidden, NotFound
 from hub.keys import Keys
 from hub.postgres.engine import Connection
 from hub.store.scopes import GLOBAL, ensure_scope, facility_scope, region_scope
@@ -173,10 +173,15 @@ async def lock_incarnation(connection: Connection, node: str, incarnation: int) 
     """Locks the node until the transaction ends, and returns the incarnation, or None when the hub does not know it.
 
     The lock is on the node's row, so that exchanges of two copies of a node come one after the other even when the hub sees
-    an incarnation for the first time. An incarnation of another node is returned as it is; the caller refuses it.
+    an incarnation for the first time. Raises `Forbidden` for an incarnation that belongs to another node.
     """
     await connection.execute("SELECT 1 FROM node WHERE id = $1 FOR NO KEY UPDATE", node)
     row = await connection.fetchrow(f"SELECT {INCARNATION_COLUMNS} FROM incarnation WHERE id = $1", incarnation)
+    if row is not None and row["node"] != node:
+        raise Forbidden(
+            "This incarnation belongs to another node.",
+            hint="Two nodes were enrolled over one store. Restore one of them, which gives it a life of its own.",
+        )
     return IncarnationRow(*row) if row is not None else None
 
 

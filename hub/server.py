@@ -1,0 +1,86 @@
+"""The hub's server: uvicorn around the application, from its start to its clean end."""
+
+import asyncio
+import json
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from socket import AF_INET6
+
+import structlog
+import uvicorn
+import uvloop
+
+from hub.api.context import new_context
+from hub.app import create_app
+from hub.errors import HubError
+from hub.runtime import opened
+from hub.settings import Settings
+
+log = structlog.get_logger()
+
+
+class Server(uvicorn.Server):
+    """uvicorn, with one line on standard output when it answers, and an end that leaves the rest of us time to end too."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """SIGTERM and SIGINT end it; uvicorn's own way would raise them again and kill the process before it is clean."""
+        loop = asyncio.get_running_loop()
+        ends = (signal.SIGTERM, signal.SIGINT)
+        for number in ends:
+            loop.add_signal_handler(number, self.end)
+        try:
+            yield
+        finally:
+            for number in ends:
+                loop.remove_signal_handler(number)
+
+    def end(self) -> None:
+        """Ends the server; asked a second time, without waiting for requests."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+    async def startup(self, sockets: "list[object] | None" = None) -> None:  # type: ignore[override]
+        """Starts, and says so."""
+        try:
+            await super().startup()
+        except SystemExit as error:
+            raise HubError(
+                f"The hub cannot listen on {self.config.host}, port {self.config.port}.",
+                hint="Another program listens there, or the address is not this machine's. Choose another --port.",
+            ) from error
+        if self.started:
+            listening = self.servers[0].sockets[0]
+            port = listening.getsockname()[1]
+            host = f"[{self.config.host}]" if listening.family == AF_INET6 else self.config.host
+            ready = {"event": "ready", "url": f"http://{host}:{port}"}
+            print(json.dumps(ready, separators=(",", ":")), flush=True)
+            log.info("ready", url=ready["url"])
+
+
+def serve(settings: Settings) -> None:
+    """Serves until SIGTERM or SIGINT."""
+    uvloop.run(run(settings))
+
+
+async def run(settings: Settings) -> None:
+    """The server on an open hub. Requests in work are waited for, then the database is closed."""
+    async with opened(settings) as hub:
+        config = uvicorn.Config(
+            create_app(new_context(hub)),
+            host=settings.host,
+            port=settings.port,
+            loop="uvloop",
+            http="httptools",
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=settings.trusted_proxies or None,
+            timeout_graceful_shutdown=settings.shutdown_seconds,
+        )
+        await Server(config).serve()
+        log.info("stopping")
