@@ -127,7 +127,7 @@ def _period(node: dict[str, Any]) -> tuple[int, int]:
 def moment(text: str) -> tuple[int, int]:
     """First and last millisecond of a FHIR date, by the calendar."""
     day, _, time = text.partition("T")
-    year, month, date = [int(part) for part in (day.split("-") + ["0", "0"])[:3]]
+    year, month, date = [int(part) for part in [*day.split("-"), "0", "0"][:3]]
     first = datetime(year, month or 1, date or 1, tzinfo=UTC)
     if not time:
         last_month = month or 12

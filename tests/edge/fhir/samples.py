@@ -96,7 +96,7 @@ class _Maker:
                 keys = found.choices[member.choice]
                 if keys[self.variant % len(keys)] != member.key:
                     continue
-            deep = len(stack) > 5 or member.of in stack
+            deep = (len(stack) > 5 and not member.primitive) or member.of in stack
             required = any(member.key in keys for keys in found.required)
             if member.key in ("extension", "modifierExtension", "contained") or (deep and not required):
                 continue
