@@ -1,22 +1,24 @@
 """What is derived from a shown resource: search rows, with references as keys, and the find box's text of patients."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Iterable
 from functools import cache
 from typing import Any, TypeAlias
 
-from edge_node.fhir.definitions import type_number
 from edge_node.fhir.extraction import index_rows
 from edge_node.fhir.slots import slot_numbers
 
 SearchRow: TypeAlias = tuple[int, str | int | float, str | int | float]
 """`(slot, value, extra)`, as `edge_node.fhir.readers` tells them."""
+Entry: TypeAlias = tuple[int, str | int | float, int, str | int | float]
+"""`(slot, value, key, extra)`: a row of `search`."""
 PatientText: TypeAlias = tuple[str, str, str, str]
 """Name, phone, identifier, village: the columns of `patient_text`."""
 
 NATIONAL_DIGITS = 9
 """Digits of a phone number without its country and trunk prefix, in most of the world's plans (ITU-T E.164: up to 12)."""
 
+_local = re.compile(r"([A-Z][A-Za-z]{1,63})/([A-Za-z0-9\-.]{1,64})").fullmatch
 _not_digit = re.compile(r"\D+").sub
 
 
@@ -27,23 +29,26 @@ def reference_slots() -> frozenset[int]:
 
 
 def search_rows(shown: dict[str, Any]) -> list[SearchRow]:
-    """The rows of a shown resource. What is not a number (a sampled "NaN") is in no order and so not indexed."""
+    """The rows of a shown resource, none twice. What is not a number (a sampled "NaN") is in no order and not indexed."""
     return [row for row in index_rows(shown) if row[1] == row[1]]
 
 
-def target_of(row: SearchRow) -> tuple[str, str] | None:
-    """Type and id that a reference row points to, when it points to a resource that could be here."""
-    slot, value, extra = row
-    if slot not in reference_slots() or not isinstance(value, str) or not isinstance(extra, int) or extra <= 0:
-        return None
-    kind, slash, id_ = value.partition("/")
-    return (kind, id_) if slash and id_ and type_number(kind) == extra and "/" not in id_ else None
+def targets(rows: Iterable[SearchRow]) -> set[str]:
+    """The texts of the references among some rows."""
+    slots = reference_slots()
+    return {value for slot, value, _ in rows if slot in slots and isinstance(value, str)}
 
 
-def keyed(row: SearchRow, key_of: Callable[[tuple[str, str]], int]) -> SearchRow:
-    """The row with the key of its target instead of `Type/id`."""
-    target = target_of(row)
-    return row if target is None else (row[0], key_of(target), row[2])
+def local_name(target: str) -> tuple[str, str] | None:
+    """Type and id that a reference points to, when it is to a resource that could be here."""
+    found = _local(target)
+    return (found[1], found[2]) if found is not None else None
+
+
+def keyed(rows: Iterable[SearchRow], key: int, keys: dict[Any, Any]) -> list[Entry]:
+    """Rows as they are stored: with the resource's key, and of local references the target's key (`keys`: text → key)."""
+    slots = reference_slots()
+    return [(slot, keys.get(value, value) if slot in slots else value, key, extra) for slot, value, extra in rows]
 
 
 def patient_text(shown: dict[str, Any] | None) -> PatientText | None:

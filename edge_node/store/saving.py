@@ -4,7 +4,9 @@
 patients' text, scope digests and open conflicts. Whatever writes a resource (a person, an import, an exchange) does it here.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -12,12 +14,15 @@ import msgspec
 from edge_node.fhir.validation import accepts
 from edge_node.store import indexing, rows
 from edge_node.store.connection import Connection
-from edge_node.store.indexing import PatientText, SearchRow
+from edge_node.store.indexing import Entry, PatientText, SearchRow
 from edge_node.store.model import CONFLICT, GONE, ODD
 from sync_protocol import digest, pack, policy
+from sync_protocol.errors import MalformedJson
 from sync_protocol.resource import Resource, disagreements, gone
 
 NAMES_A_QUERY = 400
+
+_SLOT_VALUE_KEY = itemgetter(0, 1, 2)
 
 Name = tuple[str, str]
 """Type and id."""
@@ -150,25 +155,28 @@ class Batch:
         """A resource's new state, and whether it differs from the present one.
 
         `shown` and `odd` when the caller knows them already; `plain`: surely without conflict or deletion. A row keeps
-        its scope; `scope` is that of a new one.
+        its scope; `scope` is that of a new one. Raises MalformedData, before anything is changed, when the values make no
+        resource.
         """
         state = pack.pack(new)
         hash_ = pack.hash_of(new.type, new.id, state)
-        row = self.row((new.type, new.id)) or self._new((new.type, new.id))
-        if row.hash == hash_:
+        name = (new.type, new.id)
+        row = self.row(name)
+        if row is not None and row.hash == hash_:
             return row, False
-        self._remember(row)
         flags = 0
         if plain or not gone(new):
-            row.shown = shown if shown is not None else rows.object_of(rows.text_of(new))
-            flags = ODD if (not accepts(row.shown) if odd is None else odd) else 0
+            shown = shown if shown is not None else _checked(new)
+            flags = ODD if (not accepts(shown) if odd is None else odd) else 0
         else:
-            flags, row.shown = GONE, None
+            flags, shown = GONE, None
         if not plain and _reviewed(new):
             flags |= CONFLICT
+        row = row if row is not None else self._new(name)
+        self._remember(row)
         row.scope = row.scope if row.scope is not None else scope
         row.updated, row.hash, row.state, row.flags = self.now_ms, hash_, rows.squeeze(state), flags
-        row.resource = new
+        row.resource, row.shown = new, shown
         return row, True
 
     def evict(self, row: Row) -> None:
@@ -182,12 +190,12 @@ class Batch:
     def _remember(self, row: Row) -> None:
         """Keeps what the database has of a row before it is changed; its present version goes into the history."""
         if row.before is None:
-            row.before = (row.hash, row.scope, row.flags)
-            self._dirty[row.key] = row
             visible = row.state is not None and not row.flags & GONE
             old = rows.object_of(rows.text_of(self.resource(row))) if visible else None
             row.indexed = indexing.search_rows(old) if old is not None else []
             row.text = indexing.patient_text(old)
+            row.before = (row.hash, row.scope, row.flags)
+            self._dirty[row.key] = row
         if row.state is not None and row.hash is not None:
             self._history.append((row.key, row.key, row.updated, row.hash, row.state))
 
@@ -211,31 +219,33 @@ class Batch:
             row.before = row.indexed = row.text = row.shown = None
         self._dirty.clear()
 
-    def _search_changes(self) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+    def _search_changes(self) -> tuple[list[Entry], list[Entry]]:
         changes = [
-            (row, row.indexed or [], indexing.search_rows(row.shown) if row.shown is not None else [])
+            (row.key, row.indexed or [], indexing.search_rows(row.shown) if row.shown is not None else [])
             for row in self._dirty.values()
         ]
-        targets = {indexing.target_of(entry) for _, old, new in changes for rows_ in (old, new) for entry in rows_}
-        self.load(name for name in targets if name is not None)
-        for name in targets:
-            if name is not None and name not in self._rows:
-                self._dirty_target(self._new(name))
-        key_of: Callable[[Name], int] = lambda name: self._rows[name].key  # noqa: E731
-        added: list[tuple[Any, ...]] = []
-        removed: list[tuple[Any, ...]] = []
-        for row, old, new in changes:
-            before = {indexing.keyed(entry, key_of) for entry in old}
-            after = {indexing.keyed(entry, key_of) for entry in new}
-            key = row.key
-            added += [(slot, value, key, extra) for slot, value, extra in after - before]
-            removed += [(slot, value, key, extra) for slot, value, extra in before - after]
-        added.sort(key=_index_order)
-        return added, removed
+        keys = self._target_keys(indexing.targets(entry for _, old, new in changes for entry in chain(old, new)))
+        added: list[Entry] = []
+        removed: list[Entry] = []
+        for key, old, new in changes:
+            if not old:
+                added += indexing.keyed(new, key, keys)
+            else:
+                before, after = set(indexing.keyed(old, key, keys)), set(indexing.keyed(new, key, keys))
+                added += after - before
+                removed += before - after
+        return _in_index_order(added), removed
 
-    def _dirty_target(self, row: Row) -> None:
-        row.before = (None, None, 0)
-        self._dirty[row.key] = row
+    def _target_keys(self, texts: Iterable[str]) -> dict[str, int]:
+        """Text → key of all local references. Targets that never were here get a row of their own."""
+        names = {text: name for text in texts if (name := indexing.local_name(text)) is not None}
+        self.load(names.values())
+        for name in names.values():
+            if name not in self._rows:
+                row = self._new(name)
+                row.before = (None, None, 0)
+                self._dirty[row.key] = row
+        return {text: self._rows[name].key for text, name in names.items()}
 
     def _write_rows(self) -> None:
         fresh = [row for row in self._dirty.values() if row.fresh]
@@ -301,12 +311,21 @@ class Batch:
             self.connection.execute("UPDATE scope SET digest = ? WHERE id = ?", (digest.to_bytes(total), scope))
 
 
+def _checked(resource: Resource) -> dict[str, Any]:
+    """What is shown, decoded. Raises MalformedJson when the values do not make up this resource."""
+    shown = rows.object_of(rows.text_of(resource))
+    if shown.get("resourceType") != resource.type or shown.get("id") != resource.id:
+        raise MalformedJson("values that name another resource")
+    return shown
+
+
 def _reviewed(resource: Resource) -> list[str]:
     """Elements whose disagreement waits for a person."""
     return [c.element for c in disagreements(resource) if policy.needs_review(resource.type, c.element)]
 
 
-def _index_order(row: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The order of the index: SQLite sorts numbers before texts."""
-    value = row[1]
-    return (row[0], 1, value, row[2]) if isinstance(value, str) else (row[0], 0, value, row[2])
+def _in_index_order(entries: list[Entry]) -> list[Entry]:
+    """Sorted as the index is, numbers before texts: pages are then filled one after the other."""
+    numbers = [entry for entry in entries if not isinstance(entry[1], str)]
+    texts = [entry for entry in entries if isinstance(entry[1], str)]
+    return sorted(numbers, key=_SLOT_VALUE_KEY) + sorted(texts, key=_SLOT_VALUE_KEY)

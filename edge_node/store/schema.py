@@ -23,11 +23,12 @@ CREATE TABLE scope (
 ) STRICT;
 
 CREATE TABLE lineage (
+    number INTEGER PRIMARY KEY,      -- the latest has the greatest
     scope INTEGER NOT NULL REFERENCES scope (id) ON DELETE CASCADE,
     epoch INTEGER NOT NULL,
     seq INTEGER NOT NULL,
-    PRIMARY KEY (scope, epoch)
-) STRICT, WITHOUT ROWID;
+    UNIQUE (scope, epoch)
+) STRICT;
 
 CREATE TABLE resource (
     key INTEGER PRIMARY KEY,

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -11,11 +11,14 @@ from edge_node.errors import NoDatabase, NotFound
 from edge_node.fhir.query import Query
 from edge_node.fhir.search_sql import Position
 from edge_node.store import conflicts as disputes
-from edge_node.store import people, reading, searching, state, trail, writing
+from edge_node.store import importing, merging, people, reading, searching, state, trail, writing
+from edge_node.store.bundles import Item
 from edge_node.store.connection import Connection, Readers, connect, transaction
 from edge_node.store.model import (
     AuditEntry,
     Author,
+    ImportReport,
+    MergeReport,
     OpenConflict,
     Page,
     QuarantineEntry,
@@ -27,6 +30,7 @@ from edge_node.store.model import (
 )
 from edge_node.store.schema import begin_node, migrate
 from sync_protocol import digest
+from sync_protocol.resource import Resource
 
 DATABASE_NAME = "edge.db"
 
@@ -146,6 +150,29 @@ class Store:
         prepared = [writing.prepare(write, self._random_bytes, check=validate) for write in writes]
         with self.transaction() as connection:
             return writing.write_all(connection, prepared, author, now_ms)
+
+    def merge(
+        self,
+        connection: Connection,
+        resources: Iterable[Resource],
+        scope: int,
+        now_ms: int,
+        *,
+        source: str = "exchange",
+    ) -> MergeReport:
+        """Joins what others wrote, within the caller's transaction; see `merging.merge`."""
+        return merging.merge(connection, resources, scope, now_ms, source=source)
+
+    def import_resources(
+        self,
+        resources: Iterable[Item | bytes],
+        author: Author,
+        now_ms: Callable[[], int],
+        progress: Callable[[int], None] = lambda count: None,
+    ) -> ImportReport:
+        """Writes many resources in batches, each durable before the next; ids are kept, and it may be repeated."""
+        items = (item if isinstance(item, Item) else Item(item) for item in resources)
+        return importing.import_items(self.transaction, items, author, now_ms, progress)
 
     def export(self, type_: str | None = None) -> Iterator[bytes]:
         """All resources as FHIR JSON, as they were at one moment."""
