@@ -1,0 +1,113 @@
+"""`POST /auth/login` and `/auth/logout`: a name and a password for a short-lived token, and the same as a cookie for browsers."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from litestar import Request, Response, post
+from litestar.datastructures import Cookie
+from litestar.handlers import HTTPRouteHandler
+
+from edge_node.api import keys, media
+from edge_node.api.access import COOKIE, bearer
+from edge_node.api.outcome import Refused
+from edge_node.api.threads import Threads
+from edge_node.api.throttle import Throttle
+from edge_node.api.tokens import Tokens
+from edge_node.errors import Unauthorised
+from edge_node.store.model import Author
+from edge_node.store.store import Store
+
+UNKNOWN = Author("unknown", "none")
+"""Whom the audit names for a wrong login: what was typed as a name may be a password."""
+CREDENTIAL_CHARS_MAX = 1_024
+
+
+class Credentials(msgspec.Struct, frozen=True):
+    """The body of a login."""
+
+    username: str
+    password: str
+
+
+class Session(msgspec.Struct, frozen=True):
+    """What a login gives: the token, and for how many seconds it is good."""
+
+    access_token: str
+    expires_in: int
+    token_type: str = "Bearer"  # noqa: S105 - a word of RFC 6750
+
+
+class Logins:
+    """Checks passwords, and keeps the audit of it."""
+
+    def __init__(
+        self, store: Store, tokens: Tokens, throttle: Throttle, now_ms: Callable[[], int], threads: Threads
+    ) -> None:
+        self._store = store
+        self._tokens = tokens
+        self._throttle = throttle
+        self._now_ms = now_ms
+        self._threads = threads
+
+    async def login(self, credentials: Credentials, address: str) -> Session:
+        """A session. Raises Unauthorised, or TooManyTries before the password is looked at."""
+        name = credentials.username
+        self._throttle.take(name, address)
+        try:
+            user = await self._threads.password(self._store.users.verify, name, credentials.password)
+        except Unauthorised:
+            known = self._store.users.get(name)
+            await self._record(Author(name, known.role) if known is not None else UNKNOWN, "login-failed")
+            raise
+        self._throttle.give_back(name, address)
+        await self._record(Author(user.name, user.role), "login")
+        return Session(self._tokens.issue(user.name, user.role), self._tokens.lifetime_seconds)
+
+    async def logout(self, token: str) -> None:
+        """The token is of no use any more, after a restart neither."""
+        claims = self._tokens.revoke(token)
+        await self._threads.write(keys.keep_revoked, self._store, self._tokens.revoked)
+        await self._record(Author(claims.sub, claims.role), "logout")
+
+    async def _record(self, author: Author, action: str) -> None:
+        await self._threads.write(self._store.record, author, self._now_ms(), action)
+
+
+def handlers(logins: Logins) -> list[HTTPRouteHandler]:
+    """The two paths."""
+
+    @post(
+        "/auth/login", status_code=200, summary="A name and a password for an access token and a cookie", tags=["login"]
+    )
+    async def login(request: Request[Any, Any, Any]) -> Response[Session]:
+        credentials = _credentials(request.headers.get("content-type", ""), await request.body())
+        address = request.client.host if request.client is not None else "unknown"
+        session = await logins.login(credentials, address)
+        return Response(session, cookies=[session_cookie(request, session.access_token, session.expires_in)])
+
+    @post("/auth/logout", status_code=204, summary="The token is of no use any more", tags=["login"])
+    async def logout(request: Request[Any, Any, Any]) -> Response[None]:
+        await logins.logout(bearer(request.headers.get("authorization"), request.headers.get("cookie")))
+        return Response(None, status_code=204, cookies=[session_cookie(request, "", 0)])
+
+    return [login, logout]
+
+
+def session_cookie(request: Request[Any, Any, Any], token: str, seconds: int) -> Cookie:
+    """The token as a cookie that no script reads and no other site sends."""
+    secure = request.url.scheme == "https"
+    return Cookie(COOKIE, value=token, max_age=seconds, path="/", httponly=True, samesite="strict", secure=secure)
+
+
+def _credentials(content_type: str, body: bytes) -> Credentials:
+    media.check_body(content_type.partition(";")[0].strip().lower(), frozenset({"application/json"}))
+    try:
+        credentials = msgspec.json.decode(body, type=Credentials)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise Refused(400, "structure", "This is no login", 'Send {"username": …, "password": …} as JSON') from error
+    if max(len(credentials.username), len(credentials.password)) > CREDENTIAL_CHARS_MAX:
+        raise Refused(
+            400, "too-long", "The name or the password is too long", f"At most {CREDENTIAL_CHARS_MAX} characters"
+        )
+    return credentials
