@@ -15,7 +15,8 @@ from edge_node.fhir.values import SEPARATOR
 
 Visit: TypeAlias = Callable[[Any, Add], None]
 
-_MALFORMED = (AttributeError, KeyError, OverflowError, TypeError, ValueError)
+_MALFORMED = (AttributeError, LookupError, OverflowError, TypeError, ValueError)
+_STORED = (str, int, float)
 _SERVED = frozenset(CONTRACT_TYPES)
 
 
@@ -26,7 +27,7 @@ def index_rows(resource: dict[str, Any]) -> list[Row]:
     found by the rest. A reference to a contained resource carries that resource's type.
     """
     type_name = resource.get("resourceType")
-    if type_name not in _SERVED:
+    if not isinstance(type_name, str) or type_name not in _SERVED:
         return []
     visits, presence = _plan(type_name)
     rows: list[Row] = []
@@ -35,15 +36,16 @@ def index_rows(resource: dict[str, Any]) -> list[Row]:
             visit = visits.get(key)
             if visit is not None:
                 visit(value, rows.append)
+        rows = list(dict.fromkeys(rows))
     except _MALFORMED:
-        rows = _rows_apart(visits, resource)
+        rows = list(dict.fromkeys(_rows_apart(visits, resource)))
     for number, keys in presence:
         answer = _presence(resource, keys)
         if answer:
             rows.append((number, answer + SEPARATOR, 0))
     if "contained" in resource:
         rows = _with_contained_types(rows, resource["contained"])
-    return list(dict.fromkeys(rows))
+    return rows
 
 
 def _rows_apart(visits: dict[str, Visit], resource: dict[str, Any]) -> list[Row]:
@@ -56,7 +58,7 @@ def _rows_apart(visits: dict[str, Visit], resource: dict[str, Any]) -> list[Row]
                     visits[key]([entry] if isinstance(value, list) else entry, rows.append)
                 except _MALFORMED:
                     continue
-    return [row for row in rows if type(row[1]) in (str, int, float) and type(row[2]) in (str, int, float)]
+    return [row for row in rows if type(row[1]) in _STORED and type(row[2]) in _STORED]
 
 
 def _presence(resource: dict[str, Any], keys: tuple[str, ...]) -> str:

@@ -43,14 +43,13 @@ def rows_match(criterion: Criterion, rows: list[Row]) -> bool:
     """The same from rows that were extracted before."""
     of_uses = [(use, row) for use in criterion.parameter.uses for row in rows if row[0] == use.slot.number]
     if criterion.modifier == "missing":
-        return criterion.missing != any(_narrowed(use, row, "") for use, row in of_uses)
+        return criterion.missing != any(_narrowed(use, row) for use, row in of_uses)
     found = any(_row_matches(criterion, use, value, row) for use, row in of_uses for value in criterion.values)
     return found != (criterion.modifier == "not")
 
 
-def _narrowed(use: Use, row: Row, target: str) -> bool:
-    wanted = target or use.target
-    if wanted and row[2] != type_number(wanted):
+def _narrowed(use: Use, row: Row, target: str = "") -> bool:
+    if any(name and row[2] != type_number(name) for name in (use.target, target)):
         return False
     return not use.system or str(row[1]).endswith(SEPARATOR + use.system)
 

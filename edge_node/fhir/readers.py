@@ -21,6 +21,7 @@ uri         the uri                               0
 Concepts without a code and references without a target have their row too, so that ``:missing`` is right.
 """
 
+import re
 from collections.abc import Callable
 from functools import partial
 from math import inf
@@ -61,7 +62,8 @@ def read_identifier(slot: int, value: Any, add: Add) -> None:
 
 
 def read_contact(slot: int, value: Any, add: Add) -> None:
-    add((slot, f"{value.get('value', '')}{SEPARATOR}{value.get('system', '')}", value.get("use", 0)))
+    use = value.get("use")
+    add((slot, f"{value.get('value', '')}{SEPARATOR}{value.get('system', '')}", use if type(use) is str else 0))
 
 
 def read_reference(slot: int, value: Any, add: Add) -> None:
@@ -92,8 +94,20 @@ def reference_target(target: str, type_name: str = "") -> tuple[str, int]:
 
 
 def read_canonical(slot: int, value: Any, add: Add) -> None:
-    """A canonical names a definition by its url; a fragment or version stays (R4 search, reference)."""
-    add((slot, str.strip(value), 0))
+    """A canonical names a definition by its url, and its version stays; some give a relative reference instead."""
+    add((slot, value, _NUMBERS.get(value.partition("/")[0], 0)))
+
+
+_local = re.compile(r"([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})").fullmatch
+
+
+def local_target(row: Row) -> tuple[str, str] | None:
+    """Type and id of the target of a row of a reference slot, when it may be a resource of this store.
+
+    For these the store puts the target's key in the place of the value; search_sql looks them up by it.
+    """
+    found = _local(str(row[1])) if row[2] != IDENTIFIER else None
+    return (found[1], found[2]) if found else None
 
 
 def read_resource(slot: int, value: Any, add: Add) -> None:
@@ -141,14 +155,14 @@ def read_timing(slot: int, value: Any, add: Add) -> None:
 def read_quantity(slot: int, value: Any, add: Add) -> None:
     """A quantity with a comparator (``<5``) is a range that is open at one end."""
     number = value.get("value")
-    if number is None:
+    if number is None or type(number) is str:
         return
     label, text = value.get("code", ""), value.get("unit", "")
     extra = unit(label, value.get("system", ""), text)
     comparator = value.get("comparator")
     if comparator is None:
         add((slot, float(number), extra))
-    elif comparator[0] == "<":
+    elif comparator.startswith("<"):
         _add_ends(slot, -inf, float(number), extra, add)
     else:
         _add_ends(slot, float(number), inf, extra, add)
@@ -176,14 +190,14 @@ def read_samples(slot: int, value: Any, add: Add) -> None:
     """Sampled data are the range from their lowest to their highest value; E, L and U are no numbers."""
     origin = value.get("origin", {})
     zero, factor = float(origin.get("value", 0)), float(value.get("factor", 1))
-    numbers = [zero + factor * float(word) for word in value.get("data", "").split() if word not in ("E", "L", "U")]
+    numbers = [zero + factor * float(word) for word in value.get("data", "").split() if word[-1:].isdigit()]
     if numbers:
         extra = unit(origin.get("code", ""), origin.get("system", ""), origin.get("unit", ""))
         _add_ends(slot, min(numbers), max(numbers), extra, add)
 
 
 def read_uri(slot: int, value: Any, add: Add) -> None:
-    add((slot, str.strip(value), 0))
+    add((slot, value, 0))
 
 
 _QUANTITIES: dict[str, Reader] = dict.fromkeys(("Quantity", "Age", "Duration"), read_quantity)

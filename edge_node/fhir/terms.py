@@ -63,9 +63,9 @@ def slot_term(use: Use, condition: str = "", args: tuple[Any, ...] = (), *, equa
     values: tuple[Any, ...] = (use.slot.number, *args)
     if use.target:
         return Term(f"{where} AND extra = ?", (*values, type_number(use.target)), equal)
-    if use.system and not equal:
+    if use.system:
         suffix = SEPARATOR + use.system
-        return Term(f"{where} AND substr(value, ?) = ?", (*values, -len(suffix), suffix))
+        return Term(f"{where} AND substr(value, ?) = ?", (*values, -len(suffix), suffix), equal)
     return Term(where, values, equal)
 
 

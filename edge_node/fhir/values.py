@@ -32,7 +32,7 @@ def interval(text: str) -> tuple[int, int]:
     counts as the second after. Raises ValueError when the text is no FHIR date.
     """
     length = len(text)
-    if length == 10:
+    if length == 10 and text[4] == text[7] == "-":
         low = (date.fromisoformat(text).toordinal() - _EPOCH_DAY) * _DAY_MS
         return low, low + _DAY_MS - 1
     if length < 10:
