@@ -15,11 +15,12 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from msgspec import Struct
 
@@ -54,21 +55,21 @@ def embedded(folder: Path) -> Iterator[SocketAddress]:
     folder.mkdir(parents=True, exist_ok=True, mode=0o755)
     data = folder / "data"
     users = open_lock(folder / keeper.USERS_LOCK)
-    started = None
     try:
         with locked(folder / START_LOCK):
             # Waits here while a keeper that was the last one stops its Postgres.
             fcntl.flock(users, fcntl.LOCK_SH)
-            started = None if is_kept(folder) else start(folder, data)
+            if not is_kept(folder):
+                start(folder, data)
         with entrance(data) as address:
             yield address
     finally:
         # Closing releases the lock.
         os.close(users)
-        wait_for_end(folder, started)
+        wait_for_end(folder)
 
 
-def start(folder: Path, data: Path) -> "subprocess.Popen[bytes]":
+def start(folder: Path, data: Path) -> None:
     """Starts a keeper with Postgres, and waits until it answers."""
     user = user_for(data)
     programs = programs_for(user)
@@ -93,7 +94,8 @@ def start(folder: Path, data: Path) -> "subprocess.Popen[bytes]":
     if line != "ready":
         process.wait()
         raise PostgresFault(f"The hub's own Postgres did not start: {line.removeprefix('failed: ') or 'no answer'}")
-    return process
+    # Others may use it for longer than we do; if it ends before us, its entry in the process table is taken away.
+    threading.Thread(target=process.wait, name="reaper of the keeper", daemon=True).start()
 
 
 def initialise(programs: Path, user: RunAs, data: Path) -> None:
@@ -187,7 +189,7 @@ def is_kept(folder: Path) -> bool:
     return not is_free(folder / keeper.KEEPER_LOCK, fcntl.LOCK_EX)
 
 
-def wait_for_end(folder: Path, started: "subprocess.Popen[Any] | None") -> None:
+def wait_for_end(folder: Path) -> None:
     """Until Postgres has stopped, if we were its last user: whoever removes the folder next finds nothing running."""
     begun = time.monotonic()
     while is_kept(folder) and time.monotonic() < begun + STOP_SECONDS_MAX:
@@ -195,5 +197,3 @@ def wait_for_end(folder: Path, started: "subprocess.Popen[Any] | None") -> None:
         if used and time.monotonic() > begun + HANDOVER_SECONDS:
             break
         time.sleep(keeper.POLL_SECONDS)
-    if started is not None:
-        started.poll()

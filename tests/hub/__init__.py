@@ -1,0 +1,1 @@
+"""The hub, on the real Postgres that it brings along."""

@@ -1,0 +1,159 @@
+"""One Postgres for each test process, a database of its own for each test, and hubs as processes."""
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from hub.api.context import Context, new_context
+from hub.postgres.embedded import SocketAddress, embedded
+from hub.postgres.engine import Database
+from hub.postgres.migrate import migrate
+from hub.runtime import Hub, opened
+from hub.settings import Settings
+from hub.store.nodes import add_facility
+
+PROGRAM = Path(sys.executable).with_name("medtech-hub")
+NOW_MS = 1_790_000_000_000
+numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SocketAddress]:
+    with embedded(tmp_path_factory.mktemp("postgres") / "pg") as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+async def template(postgres: SocketAddress) -> str:
+    """The name of a database at the newest schema, which others are copied from."""
+    await administer(postgres, "CREATE DATABASE template_hub")
+    database = Database(SocketAddress(postgres.folder, database="template_hub"), connections_max=1, pooled=False)
+    await migrate(database)
+    await database.close()
+    return "template_hub"
+
+
+async def administer(postgres: SocketAddress, statement: str) -> None:
+    connection = await asyncpg.connect(host=postgres.folder, user=postgres.user, database=postgres.database)
+    await connection.execute(statement)
+    await connection.close()
+
+
+@pytest.fixture
+async def dsn(postgres: SocketAddress, template: str) -> AsyncIterator[str]:
+    """A fresh database."""
+    name = f"test_{next(numbers)}"
+    await administer(postgres, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield f"postgresql://{postgres.user}@/{name}?host={os.path.realpath(postgres.folder)}"
+    await administer(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def settings(dsn: str, tmp_path: Path) -> Settings:
+    return Settings(data=str(tmp_path / "hub"), dsn=dsn, connections_max=8)
+
+
+@pytest.fixture
+async def hub(settings: Settings) -> AsyncIterator[Hub]:
+    """An open hub with two clinics in one region."""
+    async with opened(settings) as one:
+        async with one.database.transaction() as connection:
+            for name in ("f0", "f1"):
+                await add_facility(connection, one.keys, name, f"Clinic {name}", "west")
+        yield one
+
+
+@pytest.fixture
+def context(hub: Hub) -> Context:
+    return new_context(hub, lambda: NOW_MS)
+
+
+class Process:
+    """`medtech-hub serve` as people run it."""
+
+    def __init__(self, data: Path, *options: str, environment: dict[str, str] | None = None) -> None:
+        self.data = data
+        self.environment = {**os.environ, "MEDTECH_LOG": "json", **(environment or {})}
+        data.parent.mkdir(parents=True, exist_ok=True)
+        self.log = data.with_suffix(".log")
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [PROGRAM, "serve", "--data", str(data), "--port", "0", *options],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=self.environment,
+                cwd="/",
+                start_new_session=True,
+            )
+        assert self.process.stdout is not None
+        self.first_line = self.process.stdout.readline().decode()
+        self.url = json.loads(self.first_line)["url"] if self.first_line else ""
+
+    def log_text(self) -> str:
+        return self.log.read_text(encoding="utf-8")
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        """Ends it and its process group, as a supervisor does. Returns the exit status."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, number)
+        status = self.process.wait(30)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        return status
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Any]:
+    """Starts hubs, and ends those that the test left."""
+    started: list[Process] = []
+
+    def one(*options: str, data: Path | None = None, environment: dict[str, str] | None = None) -> Process:
+        started.append(Process(data or tmp_path / "hub", *options, environment=environment))
+        return started[-1]
+
+    yield one
+    for process in started:
+        if process.process.poll() is None:
+            process.end()
+
+
+class Result:
+    """What a command printed, and how it ended."""
+
+    def __init__(self, done: "subprocess.CompletedProcess[str]") -> None:
+        self.status = done.returncode
+        self.stdout = done.stdout
+        self.stderr = done.stderr
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.stdout)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Any:
+    """Runs a command with `--data` and `--json`."""
+
+    def one(*arguments: str, data: Path | None = None, environment: dict[str, str] | None = None) -> Result:
+        return Result(
+            subprocess.run(
+                [PROGRAM, *arguments, "--data", str(data or tmp_path / "hub"), "--json"],
+                capture_output=True,
+                text=True,
+                env={**os.environ, **(environment or {})},
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                timeout=120,
+            )
+        )
+
+    return one
