@@ -185,7 +185,8 @@ def pull_from(cursor: Cursor, seq: int, lineage: Sequence[tuple[int, int]]) -> i
     `lineage`: `(epoch, start seq)` of the scope's epochs, oldest first; `seq`: its last. The newest epoch that both know
     decides: what the node saw in it, or where the hub's memory of that epoch ends, whichever comes first.
     """
-    ends = {epoch: end for (epoch, _), (_, end) in zip(lineage, [*lineage[1:], (0, seq)], strict=True)}
+    starts = [start for _, start in lineage]
+    ends = dict(zip((epoch for epoch, _ in lineage), [*starts[1:], seq], strict=False))
     for epoch, last in ((cursor.epoch, cursor.seq), *cursor.lineage):
         if epoch in ends:
             return min(last, ends[epoch])

@@ -1,0 +1,371 @@
+"""The store's part in an exchange: what to send, and what an answer changes, each in one transaction.
+
+The decisions are `sync_protocol.exchange.edge`; here are the rows they are made from and the rows they become.
+"""
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from edge_node.store import merging, rows
+from edge_node.store.connection import Connection
+from edge_node.store.forking import fork
+from edge_node.store.model import MergeReport
+from edge_node.store.saving import Batch
+from edge_node.store.store import Store
+from sync_protocol import bounds, digest, frame
+from sync_protocol.compression import FRAME_LEVEL, LATEST, Codec
+from sync_protocol.errors import TooLarge
+from sync_protocol.exchange import edge as rules
+from sync_protocol.exchange import pace as paces
+from sync_protocol.exchange.edge import Standing
+from sync_protocol.exchange.messages import Answer, Cursor, Pull, Push, Request
+from sync_protocol.exchange.pace import Pace
+from sync_protocol.resource import Resource
+
+LEAVING = "leaving"
+"""Reason in `held`: the hub says that the resource left our scope; it goes when nothing of it waits in the outbox."""
+KEYS_A_QUERY = 500
+
+
+class Outgoing(msgspec.Struct, frozen=True):
+    """A request about to be sent, and what is needed to take its answer."""
+
+    request: Request
+    resources: int
+    """How many resources it pushes."""
+    sent_ms: int
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """What an answer did. `more`: another exchange should follow at once. `equal`: scope → whether its digest is the hub's,
+    only for the scopes that could be compared."""
+
+    pulled: int = 0
+    conflicts: int = 0
+    quarantined: int = 0
+    forked: bool = False
+    lost: bool = False
+    more: bool = False
+    pending: int = 0
+    equal: dict[str, bool] = {}
+
+
+# --- the node's standing ----------------------------------------------------------------------------------------------
+
+
+def standing(connection: Connection) -> Standing:
+    """What the node knows of its own life."""
+    row = connection.execute(
+        "SELECT incarnation, base_counter, counter, acked, safe, confirmed_token, receipt FROM sync"
+    ).fetchone()
+    incarnation, base, counter, acked, safe, confirmed, receipt = row
+    sent = connection.execute("SELECT token, highest FROM token").fetchone() or (b"", 0)
+    return Standing(incarnation, base, counter, acked, safe, confirmed or b"", sent[0], sent[1], receipt or b"")
+
+
+def store_standing(connection: Connection, after: Standing) -> None:
+    """Write a standing down. The counter is the writers' and is not touched."""
+    connection.execute(
+        "UPDATE sync SET incarnation = ?, base_counter = ?, acked = ?, safe = ?, confirmed_token = ?, receipt = ?",
+        (after.incarnation, after.base, after.acked, after.safe, after.confirmed, after.receipt),
+    )
+    connection.execute("DELETE FROM token")
+    if after.sent:
+        connection.execute("INSERT INTO token (token, highest) VALUES (?, ?)", (after.sent, after.highest))
+    connection.execute("DELETE FROM outbox WHERE counter <= ?", (after.safe,))
+
+
+def own_incarnations(connection: Connection) -> frozenset[int]:
+    """This life's and all earlier ones' names."""
+    return frozenset(
+        number for (number,) in connection.execute("SELECT incarnation FROM own UNION SELECT incarnation FROM sync")
+    )
+
+
+def read_pace(connection: Connection) -> Pace:
+    """How the link has been lately."""
+    text = connection.execute("SELECT pace FROM sync").fetchone()[0]
+    return msgspec.json.decode(text, type=Pace) if text else Pace()
+
+
+def store_pace(connection: Connection, pace: Pace) -> None:
+    """Remember how the link is."""
+    connection.execute("UPDATE sync SET pace = ?", (msgspec.json.encode(pace).decode(),))
+
+
+# --- sending ----------------------------------------------------------------------------------------------------------
+
+
+def prepare(store: Store, fresh_token: bytes, now_ms: int, program: str) -> Outgoing:
+    """The next request. Its token is stored before this returns: a copy of this database cannot go on unnoticed."""
+    with store.transaction() as connection:
+        begun = rules.begin(standing(connection), fresh_token)
+        store_standing(connection, begun)
+        pace = read_pace(connection)
+        push, resources, pace = _push(connection, begun, pace)
+        store_pace(connection, pace)
+        waiting = connection.execute("SELECT count(*) FROM outbox WHERE counter > ?", (begun.acked,)).fetchone()[0]
+        request = Request(
+            incarnation=begun.incarnation,
+            base=begun.base,
+            token=begun.sent,
+            known=begun.known,
+            receipt=begun.receipt,
+            push=[push] if push is not None else [],
+            pull=_cursors(connection),
+            budget_bytes=pace.frame_bytes,
+            clock_ms=now_ms,
+            pending=waiting,
+            program=program,
+        )
+    return Outgoing(request, resources, now_ms)
+
+
+def _push(connection: Connection, begun: Standing, pace: Pace) -> tuple[Push | None, int, Pace]:
+    """The next outbox rows past `acked` as one frame, as many as the pace allows."""
+    limit = paces.resources_per_frame(pace)
+    while True:
+        waiting = connection.execute(
+            "SELECT counter, key, elements FROM outbox WHERE counter > ? AND counter <= ? ORDER BY counter LIMIT ?",
+            (begun.acked, begun.highest, limit),
+        ).fetchall()
+        if not waiting:
+            return None, 0, pace
+        parts = _parts(connection, waiting, own_incarnations(connection), begun.highest)
+        try:
+            packed = frame.encode(parts, Codec(LATEST, FRAME_LEVEL)) if parts else b""
+            if len(packed) > bounds.FRAME_BYTES_MAX:
+                raise TooLarge(f"a frame of {len(packed)} bytes")
+        except TooLarge:
+            if limit == 1:
+                raise
+            limit = max(1, min(limit, len(waiting)) // 2)
+            continue
+        if len(packed) > 2 * pace.frame_bytes and len(waiting) > 1:
+            pace = paces.measured(pace, len(parts), len(packed))
+            limit = max(1, len(waiting) * pace.frame_bytes // len(packed))
+            continue
+        upto = waiting[-1][0] if len(waiting) == limit else begun.highest
+        return Push(begun.acked, upto, packed), len(parts), paces.measured(pace, len(parts), len(packed))
+
+
+def _parts(
+    connection: Connection, waiting: Sequence[tuple[int, int, str | None]], own: frozenset[int], highest: int
+) -> list[Resource]:
+    """The present registers of what outbox rows name, each resource once."""
+    named: dict[int, set[str] | None] = {}
+    for _, key, text in waiting:
+        before = named.get(key, set())
+        named[key] = None if text is None or before is None else before | set(msgspec.json.decode(text, type=list[str]))
+    parts = []
+    for key, resource in _resources(connection, list(named)):
+        part = rules.sendable(resource, named[key], own, highest)
+        if part is not None:
+            parts.append(part)
+    return parts
+
+
+def _resources(connection: Connection, keys: Sequence[int]) -> list[tuple[int, Resource]]:
+    found = []
+    names: dict[int, str] = {}
+    for start in range(0, len(keys), KEYS_A_QUERY):
+        chunk = keys[start : start + KEYS_A_QUERY]
+        marks = ",".join("?" * len(chunk))
+        query = f"SELECT key, type, id, state FROM resource WHERE key IN ({marks}) AND state IS NOT NULL ORDER BY key"
+        for key, type_, id_, state in connection.execute(query, chunk):
+            if type_ not in names:
+                names[type_] = rows.type_name(connection, type_)
+            found.append((key, rows.resource_of(names[type_], id_, state)))
+    return found
+
+
+def _cursors(connection: Connection) -> list[Cursor]:
+    lineage: dict[int, list[tuple[int, int]]] = {}
+    for scope, epoch, seq in connection.execute("SELECT scope, epoch, seq FROM lineage ORDER BY number DESC"):
+        lineage.setdefault(scope, []).append((epoch, seq))
+    return [
+        Cursor(name, epoch, seq, lineage.get(id_, [])[: bounds.LINEAGE_EPOCHS_MAX])
+        for id_, name, epoch, seq in connection.execute("SELECT id, name, epoch, seq FROM scope WHERE kind <> 'local'")
+    ]
+
+
+# --- taking an answer -------------------------------------------------------------------------------------------------
+
+
+def take(
+    store: Store,
+    outgoing: Outgoing,
+    answer: Answer,
+    now_ms: int,
+    new_incarnation: Callable[[], int],
+    elapsed_ms: int = 0,
+) -> Taken:
+    """What an answer changes, all in one transaction: acknowledgement, frames, cursors, evictions, a fork.
+
+    Raises MalformedData or TooLarge for a frame that does not open: nothing is changed, and it is asked for again.
+    """
+    pulls = [(pull, frame.decode(pull.frame) if pull.frame else []) for pull in answer.pulls]
+    with store.transaction() as connection:
+        before = standing(connection)
+        outcome = rules.answered(before, outgoing.request.token, answer)
+        if outcome.fork:
+            fork(connection, before, new_incarnation())
+            return Taken(forked=True, more=True, pending=_pending(connection))
+        store_standing(connection, outcome.standing)
+        _note_exchange(connection, outgoing, answer, now_ms, elapsed_ms)
+        for name, kind in answer.scopes:
+            _know_scope(connection, name, kind)
+        report, forked = _apply(connection, pulls, outcome.standing, now_ms, new_incarnation)
+        _note_held(connection, answer)
+        pending = _pending(connection)
+        equal = {} if pending or answer.parked or forked else _compare(connection, answer.pulls)
+        more = outcome.lost or forked or bool(answer.scopes) or any(pull.more for pull in answer.pulls)
+        progress = outcome.standing.acked > before.acked
+        return Taken(
+            pulled=sum(len(parts) for _, parts in pulls),
+            conflicts=report.conflicts,
+            quarantined=report.quarantined,
+            forked=forked,
+            lost=outcome.lost,
+            more=more or (pending > 0 and progress),
+            pending=pending,
+            equal=equal,
+        )
+
+
+def failed(store: Store, reason: str) -> None:
+    """No answer came: smaller frames next time, and the reason in words for people."""
+    with store.transaction() as connection:
+        store_pace(connection, paces.failed(read_pace(connection)))
+        connection.execute("UPDATE sync SET last_error = ?", (reason,))
+
+
+def _note_exchange(connection: Connection, outgoing: Outgoing, answer: Answer, now_ms: int, elapsed_ms: int) -> None:
+    offset = rules.offset_ms(outgoing.sent_ms, now_ms, answer.clock_ms) if answer.clock_ms else None
+    connection.execute(
+        "UPDATE sync SET last_sync = ?, last_error = NULL, clock_offset_ms = coalesce(?, clock_offset_ms)",
+        (now_ms, offset),
+    )
+    sent = sum(len(push.frame) for push in outgoing.request.push)
+    received = sum(len(pull.frame) for pull in answer.pulls)
+    store_pace(connection, paces.succeeded(read_pace(connection), elapsed_ms, sent, received))
+
+
+def _know_scope(connection: Connection, name: str, kind: str) -> None:
+    connection.execute(
+        "INSERT INTO scope (name, kind, digest) VALUES (?, ?, ?) ON CONFLICT (name) DO NOTHING",
+        (name, kind, digest.to_bytes(digest.EMPTY)),
+    )
+
+
+def _apply(
+    connection: Connection,
+    pulls: Sequence[tuple[Pull, list[Resource]]],
+    now_standing: Standing,
+    now_ms: int,
+    new_incarnation: Callable[[], int],
+) -> tuple[MergeReport, bool]:
+    """Merge what was pulled and move the cursors. A node that meets its own unknown dots forks before it merges."""
+    forked = False
+    total = MergeReport(0, 0, 0)
+    for pull, parts in pulls:
+        row = connection.execute("SELECT id, epoch, seq FROM scope WHERE name = ?", (pull.scope,)).fetchone()
+        if row is None:
+            continue
+        scope, epoch, seq = row
+        if not forked and rules.meets_itself(parts, now_standing, _present(connection, parts, now_standing)):
+            fork(connection, now_standing, new_incarnation())
+            forked = True
+        report = merging.merge(connection, parts, scope, now_ms)
+        total = MergeReport(
+            total.changed + report.changed, total.conflicts + report.conflicts, total.quarantined + report.quarantined
+        )
+        _settle(connection, parts, scope)
+        _evict(connection, pull, scope, now_ms)
+        if epoch not in (0, pull.epoch):
+            connection.execute(
+                "INSERT OR REPLACE INTO lineage (scope, epoch, seq) VALUES (?, ?, ?)",
+                (scope, epoch, seq),
+            )
+        connection.execute("UPDATE scope SET epoch = ?, seq = ? WHERE id = ?", (pull.epoch, pull.seq, scope))
+    return total, forked
+
+
+def _present(connection: Connection, parts: Sequence[Resource], now_standing: Standing) -> dict[str, Resource]:
+    """Our states of those parts that hold dots of this incarnation: nearly always none."""
+    own = now_standing.incarnation
+    named = [
+        (part.type, part.id)
+        for part in parts
+        if any(s.stamp.node == own for register in part.elements.values() for s in register.siblings)
+    ]
+    batch = Batch(connection, 0)
+    batch.load(named)
+    found = [batch.row(name) for name in named]
+    return {f"{row.type}/{row.id}": batch.resource(row) for row in found if row is not None and row.here}
+
+
+def _settle(connection: Connection, parts: Sequence[Resource], scope: int) -> None:
+    """What the hub sends for a scope is in that scope, though it was in another one of ours before."""
+    names = msgspec.json.encode([[rows.find_type(connection, part.type), part.id] for part in parts]).decode()
+    moved = connection.execute(
+        "SELECT resource.key, scope, hash FROM json_each(?) AS wanted JOIN resource"
+        " ON resource.type = wanted.value ->> 0 AND resource.id = wanted.value ->> 1 WHERE scope <> ?",
+        (names, scope),
+    ).fetchall()
+    for key, before, hash_ in moved:
+        connection.execute("UPDATE resource SET scope = ? WHERE key = ?", (scope, key))
+        _shift(connection, before, old=hash_)
+        _shift(connection, scope, new=hash_)
+
+
+def _shift(connection: Connection, scope: int, *, new: bytes | None = None, old: bytes | None = None) -> None:
+    present = connection.execute("SELECT digest FROM scope WHERE id = ?", (scope,)).fetchone()[0]
+    after = digest.add(digest.from_bytes(present), new=new, old=old)
+    connection.execute("UPDATE scope SET digest = ? WHERE id = ?", (digest.to_bytes(after), scope))
+
+
+def _evict(connection: Connection, pull: Pull, scope: int, now_ms: int) -> None:
+    """Resources that left the scope go, unless something of them still waits to be pushed; those go later."""
+    batch = Batch(connection, now_ms)
+    leaving = [batch.row((type_, id_)) for type_, id_ in pull.evicted]
+    keys = {row.key for row in leaving if row is not None and row.here and row.scope == scope}
+    keys |= {key for (key,) in connection.execute("SELECT key FROM held WHERE reason = ?", (LEAVING,))}
+    if not keys:
+        return
+    acked = connection.execute("SELECT acked FROM sync").fetchone()[0]
+    busy = {key for (key,) in connection.execute("SELECT DISTINCT key FROM outbox WHERE counter > ?", (acked,))}
+    connection.executemany(
+        "INSERT INTO held (key, reason) VALUES (?, ?) ON CONFLICT DO NOTHING", [(key, LEAVING) for key in keys & busy]
+    )
+    for key, resource in _resources(connection, sorted(keys - busy)):
+        row = batch.row((resource.type, resource.id))
+        if row is not None and row.here:
+            batch.evict(row)
+        connection.execute("DELETE FROM held WHERE key = ?", (key,))
+    batch.flush()
+
+
+def _note_held(connection: Connection, answer: Answer) -> None:
+    """What the hub did not take is marked, so that nobody believes it safe."""
+    batch = Batch(connection, 0)
+    for note in answer.notes:
+        row = batch.row((note.type, note.id))
+        if note.kind == "quarantined" and row is not None:
+            connection.execute(
+                "INSERT INTO held (key, reason) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET reason = excluded.reason",
+                (row.key, note.reason or note.kind),
+            )
+
+
+def _compare(connection: Connection, pulls: Sequence[Pull]) -> dict[str, bool]:
+    """Scope → whether its digest equals the hub's, for those that the hub gave a digest of."""
+    if connection.execute("SELECT EXISTS (SELECT 1 FROM held)").fetchone()[0]:
+        return {}
+    kept = dict(connection.execute("SELECT name, digest FROM scope"))
+    return {pull.scope: kept[pull.scope] == pull.digest for pull in pulls if pull.digest and pull.scope in kept}
+
+
+def _pending(connection: Connection) -> int:
+    return int(connection.execute("SELECT count(*) FROM outbox WHERE counter > (SELECT acked FROM sync)").fetchone()[0])

@@ -1,0 +1,1 @@
+"""The edge's link to its hub: enrolment, the exchange over HTTP, and when it runs."""
