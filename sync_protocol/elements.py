@@ -6,15 +6,19 @@ author's own text (FHIR R4, datatypes: "implementations SHALL preserve the preci
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
 import msgspec
 
 from sync_protocol import bounds, policy, register
 from sync_protocol.errors import MalformedJson, TooLarge
+from sync_protocol.json_text import check_value as check_value
+from sync_protocol.json_text import compact, same, sense
+from sync_protocol.json_text import depth_over as depth_over
 from sync_protocol.register import Register, Stamp
-from sync_protocol.resource import ALIVE, DELETION, Resource, deletion_value, gone, shown
+from sync_protocol.resource import ALIVE, DELETION, Resource, deletion_value, gone, read_deletion, shown
 
 ODD = "?"
 """The unit of members whose names could not be part of an element key."""
@@ -23,9 +27,11 @@ _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ENTRIES = msgspec.json.Decoder(list[msgspec.Raw])
 _HASHES = msgspec.json.Decoder(list[str])
 _ANY = msgspec.json.Decoder()
-_DIGITS = msgspec.json.Decoder(float_hook=lambda text: (text,))
-_NAME = re.compile(r"_?[A-Za-z][A-Za-z0-9_.-]*")
-_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]')
+_NAME = re.compile(
+    r"_?[A-Za-z][A-Za-z0-9_.-]{0,199}"
+)  # short enough for an element key (`bounds.ELEMENT_KEY_BYTES_MAX`)
+_NOTHING = b'{"meta":{}}'
+"""What stands for a resource that has no members: it exists, and a write of it needs an element to be known by. Never shown."""
 
 
 class Parsed(msgspec.Struct, frozen=True):
@@ -55,49 +61,22 @@ def parse(body: bytes) -> Parsed:
     return Parsed(type_, id_, version, members)
 
 
-def compact(text: bytes) -> bytes:
-    """JSON text without insignificant white space, every other byte as it was. Raises MalformedJson."""
-    try:
-        text.decode()
-        packed = msgspec.json.format(text, indent=-1)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedJson("not JSON in UTF-8") from error
-    if depth_over(packed, bounds.JSON_DEPTH_MAX):
-        raise MalformedJson(f"nested deeper than {bounds.JSON_DEPTH_MAX}")
-    return packed
+def check_shape(key: str, value: bytes | None) -> None:
+    """That a value is of its element's kind, so that a resource with it can be shown. Raises MalformedData.
 
-
-def depth_over(text: bytes, limit: int) -> bool:
-    """Whether JSON text nests deeper than `limit`, without recursion."""
-    if text.count(b"{") + text.count(b"[") <= limit:
-        return False
-    depth = 0
-    for token in _BRACKETS.finditer(text):
-        first = text[token.start()]
-        if first in b"[{":
-            depth += 1
-            if depth > limit:
-                return True
-        elif first in b"]}":
-            depth -= 1
-    return False
-
-
-def check_value(value: bytes) -> None:
-    """That a register's value is compact JSON within bounds. Raises MalformedJson or TooLarge."""
-    if len(value) > bounds.VALUE_BYTES_MAX:
-        raise TooLarge(f"a value of {len(value)} bytes; at most {bounds.VALUE_BYTES_MAX}")
-    if compact(value) != value:
-        raise MalformedJson("a value with insignificant white space")
-
-
-def same(a: bytes | None, b: bytes | None) -> bool:
-    """Whether two values say the same: equal but for the order of members. Digits count: 6.0 is not 6.00."""
-    if a == b:
-        return True
-    if a is None or b is None or len(a) != len(b):
-        return False
-    return bool(_DIGITS.decode(a) == _DIGITS.decode(b))
+    A unit is an object of members, an order an array of texts, a deletion a clock. Whether it is JSON is for `json_text.check_value`.
+    """
+    if key == DELETION:
+        read_deletion(value)
+    elif value is None:
+        return
+    elif "|" not in key and (not value.startswith(b"{") or value.startswith(b"{}")):
+        raise MalformedJson("a unit that is no object of its members")
+    elif key.endswith("|"):
+        try:
+            _HASHES.decode(value)
+        except msgspec.MsgspecError as error:
+            raise MalformedJson("an order that is no array of texts") from error
 
 
 # --- text to values ---------------------------------------------------------------------------------------------------
@@ -123,9 +102,15 @@ def split(parsed: Parsed, seen: Mapping[str, bytes] | None = None) -> dict[str, 
         else:
             members.sort()
             values[key] = b"{" + b",".join(b"%b:%b" % (_quote(name), text) for name, text in members) + b"}"
-    if len(values) > bounds.RESOURCE_ELEMENTS_MAX:
-        raise TooLarge(f"a resource of {len(values)} elements; at most {bounds.RESOURCE_ELEMENTS_MAX}")
+    if not values:
+        values["meta"] = _NOTHING
+    _check_count(len(values))
     return values
+
+
+def _check_count(elements: int) -> None:
+    if elements > bounds.RESOURCE_ELEMENTS_MAX:
+        raise TooLarge(f"a resource of {elements} elements; at most {bounds.RESOURCE_ELEMENTS_MAX}")
 
 
 def entries(name: str, view: Mapping[str, bytes]) -> list[tuple[str, bytes]]:
@@ -141,46 +126,67 @@ def _split_list(
     name: str, text: bytes, keyed: policy.KeyedList, seen: Mapping[str, bytes]
 ) -> Iterator[tuple[str, bytes]]:
     new = [bytes(raw) for raw in _ENTRIES.decode(text)]
-    old = entries(name, seen)
-    keys: list[str | None] = [None] * len(new)
+    _check_count(len(new))
     fields = [_key_fields(value, keyed) for value in new]
-    if old:
-        unused = dict(old)
-        for i, value in enumerate(new):  # by exact value first, so that a removed neighbour moves nobody's key
-            keys[i] = _take(unused, lambda v, value=value: same(v, value))  # type: ignore[misc]
-        for i, field in enumerate(fields):
-            if keys[i] is None:
-                keys[i] = _take(unused, lambda v, field=field: _key_fields(v, keyed) == field)  # type: ignore[misc]
+    keys = _known_keys(new, fields, keyed, dict(entries(name, seen)))
     taken = {key for key in keys if key}
+    made: Counter[bytes] = Counter()
+    final: list[str] = []
+    for key, field, value in zip(keys, fields, new, strict=True):
+        final.append(key or _new_key(name, field, value, keyed, taken, made))
+        taken.add(final[-1])
+    values = dict(zip(final, new, strict=True))
+    yield from values.items()
+    order = f"{name}|"
+    if order in seen:
+        values[order] = seen[order]
+    if [key for key, _ in entries(name, values)] != final:  # not the order they would be shown in anyway
+        values[order] = msgspec.json.encode([key.partition("|")[2] for key in final])
+    if order in values:
+        yield order, values[order]
+
+
+def _known_keys(
+    new: Sequence[bytes], fields: Sequence[bytes], keyed: policy.KeyedList, unused: dict[str, bytes]
+) -> list[str | None]:
+    """For each new entry the key it had: by exact value, so that a removed neighbour moves nobody's key; then by fields."""
+    keys: list[str | None] = [None] * len(new)
+    _claim(keys, new, unused, lambda value: value)
+    _claim(keys, new, unused, sense)
+    wanted = dict(zip(new, fields, strict=True))
+    _claim(keys, new, unused, lambda value: wanted.get(value) or _key_fields(value, keyed))
+    return keys
+
+
+def _claim(
+    keys: list[str | None], new: Sequence[bytes], unused: dict[str, bytes], alike: Callable[[bytes], object]
+) -> None:
+    """Give entries without a key the first unused one whose entry is alike."""
+    if not unused:
+        return
+    waiting: dict[object, list[str]] = {}
+    for key, value in reversed(unused.items()):
+        waiting.setdefault(alike(value), []).append(key)
     for i, value in enumerate(new):
-        if keys[i] is None:
-            keys[i] = _new_key(name, fields[i], value, keyed, taken)
-            taken.add(keys[i] or "")
-    final = [key for key in keys if key]
-    yield from zip(final, new, strict=True)
-    if final != sorted(final) or f"{name}|" in seen:
-        yield f"{name}|", msgspec.json.encode([key.partition("|")[2] for key in final])
-
-
-def _take(unused: dict[str, bytes], wanted: Callable[[bytes], bool]) -> str | None:
-    for key, value in unused.items():
-        if wanted(value):
+        if keys[i] is None and (found := waiting.get(alike(value))):
+            keys[i] = key = found.pop()
             del unused[key]
-            return key
-    return None
 
 
-def _new_key(name: str, fields: bytes, value: bytes, keyed: policy.KeyedList, taken: set[str]) -> str:
+def _new_key(
+    name: str, fields: bytes, value: bytes, keyed: policy.KeyedList, taken: set[str], made: Counter[bytes]
+) -> str:
     if keyed.unique:
         key = f"{name}|{_short_hash(fields)}"
         if key not in taken:
             return key
-    for occurrence in range(len(taken) + 1):
-        made_from = b"%b\0%b\0%d" % (fields, value, occurrence)
+    entry = b"%b\0%b" % (fields, value)
+    while True:
+        made_from = b"%b\0%d" % (entry, made[entry])
         key = f"{name}|{_short_hash(made_from)}"
+        made[entry] += 1
         if key not in taken:
             return key
-    raise AssertionError("more keys taken than there are")
 
 
 def _key_fields(value: bytes, keyed: policy.KeyedList) -> bytes:
@@ -221,16 +227,16 @@ def _take_server_meta(members: dict[str, msgspec.Raw]) -> str | None:
         return None
     try:
         meta = _MEMBERS.decode(members["meta"])
-        version = meta.pop("versionId", None)
-        updated = meta.pop("lastUpdated", None)
-        text = msgspec.json.decode(version, type=str) if version is not None else None
     except msgspec.MsgspecError:
         return None  # odd, and kept as it is
+    version = meta.pop("versionId", None)
+    updated = meta.pop("lastUpdated", None)
     if not meta:
         del members["meta"]
     elif version is not None or updated is not None:
         members["meta"] = msgspec.Raw(msgspec.json.encode(meta))
-    return text
+    text = msgspec.json.decode(version) if version is not None else None
+    return text if isinstance(text, str) else None
 
 
 # --- values to text ---------------------------------------------------------------------------------------------------
@@ -244,14 +250,14 @@ def assemble(
     meta = _assemble_meta(view, version, updated)
     if meta:
         parts.append(meta)
-    lists: set[str] = set()
+    lists = {key.partition("|")[0] for key in view if "|" in key}
     for key in sorted(view):
         name, bar, _ = key.partition("|")
         if not bar:
-            if key != "meta":
+            if key != "meta" and not (key in lists and _hidden(key, view)):
                 parts.append(view[key][1:-1])
-        elif name not in lists:
-            lists.add(name)
+        elif name in lists:
+            lists.remove(name)
             items = entries(name, view)
             if items:
                 parts.append(_quote(name) + b":[" + b",".join(value for _, value in items) + b"]")
@@ -259,19 +265,29 @@ def assemble(
 
 
 def _assemble_meta(view: Mapping[str, bytes], version: str | None, updated: str | None) -> bytes:
-    kept = view.get("meta", b'{"meta":{}}')
-    if version is None and updated is None:
-        return kept[1:-1] if "meta" in view else b""
-    inner = kept[8:-1]  # what stands after {"meta": and before the last brace
-    if not inner.startswith(b"{"):
-        return kept[1:-1]
-    server = b",".join(
-        b'"%b":%b' % (name, _quote(text))
-        for name, text in ((b"versionId", version), (b"lastUpdated", updated))
-        if text is not None
-    )
-    rest = inner[1:-1]
-    return b'"meta":{' + server + (b"," + rest if rest else b"") + b"}"
+    members = _MEMBERS.decode(view["meta"]) if "meta" in view else {}
+    inner = bytes(members.get("meta", b"{}"))
+    if inner.startswith(b"{"):
+        server = [
+            b'"%b":%b' % (name, _quote(text))
+            for name, text in ((b"versionId", version), (b"lastUpdated", updated))
+            if text is not None
+        ]
+        own = [inner[1:-1]] if inner != b"{}" else []
+        inner = b"{" + b",".join(server + own) + b"}"
+    members.pop("meta", None)
+    others = [b"%b:%b" % (_quote(name), bytes(raw)) for name, raw in members.items()]
+    return b",".join(([b'"meta":' + inner] if inner != b"{}" else []) + others)
+
+
+def _hidden(key: str, view: Mapping[str, bytes]) -> bool:
+    """Whether a view has this element without showing it, so that its absence from what comes back removes nothing: an order
+    of no entries, a list's other form (`[]`, null) that someone wrote beside its entries, and what stands for nothing."""
+    if key.endswith("|"):
+        return not entries(key[:-1], view)
+    if key == "meta":
+        return view[key] == _NOTHING
+    return view[key].startswith(b'{"%b":' % key.encode()) and bool(entries(key, view))
 
 
 # --- the write --------------------------------------------------------------------------------------------------------
@@ -294,14 +310,15 @@ def write(
     if seen is None or current is None:
         return _write_values(current, seen, split(parsed), frozenset(), parsed.type, id_, stamp)
     if gone(seen):
-        hidden = frozenset(shown(seen)) - {DELETION}
+        # Everything that has a value, shown or in conflict: what was deleted does not come back beside what is written.
+        dead = [key for key, register in seen.elements.items() if key != DELETION and register.values != {None}]
         values = split(parsed)
-        changes: dict[str, bytes | None] = {**dict.fromkeys(hidden), **values, DELETION: ALIVE}
+        changes: dict[str, bytes | None] = {**dict.fromkeys(dead), **values, DELETION: ALIVE}
         return _write_values(current, seen, changes, frozenset(changes), parsed.type, id_, stamp)
     view = shown(seen)
     values = split(parsed, view)
-    kept = {key for key in view if key not in values and not known(key.partition("|")[0].removesuffix("[x]"))}
-    changes = {**{key: None for key in view if key not in values and key not in kept}, **values}
+    removed = {key for key in view if key not in values and known(key.partition("|")[0].removesuffix("[x]"))}
+    changes = {**{key: None for key in removed if not _hidden(key, view)}, **values}
     return _write_values(current, seen, changes, frozenset(), parsed.type, id_, stamp)
 
 

@@ -11,6 +11,7 @@ from edge_node.store import merging, rows
 from edge_node.store.connection import Connection
 from edge_node.store.forking import fork
 from edge_node.store.model import MergeReport
+from edge_node.store.reconciling import Question
 from edge_node.store.saving import Batch
 from edge_node.store.store import Store
 from sync_protocol import bounds, digest, frame
@@ -97,13 +98,16 @@ def store_pace(connection: Connection, pace: Pace) -> None:
 # --- sending ----------------------------------------------------------------------------------------------------------
 
 
-def prepare(store: Store, fresh_token: bytes, now_ms: int, program: str) -> Outgoing:
-    """The next request. Its token is stored before this returns: a copy of this database cannot go on unnoticed."""
+def prepare(store: Store, fresh_token: bytes, now_ms: int, program: str, question: Question | None = None) -> Outgoing:
+    """The next request. Its token is stored before this returns: a copy of this database cannot go on unnoticed.
+
+    With a question it is a round of a reconciliation, which pushes and pulls nothing else.
+    """
     with store.transaction() as connection:
         begun = rules.begin(standing(connection), fresh_token)
         store_standing(connection, begun)
         pace = read_pace(connection)
-        push, resources, pace = _push(connection, begun, pace)
+        push, resources, pace = (None, 0, pace) if question is not None else _push(connection, begun, pace)
         store_pace(connection, pace)
         waiting = connection.execute("SELECT count(*) FROM outbox WHERE counter > ?", (begun.acked,)).fetchone()[0]
         request = Request(
@@ -113,11 +117,15 @@ def prepare(store: Store, fresh_token: bytes, now_ms: int, program: str) -> Outg
             known=begun.known,
             receipt=begun.receipt,
             push=[push] if push is not None else [],
-            pull=_cursors(connection),
+            pull=_cursors(connection) if question is None else [],
             budget_bytes=pace.frame_bytes,
             clock_ms=now_ms,
             pending=waiting,
             program=program,
+            compare=question.scope if question is not None else "",
+            ranges=question.ranges if question is not None else [],
+            wanted=question.wanted if question is not None else [],
+            offer=question.offer if question is not None else b"",
         )
     return Outgoing(request, resources, now_ms)
 
@@ -206,6 +214,7 @@ def take(
     Raises MalformedData or TooLarge for a frame that does not open: nothing is changed, and it is asked for again.
     """
     pulls = [(pull, frame.decode(pull.frame) if pull.frame else []) for pull in answer.pulls]
+    states = frame.decode(answer.states) if answer.states else []
     with store.transaction() as connection:
         before = standing(connection)
         outcome = rules.answered(before, outgoing.request.token, answer)
@@ -217,6 +226,8 @@ def take(
         for name, kind in answer.scopes:
             _know_scope(connection, name, kind)
         report, forked = _apply(connection, pulls, outcome.standing, now_ms, new_incarnation)
+        if states:
+            merging.merge(connection, states, _scope(connection, outgoing.request.compare), now_ms)
         _note_held(connection, answer)
         pending = _pending(connection)
         equal = {} if pending or answer.parked or forked else _compare(connection, answer.pulls)
@@ -250,6 +261,10 @@ def _note_exchange(connection: Connection, outgoing: Outgoing, answer: Answer, n
     sent = sum(len(push.frame) for push in outgoing.request.push)
     received = sum(len(pull.frame) for pull in answer.pulls)
     store_pace(connection, paces.succeeded(read_pace(connection), elapsed_ms, sent, received))
+
+
+def _scope(connection: Connection, name: str) -> int:
+    return int(connection.execute("SELECT id FROM scope WHERE name = ?", (name,)).fetchone()[0])
 
 
 def _know_scope(connection: Connection, name: str, kind: str) -> None:

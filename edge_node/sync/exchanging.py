@@ -14,11 +14,13 @@ import msgspec
 
 from edge_node.errors import DatabaseBusy, HubRefused, NotEnrolled, SyncFault
 from edge_node.store import exchange as stored
+from edge_node.store.reconciling import Question
 from edge_node.store.store import Store, new_incarnation
 from edge_node.sync.link import Link
+from edge_node.sync.reconciling import reconcile
 from sync_protocol import bounds
 from sync_protocol.errors import ProtocolError
-from sync_protocol.exchange.messages import encode, read_answer
+from sync_protocol.exchange.messages import Answer, encode, read_answer
 
 LOCK_NAME: Final = "sync.lock"
 EXCHANGES_MAX: Final = 100_000
@@ -60,18 +62,28 @@ class Syncing:
             link = self._linked()
             done = Progress()
             equal: dict[str, bool] = {}
+            repaired: set[str] = set()
             for _ in range(EXCHANGES_MAX):
-                done, taken = self._once(link, done)
+                done, taken, _ = self._once(link, done)
                 equal |= taken.equal
                 report(done)
-                if not taken.more:
+                if taken.more:
+                    continue
+                unequal = [scope for scope, verdict in equal.items() if not verdict and scope not in repaired]
+                if not unequal:
                     break
+                for scope in unequal:
+                    repaired.add(scope)
+                    reconcile(self._store, scope, lambda question: self._once(link, Progress(), question)[2])
             scopes = {scope.scope for scope in self._store.status().scopes}
             verdict = done.pending == 0 and equal.keys() == scopes and all(equal.values())
             return msgspec.structs.replace(done, digest_equal=verdict, conflicts=len(self._store.conflicts()))
 
-    def _once(self, link: Link, done: Progress) -> tuple[Progress, stored.Taken]:
-        outgoing = stored.prepare(self._store, self._random_bytes(bounds.TOKEN_BYTES), self._now_ms(), self._program)
+    def _once(
+        self, link: Link, done: Progress, question: Question | None = None
+    ) -> tuple[Progress, stored.Taken, Answer]:
+        token = self._random_bytes(bounds.TOKEN_BYTES)
+        outgoing = stored.prepare(self._store, token, self._now_ms(), self._program, question)
         try:
             asked = link.exchange(encode(outgoing.request))
             answer = read_answer(asked.body)
@@ -95,6 +107,7 @@ class Syncing:
                 pending=taken.pending,
             ),
             taken,
+            answer,
         )
 
     def _linked(self) -> Link:

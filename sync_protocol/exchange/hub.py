@@ -5,7 +5,7 @@ here; else it is *parked* until they arrive. So a node can neither write nor era
 """
 
 import hmac
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Literal
 
@@ -174,6 +174,32 @@ def fill(mine: Register | None, pushed: Register, own: frozenset[int]) -> Regist
 
 def _part(whole: Resource, elements: dict[str, Register]) -> Resource | None:
     return Resource(whole.type, whole.id, elements) if elements else None
+
+
+def recover(present: Resource | None, offered: Resource, own: frozenset[int], remembered: Mapping[int, int]) -> Merge:
+    """Join a whole state that a node offers in a reconciliation, others' values included: what this hub may have lost.
+
+    Another author's dot is believed only when this hub cannot have had it from her, that is above what it `remembered` as
+    acknowledged; what is older it knows better, or it was never said. The rest is refused.
+    """
+    here = present.elements if present is not None else {}
+    changed: dict[str, Register] = {}
+    refused: dict[str, Register] = {}
+    for key, register in offered.elements.items():
+        mine = here.get(key)
+        known = mine.context if mine is not None else {}
+        news = {node: n for node, n in register.context.items() if node not in own and known.get(node, 0) < n}
+        whole = all(s.value != WITHHELD for s in register.siblings)
+        honest = all(n > remembered.get(node, 0) for node, n in news.items())
+        if not whole or not honest or (mine is not None and clashes(mine, register)):
+            refused[key] = register
+        elif mine is None:
+            changed[key] = register
+        elif (joined := join(mine, register)) is not mine:
+            changed[key] = joined
+    after = Resource(offered.type, offered.id, {**here, **changed}) if changed else present
+    reason = "offered in another author's name, though acknowledged to her" if refused else ""
+    return Merge(after, frozenset(changed), None, _part(offered, refused), reason)
 
 
 # --- pulling ----------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ PROTOCOLS = frozenset({1})
 MEDIA_TYPE = "application/vnd.medtech.exchange+msgpack"
 
 Verdict = Literal["merged", "fork"]
-Kind = Literal["parked", "quarantined", "late-moved", "conflict"]
+Kind = Literal["parked", "quarantined", "late-moved", "recovered"]
 
 
 class Push(msgspec.Struct, frozen=True, array_like=True):
