@@ -1,8 +1,9 @@
 """A query as SQL over the store's index, so that work follows what is found and not what is stored.
 
 Tables, as the store makes them: ``search(slot, value, key, extra)`` clustered by all four columns, where a reference to
-a local target has that target's key as its value; ``resource(key, type, id, updated, …)``. SEARCH_INDEX is wanted beside
-them: it answers "this resource's dates, quantities, strings" for filters and sorts of results found otherwise.
+a local target has that target's key as its value; ``resource(key, type, id, updated, …)`` with an index on ``updated``.
+SEARCH_INDEX and TYPE_INDEX are wanted beside them: the first answers "this resource's dates, quantities, strings" for
+filters and sorts of results found otherwise.
 
 One criterion, the most selective by kind, drives: its index rows are the candidates. All others are asked of each candidate
 where an index finds the row by resource, or else once, as a set. A driver with one slot and one value streams in order of
@@ -24,6 +25,9 @@ from edge_node.fhir.terms import LIVE, KeyOf, Term, date_condition, presence_ter
 
 SEARCH_INDEX = f"CREATE INDEX search_by_key ON search (key, slot) WHERE slot >= {RANGED}"
 """The partial index by resource. Statements are right without it, and slow on filters by date."""
+
+TYPE_INDEX = "CREATE INDEX resource_type ON resource (type)"
+"""A type's resources in order of key, for searches without a criterion that an index answers."""
 
 
 class Sql(msgspec.Struct, frozen=True):
@@ -55,7 +59,7 @@ def page(query: Query, key_of: KeyOf, limit: int, after: Position | None = None)
         return _page_by_key(found, limit, after)
     columns, joins, join_args, column_args = [], [], [], []
     for number, sort in enumerate(query.sort, start=1):
-        column, args, join, joined = _sort_value(sort, number)
+        column, args, join, joined = _sort_value(sort, number, found)
         columns.append(f"{column} AS v{number}")
         column_args += args
         joins.append(join)
@@ -108,20 +112,27 @@ def include_targets(include: Include, resource: dict[str, Any]) -> set[str]:
 
 
 class _Found(msgspec.Struct, frozen=True):
+    """FROM and WHERE of the results, as rows of ``c``; ``repeats``: a result may come more than once."""
+
     source: str
     where: str
     args: tuple[Any, ...]
+
+    @property
+    def repeats(self) -> bool:
+        return self.source != "resource c"
 
 
 def _page_by_key(found: _Found, limit: int, after: Position | None) -> Sql:
     where, args = found.where, found.args
     if after is not None:
         where, args = f"{where} AND c.key > ?", (*args, after.key)
-    return Sql(f"SELECT DISTINCT c.key FROM {found.source} WHERE {where} ORDER BY c.key LIMIT ?", (*args, limit))
+    distinct = "DISTINCT " if found.repeats else ""
+    return Sql(f"SELECT {distinct}c.key FROM {found.source} WHERE {where} ORDER BY c.key LIMIT ?", (*args, limit))
 
 
 def _candidates(query: Query, key_of: KeyOf) -> _Found:
-    """FROM and WHERE of the results, as rows of ``c``."""
+    """The driver's rows, and every other criterion asked of them."""
     conditions = sorted(
         (_condition(query.type, criterion, key_of) for criterion in query.criteria if not _is_scan(criterion)),
         key=lambda condition: condition.rank,
@@ -134,6 +145,9 @@ def _candidates(query: Query, key_of: KeyOf) -> _Found:
     elif len(driver.terms) == 1 and driver.terms[0].equal and driver.terms[0].table == "search":
         first = Sql(driver.terms[0].where, driver.terms[0].args)
         source = "search c"
+    elif len(driver.terms) == 1 and driver.terms[0].table == "resource":
+        first = Sql(driver.terms[0].where, driver.terms[0].args)
+        source = "resource c"
     else:
         keys = _keys(driver.terms)
         first = Sql(f"c.key IN ({keys.text})", keys.args)
@@ -142,13 +156,21 @@ def _candidates(query: Query, key_of: KeyOf) -> _Found:
     return _Found(source, " AND ".join(part.text for part in parts), tuple(arg for part in parts for arg in part.args))
 
 
-def _sort_value(sort: Sort, number: int) -> tuple[str, list[Any], str, list[Any]]:
+def _order(number: int, sort: Sort) -> str:
+    """Columns of the store always have a value; results without one of a parameter come last."""
+    column = f"v{number}{' DESC' if sort.descending else ''}"
+    return column if sort.parameter.kept != "index" else f"v{number} IS NULL, {column}"
+
+
+def _sort_value(sort: Sort, number: int, found: _Found) -> tuple[str, list[Any], str, list[Any]]:
     """A column with what a result is sorted by, its arguments, and a join that it may need with its arguments.
 
     Of several values the first counts, in the direction of the sort. Kinds without an index by resource are gathered
     once for all results.
     """
     parameter, function = sort.parameter, "max" if sort.descending else "min"
+    if parameter.kept != "index" and found.source == "resource c":
+        return f"c.{parameter.kept}", [], "", []
     if parameter.kept != "index":
         return f"(SELECT {parameter.kept} FROM resource WHERE resource.key = c.key)", [], "", []
     terms = [slot_term(use) for use in parameter.uses]
@@ -172,7 +194,8 @@ def _beyond(sorts: Sequence[Sort], after: Position | None) -> tuple[str, list[An
     equal: list[str] = []
     for number, (sort, value) in enumerate(zip(sorts, after.values, strict=True), start=1):
         if value is not None:
-            beyond = f"(v{number} {'<' if sort.descending else '>'} ? OR v{number} IS NULL)"
+            beyond = f"v{number} {'<' if sort.descending else '>'} ?"
+            beyond = beyond if sort.parameter.kept != "index" else f"({beyond} OR v{number} IS NULL)"
             alternatives.append(" AND ".join([*equal, beyond]))
             args += [*after.values[: number - 1], value]
         equal.append(f"v{number} IS ?")
@@ -237,12 +260,21 @@ def _column(type_name: str, criterion: Criterion) -> _Condition:
     """_id and _lastUpdated are columns of the store."""
     terms = []
     for value in criterion.values:
+        recent = False
         condition, args = "id = ?", ()  # type: tuple[str, tuple[Any, ...]]
         if isinstance(value, TokenValue):
             args = (value.code,)
         elif isinstance(value, DateValue):
             condition, args = date_condition(value, "updated", "updated")
-        terms.append(Term(f"type = ? AND {LIVE} AND {condition}", (type_number(type_name), *args), table="resource"))
+            recent = value.prefix in (
+                "eq",
+                "ge",
+                "gt",
+                "sa",
+                "ap",
+            )  # Then the index on updated finds fewer than type's.
+        of_type = "+type = ?" if recent else "type = ?"
+        terms.append(Term(f"{of_type} AND {LIVE} AND {condition}", (type_number(type_name), *args), table="resource"))
     return _Condition(0 if criterion.parameter.kept == "id" else 7, tuple(terms))
 
 

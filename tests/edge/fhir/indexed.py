@@ -11,13 +11,15 @@ from edge_node.fhir.definitions import CONTRACT_TYPES, type_number
 from edge_node.fhir.extraction import index_rows
 from edge_node.fhir.parameters import slots_of
 from edge_node.fhir.readers import Row, local_target
-from edge_node.fhir.search_sql import SEARCH_INDEX, Sql
+from edge_node.fhir.search_sql import SEARCH_INDEX, TYPE_INDEX, Sql
 from tests.edge.fhir import samples
 
 SCHEMA = f"""
 CREATE TABLE resource (key INTEGER PRIMARY KEY, type INTEGER NOT NULL, id TEXT NOT NULL, updated INTEGER NOT NULL,
                        state BLOB, flags INTEGER NOT NULL DEFAULT 0) STRICT;
 CREATE UNIQUE INDEX resource_name ON resource (type, id);
+CREATE INDEX resource_updated ON resource (updated);
+{TYPE_INDEX};
 CREATE TABLE search (slot INTEGER NOT NULL, value ANY NOT NULL, key INTEGER NOT NULL, extra ANY NOT NULL,
                      PRIMARY KEY (slot, value, key, extra)) STRICT, WITHOUT ROWID;
 {SEARCH_INDEX};
