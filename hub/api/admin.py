@@ -6,6 +6,8 @@ Lists are bounded by what a hub can have; the commands of `medtech-hub` do the s
 from typing import Annotated, Any, Final
 
 from litestar import Router, delete, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
 from msgspec import Meta, Struct
 
 from hub.api.context import Context, administrators_only
@@ -37,13 +39,13 @@ class NewInvitation(Struct, frozen=True):
 
 
 @get("/facilities", summary="All facilities")
-async def facilities(context: Context) -> list[FacilityRow]:
+async def facilities(context: NamedDependency[Context]) -> list[FacilityRow]:
     async with context.hub.database.transaction() as connection:
         return await nodes.list_facilities(connection)
 
 
 @post("/facilities", summary="Add a facility")
-async def add_facility(data: NewFacility, context: Context) -> FacilityRow:
+async def add_facility(data: JSONBody[NewFacility], context: NamedDependency[Context]) -> FacilityRow:
     async with context.hub.database.transaction() as connection:
         if await nodes.add_facility(connection, context.hub.keys, data.id, data.name, data.region):
             await note_act(connection, ACTOR, "facility.add", data.id)
@@ -51,23 +53,23 @@ async def add_facility(data: NewFacility, context: Context) -> FacilityRow:
 
 
 @get("/nodes", summary="All nodes")
-async def list_nodes(context: Context) -> list[dict[str, Any]]:
+async def list_nodes(context: NamedDependency[Context]) -> list[dict[str, Any]]:
     async with context.hub.database.transaction() as connection:
         return [nodes.shown(node) for node in await nodes.list_nodes(connection)]
 
 
 @post("/nodes/invitations", summary="Invite a node; the code is shown this once")
-async def invite_node(data: NewInvitation, context: Context) -> Invitation:
+async def invite_node(data: JSONBody[NewInvitation], context: NamedDependency[Context]) -> Invitation:
     return await invite(context.hub, data.facility, data.role, data.region, ACTOR)
 
 
 @delete("/nodes/{node:str}", status_code=200, summary="Revoke a node's credentials")
-async def revoke_node(node: str, context: Context) -> dict[str, Any]:
+async def revoke_node(node: FromPath[str], context: NamedDependency[Context]) -> dict[str, Any]:
     return await change_state(context, node, "revoked", "node.revoke")
 
 
 @post("/nodes/{node:str}/wipe", status_code=200, summary="Have a node erase itself when it calls next")
-async def wipe_node(node: str, context: Context) -> dict[str, Any]:
+async def wipe_node(node: FromPath[str], context: NamedDependency[Context]) -> dict[str, Any]:
     return await change_state(context, node, "wipe", "node.wipe")
 
 
@@ -79,26 +81,26 @@ async def change_state(context: Context, node: str, state: str, act: str) -> dic
 
 
 @get("/conflicts", summary="Open conflicts, counted by scope")
-async def conflicts(context: Context) -> list[ConflictCount]:
+async def conflicts(context: NamedDependency[Context]) -> list[ConflictCount]:
     async with context.hub.database.transaction() as connection:
         return await count_conflicts(connection)
 
 
 @get("/quarantine", summary="What is in quarantine: why, since when, from whom")
-async def quarantine(context: Context) -> list[QuarantineRow]:
+async def quarantine(context: NamedDependency[Context]) -> list[QuarantineRow]:
     async with context.hub.database.transaction() as connection:
         return await list_quarantine(connection)
 
 
 @delete("/quarantine/{number:int}", status_code=204, summary="Note that a person has dealt with it")
-async def resolve(number: int, context: Context) -> None:
+async def resolve(number: FromPath[int], context: NamedDependency[Context]) -> None:
     async with context.hub.database.transaction() as connection:
         await resolve_quarantine(connection, number)
         await note_act(connection, ACTOR, "quarantine.resolve", str(number))
 
 
 @get("/stats", summary="The hub at a glance")
-async def stats(context: Context) -> Stats:
+async def stats(context: NamedDependency[Context]) -> Stats:
     async with context.hub.database.transaction() as connection:
         return await read_stats(connection)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any, Final
 
-from litestar.connection import ASGIConnection
+from litestar.connection import ASGIConnection, Request
 from litestar.handlers import BaseRouteHandler
 from msgspec import Struct
 
@@ -39,7 +39,7 @@ def context_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Context:
     return found
 
 
-def provide_context(request: Any) -> Context:
+def provide_context(request: Request[Any, Any, Any]) -> Context:
     """Litestar's way to hand it to a handler."""
     return context_of(request)
 

@@ -4,6 +4,7 @@ from importlib.metadata import version
 from typing import Final
 
 from litestar import MediaType, Response, get
+from litestar.di import NamedDependency
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from hub.api.context import Context
@@ -36,7 +37,7 @@ PAGE_HEADERS: Final = {
 
 
 @get("/", include_in_schema=False)
-async def page(context: Context) -> Response[str]:
+async def page(context: NamedDependency[Context]) -> Response[str]:
     text = PAGE.format(hub=context.hub.identity.id, version=version("medtech-edge"))
     return Response(text, media_type=MediaType.HTML, headers=PAGE_HEADERS)
 
@@ -47,7 +48,7 @@ async def healthz() -> dict[str, str]:
 
 
 @get("/readyz", summary="Whether the database answers and is at this program's schema", tags=["monitoring"])
-async def readyz(context: Context) -> dict[str, str]:
+async def readyz(context: NamedDependency[Context]) -> dict[str, str]:
     revision = await present(context.hub.database)
     if revision is None:
         raise PostgresFault("The database is empty.", hint="Start the hub again; it makes its tables then.")
@@ -57,5 +58,5 @@ async def readyz(context: Context) -> dict[str, str]:
 
 
 @get("/metrics", summary="Counters for Prometheus", tags=["monitoring"], media_type=CONTENT_TYPE_LATEST)
-async def metrics(context: Context) -> Response[bytes]:
+async def metrics(context: NamedDependency[Context]) -> Response[bytes]:
     return Response(generate_latest(context.metrics.registry), media_type=CONTENT_TYPE_LATEST)

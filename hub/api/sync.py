@@ -7,6 +7,8 @@ from typing import Any, Final
 
 from litestar import Request, Response, Router, post
 from litestar.datastructures import ResponseHeader
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
 
 from hub.api.context import Context
 from hub.enrolment import Enrolled, EnrollRequest, authorised, enroll
@@ -20,7 +22,9 @@ STATE_FAULTS: Final = {"revoked": NodeRevoked, "wipe": NodeToWipe, "wiped": Node
 
 
 @post("/enroll", status_code=201, summary="Enrol a node with the code of an invitation")
-async def enroll_node(request: Request[Any, Any, Any], data: EnrollRequest, context: Context) -> Enrolled:
+async def enroll_node(
+    request: Request[Any, Any, Any], data: JSONBody[EnrollRequest], context: NamedDependency[Context]
+) -> Enrolled:
     """Shows a code, gets an identity and a secret, once."""
     address = request.client.host if request.client is not None else ""
     try:
@@ -40,7 +44,7 @@ async def enroll_node(request: Request[Any, Any, Any], data: EnrollRequest, cont
     media_type=MEDIA_TYPE,
     response_headers=[ResponseHeader(name="Cache-Control", value="no-store")],
 )
-async def exchange_changes(request: Request[Any, Any, Any], context: Context) -> Response[bytes]:
+async def exchange_changes(request: Request[Any, Any, Any], context: NamedDependency[Context]) -> Response[bytes]:
     """Takes a place, then reads the body, then does the exchange in one transaction."""
     with place(context):
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != MEDIA_TYPE:
@@ -55,7 +59,7 @@ async def exchange_changes(request: Request[Any, Any, Any], context: Context) ->
 
 
 @post("/wiped", status_code=200, summary="A node says that it has erased itself")
-async def note_wiped(request: Request[Any, Any, Any], context: Context) -> dict[str, str]:
+async def note_wiped(request: Request[Any, Any, Any], context: NamedDependency[Context]) -> dict[str, str]:
     """The last that is heard of a node that was told to erase itself."""
     node = await authorised(context.hub, request.headers.get("authorization", ""))
     if node.state not in ("wipe", "wiped"):
