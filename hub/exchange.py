@@ -1,4 +1,4 @@
-"""One exchange with a node: a transaction in Postgres around the decisions of `sync_protocol.exchange.hub`.
+"""One exchange with a node: a transaction in its shard around the decisions of `sync_protocol.exchange.hub`.
 
 Locks are taken in one order: the node, resources by key, scopes by id. The answer is made from what was committed, and leaves
 after the commit: what it acknowledges is durable.
@@ -9,19 +9,11 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from hub.ingest import Ingest
-from hub.postgres.engine import Connection
 from hub.pulling import Puller
 from hub.runtime import Hub
-from hub.store.nodes import (
-    IncarnationRow,
-    NodeRow,
-    Report,
-    incarnations_of,
-    lock_incarnation,
-    note_report,
-    write_incarnation,
-)
-from hub.store.scopes import ScopeRow, scopes_of_node
+from hub.store.nodes import IncarnationRow, NodeRow, Report
+from hub.store.scopes import ScopeRow
+from hub.store.shard import Shard
 from sync_protocol import frame
 from sync_protocol.exchange import hub as rules
 from sync_protocol.exchange.messages import Answer, Request, encode, read_request
@@ -32,31 +24,31 @@ async def exchange(hub: Hub, node: NodeRow, body: bytes, now_ms: int) -> bytes:
     """Carry out a request and answer it. Raises ProtocolError for what cannot be read, HubError for what is not allowed."""
     request = read_request(body)
     parts = [part for push in request.push for part in frame.decode(push.frame)]
-    async with hub.database.transaction() as connection:
-        answer = await _within(connection, hub, node, request, parts, now_ms)
+    async with hub.shard() as shard:
+        answer = await _within(shard, hub, node, request, parts, now_ms)
     return encode(answer)
 
 
 async def _within(
-    connection: Connection, hub: Hub, node: NodeRow, request: Request, parts: list[Resource], now_ms: int
+    shard: Shard, hub: Hub, node: NodeRow, request: Request, parts: list[Resource], now_ms: int
 ) -> Answer:
-    row = await lock_incarnation(connection, node.id, request.incarnation)
+    row = await shard.lock_incarnation(node.id, request.incarnation)
     admission = rules.admit(_memory(row), request, hub.keys.receipt_key)
     if admission.decision == "fork":
         return Answer(verdict="fork", clock_ms=now_ms)
-    scopes = await scopes_of_node(connection, node.id)
-    own = frozenset({request.incarnation, *(r.id for r in (await incarnations_of(connection, [node.id]))[node.id])})
+    scopes = await shard.scopes_of_node(node.id)
+    own = frozenset({request.incarnation, *(r.id for r in (await shard.incarnations_of([node.id]))[node.id])})
     memory = admission.row
-    ingest = Ingest(hub, connection, node, request.incarnation, own, scopes)
+    ingest = Ingest(hub, shard, node, request.incarnation, own, scopes)
     if parts:
         await ingest.take(parts)
         acked = rules.watermark(memory.acked, request.push)
         memory = replace(memory, acked=acked)
-    await write_incarnation(connection, _row(node, memory))
+    await shard.write_incarnation(_row(node, memory))
     report = Report(now_ms - request.clock_ms if request.clock_ms else None, request.program or None, request.pending)
-    await note_report(connection, node.id, report)
+    await shard.note_report(node.id, report)
     await ingest.publish()
-    puller = Puller(hub, connection, request)
+    puller = Puller(hub, shard, request)
     return Answer(
         acked=memory.acked,
         safe=memory.safe,

@@ -10,15 +10,15 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from hub.facts import changes
-from hub.postgres.engine import Connection
 from hub.runtime import Hub
 from hub.states import States
-from hub.store.facts import FactKey, add_facts
-from hub.store.feed import Pointer, append_feed
-from hub.store.held import Parked, Quarantined, count_parked, note_conflicts, park, parked_for, quarantine, unpark
-from hub.store.nodes import NodeRow, incarnations_of
-from hub.store.resources import ChangedRow, NewRow, ResourceRow, insert_fresh, lock_present, update_rows
-from hub.store.scopes import Advance, ScopeRow, advance_scopes, former_scopes, read_scopes
+from hub.store.facts import FactKey
+from hub.store.feed import Pointer
+from hub.store.held import Parked, Quarantined
+from hub.store.nodes import NodeRow
+from hub.store.resources import ChangedRow, NewRow, ResourceRow
+from hub.store.scopes import Advance, ScopeRow
+from hub.store.shard import Shard
 from sync_protocol import digest, elements, pack, policy
 from sync_protocol.errors import ProtocolError
 from sync_protocol.exchange import hub as rules
@@ -48,13 +48,13 @@ class Ingest:
     def __init__(
         self,
         hub: Hub,
-        connection: Connection,
+        shard: Shard,
         node: NodeRow,
         incarnation: int,
         own: frozenset[int],
         scopes: Sequence[ScopeRow],
     ) -> None:
-        self._hub, self._connection, self._node = hub, connection, node
+        self._hub, self._shard, self._node = hub, shard, node
         self._incarnation, self._own = incarnation, own
         self._scopes = {scope.id: scope for scope in scopes}
         self._held = frozenset(self._scopes)
@@ -83,14 +83,14 @@ class Ingest:
     # --- reading ---
 
     async def _load(self, rkeys: Sequence[Key]) -> dict[Key, Work]:
-        rows = await lock_present(self._connection, rkeys)
+        rows = await self._shard.lock_present(rkeys)
         await self._know({row.scope for row in rows})
         return {row.rkey: self._work(row) for row in rows}
 
     async def _know(self, scopes: set[int]) -> None:
         unknown = scopes - self._scopes.keys()
         if unknown:
-            self._scopes.update({scope.id: scope for scope in await read_scopes(self._connection, sorted(unknown))})
+            self._scopes.update({scope.id: scope for scope in await self._shard.read_scopes(sorted(unknown))})
 
     def _work(self, row: ResourceRow) -> Work:
         present = self._states.open(self._scopes[row.scope], row.rkey, row.state)
@@ -102,7 +102,7 @@ class Ingest:
         """Whether the node may write this resource: it holds its scope, or held it before the patient moved."""
         if work.scope in self._held:
             return True
-        if work.key is not None and self._held & set(await former_scopes(self._connection, work.key)):
+        if work.key is not None and self._held & set(await self._shard.former_scopes(work.key)):
             self.notes += [Note("late-moved", part.type, part.id, "the patient is now elsewhere") for part in parts]
             return True
         for part in parts:
@@ -129,23 +129,23 @@ class Ingest:
 
     async def _park(self, work: Work, part: Resource) -> None:
         state = self._states.seal(self._scopes[work.scope], work.rkey, part, pack.pack(part))
-        await park(
-            self._connection, [Parked(self._node.id, work.scope, work.rkey, state, "waits for another author's change")]
+        await self._shard.park(
+            [Parked(self._node.id, work.scope, work.rkey, state, "waits for another author's change")]
         )
         self.notes.append(Note("parked", part.type, part.id, "waits for another author's change"))
 
     async def _refuse(self, work: Work, part: Resource, detail: str, reason: str) -> None:
         payload = self._states.seal(self._scopes[self._home], work.rkey, part, pack.pack(part))
         entry = Quarantined(self._node.id, self._home, work.rkey, reason, detail, payload)
-        await quarantine(self._connection, [entry])
+        await self._shard.quarantine([entry])
         self.notes.append(Note("quarantined", part.type, part.id, detail))
 
     async def _retry_parked(self, works: dict[Key, Work]) -> None:
         """What waited for these resources is tried again, each in the name of the node that it came from."""
-        waiting = await parked_for(self._connection, list(works))
+        waiting = await self._shard.parked_for(list(works))
         if not waiting:
             return
-        lives = await incarnations_of(self._connection, sorted({row.node for row in waiting}))
+        lives = await self._shard.incarnations_of(sorted({row.node for row in waiting}))
         await self._know({row.scope for row in waiting})
         done: list[int] = []
         for row in waiting:
@@ -159,7 +159,7 @@ class Ingest:
                 self._apply(work, merged)
                 done.append(row.id)
         if done:
-            await unpark(self._connection, done)
+            await self._shard.unpark(done)
 
     # --- writing ---
 
@@ -178,9 +178,9 @@ class Ingest:
                 fresh.append((work, NewRow(work.rkey, work.scope, hash_, sealed)))
             else:
                 known.append((work, ChangedRow(work.key, work.scope, hash_, sealed)))
-        stored = await insert_fresh(self._connection, [row for _, row in fresh]) if fresh else {}
+        stored = await self._shard.insert_fresh([row for _, row in fresh]) if fresh else {}
         if known:
-            await update_rows(self._connection, [row for _, row in known])
+            await self._shard.update_rows([row for _, row in known])
         inserted = [(work, row.hash, stored[work.rkey]) for work, row in fresh if work.rkey in stored]
         updated = [(work, row.hash, row.key) for work, row in known]
         await self._note(inserted + updated)
@@ -202,9 +202,9 @@ class Ingest:
                 counts[FactKey(work.scope, fact.day, fact.kind, fact.code)] += n
             if work.after is not None and (work.before is not None or _mixed(work.after)):
                 conflicts.append((work.rkey, work.scope, len(_reviewed(work.after))))
-        await add_facts(self._connection, counts)
+        await self._shard.add_facts(counts)
         if conflicts:
-            await note_conflicts(self._connection, conflicts)
+            await self._shard.note_conflicts(conflicts)
 
     async def publish(self) -> None:
         """Take places in the feeds, and point to what changed. The last writes of the transaction."""
@@ -212,16 +212,16 @@ class Ingest:
             return
         per_scope = Counter(pointer.scope for pointer in self._pointers)
         advances = [Advance(scope, n, self._digests[scope] % digest.MODULUS) for scope, n in per_scope.items()]
-        places = await advance_scopes(self._connection, advances, self._hub.epoch)
+        places = await self._shard.advance_scopes(advances, self._hub.epoch)
         placed: list[Pointer] = []
         for pointer in self._pointers:
             placed.append(Pointer(pointer.scope, places[pointer.scope], pointer.key, pointer.source, pointer.elements))
             places[pointer.scope] += 1
-        await append_feed(self._connection, placed)
+        await self._shard.append_feed(placed)
 
     async def parked_count(self) -> int:
         """How many of this node's changes wait."""
-        return await count_parked(self._connection, self._node.id)
+        return await self._shard.count_parked(self._node.id)
 
 
 def _readable(part: Resource) -> tuple[Resource | None, Resource | None]:

@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 
-from hub.postgres.engine import Connection
 from hub.runtime import Hub
 from hub.states import States
-from hub.store.feed import Pointer, read_feed
-from hub.store.resources import read_states
-from hub.store.scopes import ScopeRow, named_scopes, read_lineage, read_scopes
+from hub.store.feed import Pointer
+from hub.store.scopes import ScopeRow
+from hub.store.shard import Shard
 from sync_protocol import bounds, digest, frame
 from sync_protocol.errors import TooLarge
 from sync_protocol.exchange import hub as rules
@@ -22,16 +21,16 @@ POINTERS_MAX = 4_000
 class Puller:
     """The pulls of one request, read in its transaction after its own changes."""
 
-    def __init__(self, hub: Hub, connection: Connection, request: Request) -> None:
-        self._hub, self._connection, self._request = hub, connection, request
+    def __init__(self, hub: Hub, shard: Shard, request: Request) -> None:
+        self._hub, self._shard, self._request = hub, shard, request
         self._states = States(hub)
         self._left = max(1, min(POINTERS_MAX, request.budget_bytes // BYTES_PER_RESOURCE))
 
     async def pulls(self, held: Sequence[str]) -> list[Pull]:
         """One pull for each cursor of a scope that the node holds."""
         cursors = [cursor for cursor in self._request.pull if cursor.scope in held]
-        scopes = {scope.name: scope for scope in await named_scopes(self._connection, [c.scope for c in cursors])}
-        lineage = await read_lineage(self._connection, [s.id for s in scopes.values()], bounds.LINEAGE_EPOCHS_MAX)
+        scopes = {scope.name: scope for scope in await self._shard.named_scopes([c.scope for c in cursors])}
+        lineage = await self._shard.read_lineage([s.id for s in scopes.values()], bounds.LINEAGE_EPOCHS_MAX)
         found = []
         for cursor in cursors:
             scope = scopes[cursor.scope]
@@ -43,7 +42,7 @@ class Puller:
         pointers: list[Pointer] = []
         if after < scope.seq:
             limit = max(1, self._left)
-            pointers = await read_feed(self._connection, scope.id, after, self._request.incarnation, limit)
+            pointers = await self._shard.read_feed(scope.id, after, self._request.incarnation, limit)
         full = len(pointers) >= max(1, self._left)
         seq = pointers[-1].seq if full else scope.seq
         self._left -= len(pointers)
@@ -63,7 +62,7 @@ class Puller:
 
     async def _proof(self, scope: ScopeRow) -> bytes:
         """The digest at the seq we served, or nothing when the scope went on while we read states: these may be newer."""
-        (now,) = await read_scopes(self._connection, [scope.id])
+        (now,) = await self._shard.read_scopes([scope.id])
         return digest.to_bytes(scope.digest) if now.seq == scope.seq else b""
 
     async def _present(
@@ -74,10 +73,8 @@ class Puller:
         for pointer in pointers:
             before = named.get(pointer.key, b"")
             named[pointer.key] = None if pointer.elements is None or before is None else before + pointer.elements
-        rows = await read_states(self._connection, list(named)) if named else {}
-        owners = {
-            s.id: s for s in await read_scopes(self._connection, sorted({r.scope for r in rows.values()} - {scope.id}))
-        }
+        rows = await self._shard.read_states(list(named)) if named else {}
+        owners = {s.id: s for s in await self._shard.read_scopes(sorted({r.scope for r in rows.values()} - {scope.id}))}
         parts: list[Resource] = []
         evicted: list[tuple[str, str]] = []
         for key, hashes in named.items():

@@ -16,6 +16,7 @@ from hub.postgres.embedded import embedded
 from hub.postgres.engine import Connection, Database
 from hub.postgres.migrate import migrate
 from hub.settings import Settings
+from hub.store.shard import PostgresShard, Shard
 
 ADMIN_FILE: Final = "admin.token"
 EPOCH_BITS: Final = 62
@@ -48,6 +49,12 @@ class Hub:
     def is_admin(self, token: str) -> bool:
         """Whether it is the administrator's token."""
         return hmac.compare_digest(token.encode(), self._admin_token.encode())
+
+    @asynccontextmanager
+    async def shard(self) -> AsyncIterator[Shard]:
+        """A transaction in the shard, committed at the end, rolled back on any error. Raises what `Database.transaction` does."""
+        async with self.database.transaction() as connection:
+            yield PostgresShard(connection)
 
     def seal(self, data_key: bytes) -> Seal:
         """The seal of a scope, from its wrapped data key; kept, since unwrapping takes longer than sealing."""

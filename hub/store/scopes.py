@@ -98,6 +98,13 @@ async def former_scopes(connection: Connection, key: int) -> list[int]:
     return [row["scope"] for row in rows]
 
 
+async def note_former(connection: Connection, keys: Sequence[int], scope: int) -> None:
+    """Notes that these resources were in a scope, before they leave it."""
+    await connection.execute(
+        "INSERT INTO former (key, scope) SELECT unnest($1::bigint[]), $2 ON CONFLICT DO NOTHING", keys, scope
+    )
+
+
 def scope_row(row: "Sequence[object]") -> ScopeRow:
     identity, name, kind, seq, epoch, digest, data_key = row
     return ScopeRow(identity, name, kind, seq, epoch, int.from_bytes(digest, "big"), data_key)  # type: ignore[arg-type]

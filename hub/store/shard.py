@@ -1,0 +1,133 @@
+"""A shard, as the exchange sees it: every operation of one transaction, and Postgres behind them.
+
+The seam between what an exchange means and where it is kept. `hub.exchange`, `hub.ingest`, `hub.pulling`, `hub.moving` speak to a `Shard`;
+`PostgresShard` binds the functions of this package to a connection. One contract suite runs on every implementation.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from hub.postgres.engine import Connection
+from hub.store import facts, feed, held, nodes, resources, scopes
+from hub.store.facts import FactKey
+from hub.store.feed import Pointer
+from hub.store.held import Parked, ParkedRow, Quarantined
+from hub.store.nodes import IncarnationRow, Report
+from hub.store.resources import ChangedRow, NewRow, ResourceRow
+from hub.store.scopes import Advance, Epoch, ScopeRow
+
+
+class Shard(Protocol):
+    """One transaction in a shard. What each operation means is told where Postgres does it; locks last until the end."""
+
+    async def lock_incarnation(self, node: str, incarnation: int) -> IncarnationRow | None: ...
+    async def write_incarnation(self, incarnation: IncarnationRow) -> None: ...
+    async def incarnations_of(self, nodes: Sequence[str], /) -> dict[str, list[IncarnationRow]]: ...
+    async def note_report(self, node: str, report: Report) -> None: ...
+
+    async def scopes_of_node(self, node: str) -> list[ScopeRow]: ...
+    async def read_scopes(self, scopes: Sequence[int], /) -> list[ScopeRow]: ...
+    async def named_scopes(self, names: Sequence[str]) -> list[ScopeRow]: ...
+    async def read_lineage(self, scopes: Sequence[int], /, epochs_max: int) -> dict[int, list[Epoch]]: ...
+    async def advance_scopes(self, advances: Sequence[Advance], epoch: int) -> dict[int, int]: ...
+    async def former_scopes(self, key: int) -> list[int]: ...
+    async def note_former(self, keys: Sequence[int], scope: int) -> None: ...
+
+    async def insert_fresh(self, rows: Sequence[NewRow]) -> dict[bytes, int]: ...
+    async def lock_present(self, rkeys: Sequence[bytes]) -> list[ResourceRow]: ...
+    async def update_rows(self, rows: Sequence[ChangedRow]) -> None: ...
+    async def read_states(self, keys: Sequence[int]) -> dict[int, ResourceRow]: ...
+    async def scan_scope(self, scope: int, after_key: int, limit: int) -> list[ResourceRow]: ...
+
+    async def append_feed(self, pointers: Sequence[Pointer]) -> None: ...
+    async def read_feed(self, scope: int, after_seq: int, not_source: int | None, limit: int) -> list[Pointer]: ...
+
+    async def park(self, parked: Sequence[Parked]) -> None: ...
+    async def parked_for(self, rkeys: Sequence[bytes]) -> list[ParkedRow]: ...
+    async def count_parked(self, node: str) -> int: ...
+    async def unpark(self, ids: Sequence[int]) -> None: ...
+    async def quarantine(self, quarantined: Sequence[Quarantined]) -> None: ...
+    async def note_conflicts(self, counts: Sequence[tuple[bytes, int, int]]) -> None: ...
+    async def add_facts(self, deltas: Mapping[FactKey, int]) -> None: ...
+
+
+class PostgresShard:
+    """A `Shard` on a connection that is in a transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    async def lock_incarnation(self, node: str, incarnation: int) -> IncarnationRow | None:
+        return await nodes.lock_incarnation(self.connection, node, incarnation)
+
+    async def write_incarnation(self, incarnation: IncarnationRow) -> None:
+        await nodes.write_incarnation(self.connection, incarnation)
+
+    async def incarnations_of(self, nodes_: Sequence[str], /) -> dict[str, list[IncarnationRow]]:
+        return await nodes.incarnations_of(self.connection, nodes_)
+
+    async def note_report(self, node: str, report: Report) -> None:
+        await nodes.note_report(self.connection, node, report)
+
+    async def scopes_of_node(self, node: str) -> list[ScopeRow]:
+        return await scopes.scopes_of_node(self.connection, node)
+
+    async def read_scopes(self, scopes_: Sequence[int], /) -> list[ScopeRow]:
+        return await scopes.read_scopes(self.connection, scopes_)
+
+    async def named_scopes(self, names: Sequence[str]) -> list[ScopeRow]:
+        return await scopes.named_scopes(self.connection, names)
+
+    async def read_lineage(self, scopes_: Sequence[int], /, epochs_max: int) -> dict[int, list[Epoch]]:
+        return await scopes.read_lineage(self.connection, scopes_, epochs_max)
+
+    async def advance_scopes(self, advances: Sequence[Advance], epoch: int) -> dict[int, int]:
+        return await scopes.advance_scopes(self.connection, advances, epoch)
+
+    async def former_scopes(self, key: int) -> list[int]:
+        return await scopes.former_scopes(self.connection, key)
+
+    async def note_former(self, keys: Sequence[int], scope: int) -> None:
+        await scopes.note_former(self.connection, keys, scope)
+
+    async def insert_fresh(self, rows: Sequence[NewRow]) -> dict[bytes, int]:
+        return await resources.insert_fresh(self.connection, rows)
+
+    async def lock_present(self, rkeys: Sequence[bytes]) -> list[ResourceRow]:
+        return await resources.lock_present(self.connection, rkeys)
+
+    async def update_rows(self, rows: Sequence[ChangedRow]) -> None:
+        await resources.update_rows(self.connection, rows)
+
+    async def read_states(self, keys: Sequence[int]) -> dict[int, ResourceRow]:
+        return await resources.read_states(self.connection, keys)
+
+    async def scan_scope(self, scope: int, after_key: int, limit: int) -> list[ResourceRow]:
+        return await resources.scan_scope(self.connection, scope, after_key, limit)
+
+    async def append_feed(self, pointers: Sequence[Pointer]) -> None:
+        await feed.append_feed(self.connection, pointers)
+
+    async def read_feed(self, scope: int, after_seq: int, not_source: int | None, limit: int) -> list[Pointer]:
+        return await feed.read_feed(self.connection, scope, after_seq, not_source, limit)
+
+    async def park(self, parked: Sequence[Parked]) -> None:
+        await held.park(self.connection, parked)
+
+    async def parked_for(self, rkeys: Sequence[bytes]) -> list[ParkedRow]:
+        return await held.parked_for(self.connection, rkeys)
+
+    async def count_parked(self, node: str) -> int:
+        return await held.count_parked(self.connection, node)
+
+    async def unpark(self, ids: Sequence[int]) -> None:
+        await held.unpark(self.connection, ids)
+
+    async def quarantine(self, quarantined: Sequence[Quarantined]) -> None:
+        await held.quarantine(self.connection, quarantined)
+
+    async def note_conflicts(self, counts: Sequence[tuple[bytes, int, int]]) -> None:
+        await held.note_conflicts(self.connection, counts)
+
+    async def add_facts(self, deltas: Mapping[FactKey, int]) -> None:
+        await facts.add_facts(self.connection, deltas)
