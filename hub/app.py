@@ -7,23 +7,23 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.types import ASGIApp
 
 from hub.api import admin, public, sync
 from hub.api.context import STATE_KEY, Context, provide_context
-from hub.api.metrics import Watch
+from hub.api.metrics import watched
 from hub.api.problems import answer
 
 
-def create_app(context: Context) -> Litestar:
+def create_app(context: Context) -> ASGIApp:
     """The ASGI application. The hub stays open for as long as it runs; whoever opened it closes it."""
-    return Litestar(
+    app = Litestar(
         route_handlers=[
             *(public.page, public.healthz, public.readyz, public.metrics),
             *(sync.router, admin.router),
         ],
         dependencies={"context": Provide(provide_context, sync_to_thread=False)},
         exception_handlers={Exception: answer},
-        middleware=[Watch(context.metrics)],
         openapi_config=OpenAPIConfig(
             title="MedTech Edge hub",
             version=version("medtech-edge"),
@@ -35,3 +35,4 @@ def create_app(context: Context) -> Litestar:
         state=State({STATE_KEY: context}),
         logging_config=None,
     )
+    return watched(app, context.metrics)

@@ -1,15 +1,14 @@
 """What the hub counts for Prometheus. Labels are routes, never paths or names."""
 
 from time import perf_counter
-from typing import Final
+from typing import Any, Final
 
 import structlog
-from litestar.enums import ScopeType
-from litestar.middleware import ASGIMiddleware
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, Message, Receive, Send
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 UNMATCHED: Final = "none"
+METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 QUIET: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 log = structlog.get_logger()
 
@@ -34,15 +33,16 @@ class Metrics:
         self.refused = Counter("medtech_hub_enroll_refused", "Codes refused.", registry=self.registry)
 
 
-class Watch(ASGIMiddleware):
-    """Counts and logs each request: method, route, status and time; no path that was not ours, and no query."""
+def watched(app: ASGIApp, metrics: Metrics) -> ASGIApp:
+    """Counts and logs each request: method, route, status and time; no path that was not ours, and no query.
 
-    scopes = (ScopeType.HTTP,)
+    It stands around the whole application, so that requests for which there is no route are counted too.
+    """
 
-    def __init__(self, metrics: Metrics) -> None:
-        self.metrics = metrics
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+    async def watch(scope: Any, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await app(scope, receive, send)
+            return
         begun = perf_counter()
         status = 500
 
@@ -53,12 +53,14 @@ class Watch(ASGIMiddleware):
             await send(message)
 
         try:
-            await next_app(scope, receive, noting)
+            await app(scope, receive, noting)
         finally:
-            method = str(scope.get("method", ""))
+            method = scope["method"] if scope["method"] in METHODS else UNMATCHED
             route = str(scope.get("path_template") or UNMATCHED)
             seconds = perf_counter() - begun
-            self.metrics.requests.labels(method, route, str(status)).inc()
-            self.metrics.seconds.labels(route).observe(seconds)
+            metrics.requests.labels(method, route, str(status)).inc()
+            metrics.seconds.labels(route).observe(seconds)
             if route not in QUIET:
                 log.info("request", method=method, route=route, status=status, ms=round(seconds * 1000, 1))
+
+    return watch

@@ -42,6 +42,8 @@ async def enroll_node(
     summary="One exchange: changes in, changes out",
     description=f"Body and answer are `{MEDIA_TYPE}`, as sync_protocol/exchange/messages.py says.",
     media_type=MEDIA_TYPE,
+    # Bounded below, by the hub's own setting.
+    request_max_body_size=None,
     response_headers=[ResponseHeader(name="Cache-Control", value="no-store")],
 )
 async def exchange_changes(request: Request[Any, Any, Any], context: NamedDependency[Context]) -> Response[bytes]:

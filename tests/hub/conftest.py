@@ -1,5 +1,6 @@
 """One Postgres for each test process, a database of its own for each test, and hubs as processes."""
 
+import asyncio
 import itertools
 import json
 import os
@@ -33,12 +34,17 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SocketAddress
 
 
 @pytest.fixture(scope="session")
-async def template(postgres: SocketAddress) -> str:
+def template(postgres: SocketAddress) -> str:
     """The name of a database at the newest schema, which others are copied from."""
-    await administer(postgres, "CREATE DATABASE template_hub")
-    database = Database(SocketAddress(postgres.folder, database="template_hub"), connections_max=1, pooled=False)
-    await migrate(database)
-    await database.close()
+
+    async def make() -> None:
+        await administer(postgres, "CREATE DATABASE template_hub")
+        address = SocketAddress(postgres.folder, database="template_hub")
+        database = Database(address, connections_max=1, pooled=False)
+        await migrate(database)
+        await database.close()
+
+    asyncio.run(make())
     return "template_hub"
 
 
@@ -49,12 +55,12 @@ async def administer(postgres: SocketAddress, statement: str) -> None:
 
 
 @pytest.fixture
-async def dsn(postgres: SocketAddress, template: str) -> AsyncIterator[str]:
+def dsn(postgres: SocketAddress, template: str) -> Iterator[str]:
     """A fresh database."""
     name = f"test_{next(numbers)}"
-    await administer(postgres, f"CREATE DATABASE {name} TEMPLATE {template}")
+    asyncio.run(administer(postgres, f"CREATE DATABASE {name} TEMPLATE {template}"))
     yield f"postgresql://{postgres.user}@/{name}?host={os.path.realpath(postgres.folder)}"
-    await administer(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+    asyncio.run(administer(postgres, f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 @pytest.fixture
@@ -122,8 +128,7 @@ def start(tmp_path: Path) -> Iterator[Any]:
 
     yield one
     for process in started:
-        if process.process.poll() is None:
-            process.end()
+        process.end()
 
 
 class Result:
