@@ -1,0 +1,22 @@
+"""`medtech-edge sync`."""
+
+import os
+from importlib.metadata import version
+
+import click
+
+from edge_node.commands.run import Node, now_ms, on_node, working
+from edge_node.sync.exchanging import Progress, Syncing
+
+
+@click.command("sync")
+@on_node()
+def command(node: Node) -> Progress:
+    """Exchange with the hub until nothing waits on either side. Whatever was exchanged before a failure stays."""
+    syncing = Syncing(node.store, now_ms, os.urandom, version("medtech-edge"))
+    waiting = node.store.status().pending or 1
+    try:
+        with working("exchanging") as bar:
+            return syncing.run(lambda done: bar(1 - min(done.pending, waiting) / waiting))
+    finally:
+        syncing.close()

@@ -1,0 +1,55 @@
+"""`medtech-edge user`."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from edge_node.commands.run import Node, now_ms, on_node
+from edge_node.store.model import User
+from edge_node.store.people import ROLES
+
+
+@click.group("user")
+def command() -> None:
+    """Users of this node alone: of a clinic without a hub, or for a test."""
+
+
+@command.command("add")
+@click.argument("name")
+@click.option("--role", required=True, type=click.Choice(ROLES))
+@click.option(
+    "--password-file",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
+    help="File with the password; - is standard input.",
+)
+@on_node(create=True)
+def add(node: Node, name: str, role: str, password_file: Path | None) -> User:
+    """Add a user, or give one a new role and password."""
+    return node.store.users.add(name, role, _password(password_file), now_ms())
+
+
+@command.command("list")
+@on_node()
+def list_users(node: Node) -> list[User]:
+    """All users."""
+    return node.store.users.list()
+
+
+@command.command("disable")
+@click.argument("name")
+@on_node()
+def disable(node: Node, name: str) -> dict[str, str]:
+    """Let a user log in no more."""
+    node.store.users.disable(name)
+    return {"disabled": name}
+
+
+def _password(file: Path | None) -> str:
+    """From the file, from standard input, or asked for on a terminal; never an argument, which others could see."""
+    if file is not None and str(file) != "-":
+        return file.read_text(encoding="utf-8").rstrip("\r\n")
+    if file is None and sys.stdin.isatty():
+        asked: str = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+        return asked
+    return sys.stdin.readline().rstrip("\r\n")
