@@ -1,7 +1,6 @@
 """One Postgres for each test process, a database of its own for each test, and hubs as processes."""
 
 import asyncio
-import itertools
 import json
 import os
 import signal
@@ -17,14 +16,21 @@ import pytest
 from hub.api.context import Context, new_context
 from hub.postgres.embedded import SocketAddress, embedded
 from hub.postgres.engine import Database
-from hub.postgres.migrate import migrate
+from hub.postgres.migrate import head, migrate
 from hub.runtime import Hub, opened
 from hub.settings import Settings
 from hub.store.nodes import add_facility
 
 PROGRAM = Path(sys.executable).with_name("medtech-hub")
 NOW_MS = 1_790_000_000_000
-numbers = itertools.count()
+EMPTY = f"""
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid();
+    UPDATE alembic_version SET version_num = '{head()}';
+    DO $$ BEGIN EXECUTE (
+        SELECT 'TRUNCATE ' || string_agg(format('%I', tablename), ', ') || ' RESTART IDENTITY'
+        FROM pg_tables WHERE schemaname = 'public' AND tablename NOT IN ('alembic_version', 'shard', 'shard_map_version')
+    ); END $$;
+"""
 
 
 @pytest.fixture(scope="session")
@@ -34,33 +40,31 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SocketAddress
 
 
 @pytest.fixture(scope="session")
-def template(postgres: SocketAddress) -> str:
-    """The name of a database at the newest schema, which others are copied from."""
+def tables(postgres: SocketAddress) -> SocketAddress:
+    """A database with the hub's tables, one for each test process."""
 
-    async def make() -> None:
-        await administer(postgres, "CREATE DATABASE template_hub")
-        address = SocketAddress(postgres.folder, database="template_hub")
+    async def make() -> SocketAddress:
+        await administer(postgres, "CREATE DATABASE hub")
+        address = SocketAddress(postgres.folder, database="hub")
         database = Database(address, connections_max=1, pooled=False)
         await migrate(database)
         await database.close()
+        return address
 
-    asyncio.run(make())
-    return "template_hub"
-
-
-async def administer(postgres: SocketAddress, statement: str) -> None:
-    connection = await asyncpg.connect(host=postgres.folder, user=postgres.user, database=postgres.database)
-    await connection.execute(statement)
-    await connection.close()
+    return asyncio.run(make())
 
 
 @pytest.fixture
-def dsn(postgres: SocketAddress, template: str) -> Iterator[str]:
-    """A fresh database."""
-    name = f"test_{next(numbers)}"
-    asyncio.run(administer(postgres, f"CREATE DATABASE {name} TEMPLATE {template}"))
-    yield f"postgresql://{postgres.user}@/{name}?host={os.path.realpath(postgres.folder)}"
-    asyncio.run(administer(postgres, f"DROP DATABASE {name} WITH (FORCE)"))
+def dsn(tables: SocketAddress) -> str:
+    """A database with empty tables, which nobody is connected to."""
+    asyncio.run(administer(tables, EMPTY))
+    return f"postgresql://{tables.user}@/{tables.database}?host={os.path.realpath(tables.folder)}"
+
+
+async def administer(address: SocketAddress, statement: str) -> None:
+    connection = await asyncpg.connect(host=address.folder, user=address.user, database=address.database)
+    await connection.execute(statement)
+    await connection.close()
 
 
 @pytest.fixture
