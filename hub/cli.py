@@ -35,6 +35,10 @@ def main() -> None:
     except HubError as error:
         tell(error)
         status = error.exit_code
+    except OSError as error:
+        what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        tell(HubError(what, hint="See that the disk has room and that the hub's user may use this folder."))
+        status = 1
     sys.exit(status)
 
 

@@ -139,3 +139,10 @@ def test_secrets_are_their_owner_s_alone(run: Any, tmp_path: Path) -> None:
     facility(run)
     for name in ("master.key", "admin.token"):
         assert (tmp_path / "hub" / name).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_folder_that_cannot_be_used_is_named_in_one_line(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = run("facility", "list", data=tmp_path / "file" / "hub")
+    assert done.status == 1
+    assert str(tmp_path / "file") in json.loads(done.stderr)["detail"]
