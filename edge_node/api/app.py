@@ -22,8 +22,9 @@ from edge_node.api.measures import Measures
 from edge_node.api.outcome import CODES, Refused, as_problem
 from edge_node.api.service import Service, time_ordered_id
 from edge_node.api.threads import Threads
-from edge_node.api.throttle import Throttle
+from edge_node.api.throttle import Rule, Throttle
 from edge_node.api.tokens import Tokens
+from edge_node.settings import Settings
 from edge_node.store.store import Store
 
 RELEASED = "2026-01-01"
@@ -33,9 +34,21 @@ RELEASED = "2026-01-01"
 class Options(msgspec.Struct, frozen=True):
     """What may be set. `body_bytes_max`: of one request. `token_seconds`: how long a login lasts, a long shift."""
 
-    body_bytes_max: int = 16 * 1024 * 1024
+    body_bytes_max: int = 8 * 1024 * 1024
     token_seconds: int = 12 * 60 * 60
     heartbeat_seconds: float = events.HEARTBEAT_SECONDS
+    public_url: str = ""
+    failures_per_minute: int = 10
+
+
+def options_of(settings: Settings) -> Options:
+    """The options that a node's settings come to."""
+    return Options(
+        body_bytes_max=settings.request_kib_max * 1024,
+        token_seconds=settings.session_minutes * 60,
+        public_url=settings.public_url.rstrip("/"),
+        failures_per_minute=settings.login_failures_per_minute,
+    )
 
 
 class Parts(msgspec.Struct, frozen=True):
@@ -97,6 +110,7 @@ def make_app(
         parts.threads,
         parts.feed.changed,
         body_bytes_max=options.body_bytes_max,
+        public_url=options.public_url,
         version=program,
         released=RELEASED,
     )
@@ -108,13 +122,14 @@ def _parts(store: Store, now_ms: Callable[[], int], options: Options, chance: Ca
     tokens = Tokens(keys.derived(secret, "tokens"), now_ms, chance, options.token_seconds)
     tokens.remember_revoked(keys.revoked_tokens(store))
     threads = Threads()
+    address = Rule(options.failures_per_minute, 60_000 // options.failures_per_minute or 1)
     service = Service(
         store, now_ms, lambda: time_ordered_id(now_ms(), chance), Sealer(keys.derived(secret, "cursors"), chance)
     )
     return Parts(
         service,
         Access(store, tokens, now_ms),
-        Logins(store, tokens, Throttle(now_ms), now_ms, threads),
+        Logins(store, tokens, Throttle(now_ms, address), now_ms, threads),
         threads,
         Feed(store, now_ms, threads),
         Measures(),

@@ -59,13 +59,17 @@ class Door:
         begun = perf_counter()
         state = scope.setdefault("state", {})
         status = 0
+        is_fhir = _is_fhir(scope["path"])
         secure = scope["scheme"] == "https"
 
         async def answer(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = _protected(message["headers"], secure)
+                if is_fhir and not secure:
+                    message["headers"] = [*message["headers"], *_HEADERS, *_DEFAULTS]
+                else:
+                    message["headers"] = _protected(message["headers"], secure)
             await send(message)
 
         try:
@@ -74,13 +78,14 @@ class Door:
             state["error"] = error
             if status:
                 raise
-            is_fhir = _is_fhir(scope["path"])
             await _send(answer, as_outcome(error) if is_fhir else as_problem(error))
         finally:
             self._measure(scope, status, perf_counter() - begun)
 
     async def _admit(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        headers = scope["state"]["headers"] = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+        }
         _check_bounds(scope)
         check_length(headers.get("content-length"), self._body_bytes_max)
         check_same_origin(scope["method"], scope["path"], headers)
@@ -99,8 +104,6 @@ class Door:
             log.error("request failed", method=scope["method"], route=template, status=status, error=_kind(error))
         elif seconds > SLOW_SECONDS:
             log.warning("slow request", method=scope["method"], route=template, status=status, ms=round(seconds * 1000))
-        else:
-            log.debug("request", method=scope["method"], route=template, status=status, ms=round(seconds * 1000, 1))
 
 
 def _is_fhir(path: str) -> bool:

@@ -56,6 +56,7 @@ class Fhir:
         changed: Callable[[], None],
         *,
         body_bytes_max: int,
+        public_url: str = "",
         version: str,
         released: str,
     ) -> None:
@@ -64,6 +65,7 @@ class Fhir:
         self._threads = threads
         self._changed = changed
         self._body_bytes_max = body_bytes_max
+        self._public_url = public_url
         self._version = version
         self._released = released
 
@@ -89,11 +91,11 @@ class Fhir:
         scope["state"]["template"] = "/fhir/?"
         found = route(method, path)
         scope["state"]["template"] = found.template
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        headers: dict[str, str] = scope["state"]["headers"]
         query = _query(scope["query_string"])
         wanted = dict(query)
         media.check_accept(headers, wanted.get("_format"))
-        base = f"{origin(scope['scheme'], headers)}/fhir"
+        base = f"{self._public_url or origin(scope['scheme'], headers)}/fhir"
         if found.interaction == "capabilities":
             response = document(capability.statement(base, self._version, self._released))
         else:

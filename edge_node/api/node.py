@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from litestar import Request, Response, get, post
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 
 from edge_node.api import media
 from edge_node.api.access import Access, check_admin, check_records
@@ -116,13 +117,13 @@ def _conflicts(node: Node) -> list[HTTPRouteHandler]:
         return _json({"conflicts": [told_conflict(one) for one in found]})
 
     @get("/api/v1/conflicts/{type_:str}/{id_:str}", summary="All disagreements about one resource", tags=["conflicts"])
-    async def of_resource(request: Request[Any, Any, Any], type_: str, id_: str) -> Response[bytes]:
+    async def of_resource(request: Request[Any, Any, Any], type_: FromPath[str], id_: FromPath[str]) -> Response[bytes]:
         _author(node, request)
         found = await node.threads.search(store.disagreements, type_, id_)
         return _json({"conflicts": [told_conflict(one) for one in found]})
 
     @post("/api/v1/conflicts/{type_:str}/{id_:str}", status_code=200, summary="Settle one element", tags=["conflicts"])
-    async def resolve(request: Request[Any, Any, Any], type_: str, id_: str) -> Response[bytes]:
+    async def resolve(request: Request[Any, Any, Any], type_: FromPath[str], id_: FromPath[str]) -> Response[bytes]:
         author = _author(node, request)
         media.check_body(request.headers.get("content-type", "").partition(";")[0].strip().lower(), frozenset({JSON}))
         choice = _choice(await request.body())

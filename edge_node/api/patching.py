@@ -19,14 +19,15 @@ COPIED_VALUES_MAX = 100_000
 def apply(media: str, resource: bytes, patch: bytes) -> bytes:
     """A resource after a patch of media type `media`. Raises Refused or MalformedJson; the resource's type and id never change."""
     document = numbers.parse(resource)
+    names = {name: document[name] for name in ("resourceType", "id")}
     change = numbers.parse(patch)
     patched = merge(document, change) if media == MERGE_PATCH else apply_operations(document, change)
     if not isinstance(patched, dict):
         raise Refused(
             422, "structure", "After the patch this is no JSON object", "Patch elements of the resource, not all of it"
         )
-    for name in ("resourceType", "id"):
-        if patched.get(name) != document.get(name):
+    for name, value in names.items():
+        if patched.get(name) != value:
             raise Refused(422, "structure", f"The patch changes {name}", f"Leave {name} as it is")
     return numbers.serialise(patched)
 
@@ -40,8 +41,9 @@ def apply_operations(document: Any, operations: Any) -> Any:
     room = COPIED_VALUES_MAX
     try:
         for operation in operations:
-            if operation.get("op") == "copy":
-                room -= _count(jsonpointer.resolve_pointer(document, operation["from"]), room)
+            source = operation.get("from")
+            if operation.get("op") == "copy" and isinstance(source, str):
+                room -= _count(jsonpointer.resolve_pointer(document, source), room)
                 if room <= 0:
                     raise Refused(413, "too-long", "The patch copies too much", "Send the resource itself")
             document = jsonpatch.JsonPatch([operation]).apply(document, in_place=True)

@@ -28,8 +28,9 @@ USER = Rule(tries=50, refill_ms=5_000)
 class Throttle:
     """Counts wrong tries. A bucket is the moment at which it will be empty again."""
 
-    def __init__(self, now_ms: Callable[[], int]) -> None:
+    def __init__(self, now_ms: Callable[[], int], address: Rule = ADDRESS) -> None:
         self._now_ms = now_ms
+        self._address = address
         self._empty_at: dict[tuple[str, str], int] = {}
 
     def take(self, user: str, address: str) -> None:
@@ -55,6 +56,5 @@ class Throttle:
     def _level(self, key: tuple[str, str], now: int) -> int:
         return max(0, self._empty_at.get(key, now) - now)
 
-    @staticmethod
-    def _buckets(user: str, address: str) -> dict[tuple[str, str], Rule]:
-        return {(user, address): BOTH, ("", address): ADDRESS, (user, ""): USER}
+    def _buckets(self, user: str, address: str) -> dict[tuple[str, str], Rule]:
+        return {(user, address): BOTH, ("", address): self._address, (user, ""): USER}

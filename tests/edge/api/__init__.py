@@ -1,0 +1,1 @@
+"""The clinic's HTTP interface, on real stores."""
