@@ -66,9 +66,6 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ] = 300
 
 
-SECRET_NAMES: Final = frozenset({"dsn", "master_key"})
-
-
 def environment_name(name: str) -> str:
     """The environment variable that gives a setting."""
     return f"MEDTECH_{name.upper()}" if name in SHARED_NAMES else f"MEDTECH_HUB_{name.upper()}"

@@ -40,7 +40,7 @@ def on_hub(function: Callable[Concatenate[Hub, P], Awaitable[Any]]) -> Callable[
     @shared_options
     @functools.wraps(function)
     def command(data: str | None, config: Path | None, as_json: bool, *args: P.args, **kwargs: P.kwargs) -> None:
-        settings = load(os.environ, {"data": data}, config)
+        settings = settings_from(data, config)
 
         async def work() -> Any:
             async with opened(msgspec.structs.replace(settings, connections_max=CONNECTIONS_OF_A_COMMAND)) as hub:

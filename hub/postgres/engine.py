@@ -10,7 +10,8 @@ from typing import Any, Final, TypeAlias
 from uuid import uuid4
 
 import asyncpg
-from sqlalchemy.exc import SQLAlchemyError, TimeoutError
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from hub.errors import Busy, PostgresFault
@@ -32,12 +33,28 @@ GONE: Final = (
 )
 """What asyncpg says when Postgres shuts down, is not there any more, or has no room."""
 
+IN_THE_WAY: Final = (
+    asyncpg.LockNotAvailableError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    TimeoutError,
+)
+"""What is said when others were in the way; the whole transaction may be tried again."""
+
 
 class Database:
     """A pool of connections. `pooled` says that a pooler in transaction mode stands between, such as PgBouncer:
     a prepared statement then is not there any more in the next transaction, so none is kept."""
 
-    def __init__(self, address: SocketAddress | str, *, connections_max: int, pooled: bool) -> None:
+    def __init__(
+        self,
+        address: SocketAddress | str,
+        *,
+        connections_max: int,
+        pooled: bool,
+        command_seconds_max: float | None = COMMAND_SECONDS_MAX,
+    ) -> None:
+        self._address, self._pooled = address, pooled
         if isinstance(address, SocketAddress):
             where: dict[str, Any] = {
                 "host": address.folder,
@@ -53,7 +70,7 @@ class Database:
             connection: Connection = await asyncpg.connect(
                 **where,
                 timeout=CONNECT_SECONDS_MAX,
-                command_timeout=COMMAND_SECONDS_MAX,
+                command_timeout=command_seconds_max,
                 statement_cache_size=kept,
             )
             return connection
@@ -71,6 +88,10 @@ class Database:
             },
         )
 
+    def unhurried(self) -> "Database":
+        """The same database over one connection whose commands may take as long as they need: for migrations."""
+        return Database(self._address, connections_max=1, pooled=self._pooled, command_seconds_max=None)
+
     async def close(self) -> None:
         """Closes all connections."""
         await self.engine.dispose()
@@ -81,7 +102,7 @@ class Database:
         try:
             async with self.engine.begin() as connection:
                 yield connection
-        except TimeoutError as error:
+        except NoConnectionFree as error:
             raise Busy("All connections to the database are in use.") from error
         except (OSError, *GONE) as error:
             raise unreachable(error) from error
@@ -94,11 +115,12 @@ class Database:
     async def transaction(self) -> AsyncIterator[Connection]:
         """A connection in a transaction, committed at the end, rolled back on any error.
 
-        Raises `PostgresFault` when Postgres is not there or goes away, `Busy` when no connection becomes free.
+        Raises `PostgresFault` when Postgres is not there or goes away, `Busy` when no connection becomes free or others
+        are in the way for too long: then it may be tried again.
         """
         try:
             connecting = await self.engine.connect()
-        except TimeoutError as error:
+        except NoConnectionFree as error:
             raise Busy("All connections to the database are in use.") from error
         except (OSError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise unreachable(error) from error
@@ -106,8 +128,12 @@ class Database:
             connection: Connection = (await connecting.get_raw_connection()).driver_connection
             async with connection.transaction():
                 yield connection
+        except asyncpg.QueryCanceledError as error:
+            raise Busy("The database took too long.") from error
         except GONE as error:
             raise unreachable(error) from error
+        except IN_THE_WAY as error:
+            raise Busy("Others were in the way for too long.") from error
         finally:
             await connecting.close()
 

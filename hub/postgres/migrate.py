@@ -40,10 +40,16 @@ async def migrate(database: Database) -> None:
     if revision is not None and revision > head():
         raise MigrationFault(f"The database is at {revision}, this program knows {head()}.")
     if revision != head():
-        async with database.alchemy() as connection:
-            # Held until commit; a session's lock would be lost behind a pooler.
-            await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
-            await connection.run_sync(upgrade)
+        unhurried = database.unhurried()
+        try:
+            async with unhurried.alchemy() as connection:
+                # Whoever comes second waits for as long as the first one's migration takes.
+                await connection.execute(text("SET LOCAL lock_timeout = 0"))
+                # Held until commit; a session's lock would be lost behind a pooler.
+                await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+                await connection.run_sync(upgrade)
+        finally:
+            await unhurried.close()
 
 
 def upgrade(connection: AlchemyConnection) -> None:

@@ -1,6 +1,6 @@
 """The feed: per scope, a list of pointers to resources that changed. It holds no data and no names in the clear."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -53,8 +53,3 @@ async def read_feed(
         limit,
     )
     return [Pointer(*row) for row in rows]
-
-
-def join_elements(hashes: Iterable[bytes]) -> bytes:
-    """Element hashes as they stand in a pointer, and as `sync_protocol.exchange.hub.named` takes them."""
-    return b"".join(sorted(hashes))

@@ -6,14 +6,22 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from hub.errors import MigrationFault, PostgresFault
+from hub.errors import Busy, MigrationFault, PostgresFault
 from hub.postgres.embedded import SocketAddress
 from hub.postgres.engine import Database
-from hub.postgres.migrate import head, migrate, present
+from hub.postgres.migrate import LOCK, head, migrate, present
 from hub.store.feed import COPY_ROWS_MIN, Pointer, append_feed
 from tests.hub.conftest import administer
 
 SLEEPERS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+
+WAIT_UNTIL_SOMEBODY_HAS_WAITED_LONG = """
+    DO $$ BEGIN
+        WHILE NOT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND waitstart < clock_timestamp() - interval '50ms') LOOP
+            PERFORM pg_sleep(0.01);
+        END LOOP;
+    END $$
+"""
 
 
 @pytest.fixture
@@ -65,6 +73,34 @@ async def test_a_connection_that_breaks_in_a_transaction_is_the_database_s_fault
         await interrupted()
     async with database.transaction() as connection:
         assert await connection.fetchval("SELECT to_regclass('half_done')") is None
+
+
+async def test_who_waits_too_long_for_another_is_told_to_come_again(database: Database) -> None:
+    async def wait() -> None:
+        async with database.transaction() as connection:
+            await connection.execute("SET LOCAL lock_timeout = '20ms'")
+            await connection.execute("LOCK TABLE shard")
+
+    async with database.transaction() as connection:
+        await connection.execute("LOCK TABLE shard")
+        with pytest.raises(Busy) as caught:
+            await wait()
+    assert caught.value.exit_code == 75
+    await wait()
+
+
+async def test_a_migration_waits_for_another_however_long_it_takes(empty: SocketAddress) -> None:
+    await administer(empty, "ALTER DATABASE empty SET lock_timeout = '20ms'")
+    first = await asyncpg.connect(host=empty.folder, user=empty.user, database=empty.database)
+    second = Database(empty, connections_max=1, pooled=True)
+    async with asyncio.timeout(60), first.transaction():
+        await first.execute(f"SELECT pg_advisory_xact_lock({LOCK})")
+        waiting = asyncio.create_task(migrate(second))
+        await first.execute(WAIT_UNTIL_SOMEBODY_HAS_WAITED_LONG)
+    await waiting
+    assert await present(second) == head()
+    await second.close()
+    await first.close()
 
 
 async def test_a_cancelled_transaction_leaves_its_connection_usable(dsn: str) -> None:

@@ -12,7 +12,7 @@ from hub.postgres.engine import Connection
 from hub.runtime import Hub
 from hub.store import held
 from hub.store.facts import FactKey, add_facts, read_facts, read_stats
-from hub.store.feed import COPY_ROWS_MIN, Pointer, append_feed, join_elements, read_feed
+from hub.store.feed import COPY_ROWS_MIN, Pointer, append_feed, read_feed
 from hub.store.nodes import (
     IncarnationRow,
     NodeRow,
@@ -119,7 +119,7 @@ async def test_a_feed_gives_others_changes_in_order(hub: Hub) -> None:
     count = COPY_ROWS_MIN + 10  # some by COPY, some by a statement
     async with hub.database.transaction() as connection:
         scope = await scope_of(connection)
-        elements = join_elements([b"bbbb", b"aaaa"])
+        elements = b"aaaabbbb"
         many = [Pointer(scope, seq, seq, seq % 2, None) for seq in range(1, count + 1)]
         few = [Pointer(scope, count + 1, 5, None, elements), Pointer(scope, count + 2, 6, 1, b"")]
         await append_feed(connection, many)
