@@ -4,10 +4,11 @@ The file: a mark, the length of a key file, that key file, the database. The key
 passphrase; a plain key is put beside the backup, in a file of its own, to be kept apart from it.
 """
 
-import contextlib
+import errno
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from struct import Struct as Layout
 from typing import Final
@@ -21,6 +22,7 @@ from edge_node.store import exchange, forking, state
 from edge_node.store.connection import connect, named_errors, transaction
 from edge_node.store.schema import migrate
 from edge_node.store.store import DATABASE_NAME, Store, new_incarnation
+from sync_protocol.errors import ProtocolError
 
 _MARK: Final = b"MTBK1\n"
 _LENGTH = Layout(">I")
@@ -60,13 +62,9 @@ def write(store: Store, key_file: KeyFile, out: Path) -> Backup:
 def _copy_database(store: Store, copy: Path) -> None:
     """`VACUUM INTO` reads one snapshot, while others write, and encrypts what it writes under the same key."""
     copy.unlink(missing_ok=True)
-    connection = connect(store.path, store.key, writer=False)
-    try:
-        with named_errors():
-            connection.execute("PRAGMA query_only = OFF")
-            connection.execute("VACUUM INTO ?", (str(copy),))
-    finally:
-        connection.close()
+    with closing(connect(store.path, store.key, writer=False)) as connection, named_errors():
+        connection.execute("PRAGMA query_only = OFF")
+        connection.execute("VACUUM INTO ?", (str(copy),))
     copy.chmod(0o600)
 
 
@@ -74,15 +72,12 @@ def verify(path: Path, key: bytes) -> tuple[int, dict[str, str]]:
     """Opens a copy and computes its digests from its rows. Raises BadBackup."""
     try:
         connection = connect(path, key, writer=False)
-    except EdgeError as error:
-        raise BadBackup("The copy does not open with this key") from error
-    try:
-        with named_errors():
+        with closing(connection), named_errors():
             told = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
             kept, computed = state.digests(connection), state.rebuilt_digests(connection)
             resources = state.status(connection).resources
-    finally:
-        connection.close()
+    except (EdgeError, ProtocolError) as error:
+        raise BadBackup("The copy is damaged, or does not open with this key") from error
     if told != "ok" or kept != computed:
         raise BadBackup("The copy's records are not those that its digests were made of")
     return resources, computed
@@ -155,15 +150,12 @@ def _key(file: Path, embedded: KeyFile, directory: Path, passphrase: bytes | Non
 
 
 def _begin_again(path: Path, key: Key, random_bytes: Callable[[int], bytes]) -> None:
-    connection = connect(path, key.raw, writer=True)
-    try:
+    with closing(connect(path, key.raw, writer=True)) as connection:
         migrate(connection)
         with transaction(connection):
             forking.restart(connection, exchange.standing(connection), new_incarnation(random_bytes))
         with named_errors():
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    finally:
-        connection.close()
 
 
 def _step_aside(directory: Path, passphrase: bytes | None) -> None:
@@ -215,7 +207,7 @@ def _memory_of(database: Path) -> Path:
     return database.with_name(f"{database.name}-shm")
 
 
-@contextlib.contextmanager
+@contextmanager
 def _removed(*paths: Path) -> Iterator[None]:
     try:
         yield
@@ -224,11 +216,11 @@ def _removed(*paths: Path) -> Iterator[None]:
             path.unlink(missing_ok=True)
 
 
-@contextlib.contextmanager
+@contextmanager
 def _disk_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno == 28:  # ENOSPC
+        if error.errno == errno.ENOSPC:
             raise DiskFull() from error
         raise BadBackup(f"{error.filename or 'A file'}: {error.strerror}") from error
