@@ -96,6 +96,9 @@ def indexed() -> Indexed:
     for type_name in CONTRACT_TYPES:
         few = 11 if type_name == "Measure" else 4  # It has a parameter for each kind of related artifact.
         resources += [{**one, "id": f"made-{n}"} for n, one in enumerate(samples.generated(type_name)[:few])]
+    shared = {"system": "phone", "value": "0700 1"}
+    twice = [{**shared, "use": "home"}, {**shared, "use": "work"}]
+    resources.append({"resourceType": "Patient", "id": "one-phone-twice", "telecom": twice})
     for bundle in samples.synthea_bundles()[:8]:
         resources += _with_local_references(bundle)
     return Indexed(list({(one["resourceType"], one["id"]): one for one in resources}.values()))

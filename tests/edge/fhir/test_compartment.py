@@ -23,6 +23,7 @@ EXPRESSIONS = {definition.url: definition.expression for definition in search_pa
         ({"resourceType": "Observation", "focus": [{"reference": "Patient/p"}]}, set()),
         ({"resourceType": "Observation", "subject": {"reference": "#p"}}, set()),
         ({"resourceType": "Observation", "subject": {"reference": "http://elsewhere.example/Patient/p"}}, set()),
+        ({"resourceType": "Observation", "subject": {"identifier": {"value": "Patient/p"}}}, set()),
         ({"resourceType": "RelatedPerson", "patient": {"reference": "Patient/child"}}, {"child"}),
         (
             {"resourceType": "Group", "member": [{"entity": {"reference": f"Patient/{n}"}} for n in "ab"]},

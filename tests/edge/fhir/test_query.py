@@ -181,6 +181,9 @@ def test_chains_ask_each_type_that_has_the_parameter() -> None:
     (several,) = parsed("Observation", ("performer.identifier", "7")).criteria
     assert isinstance(several, Criterion)
     assert {chain.type for chain in several.chain} >= {"Patient", "Practitioner", "Organization"}
+    (named,) = parsed("Observation", ("performer:Organization.name", "a")).criteria
+    assert isinstance(named, Criterion)
+    assert [chain.type for chain in named.chain] == ["Organization"]
 
 
 def test_a_reverse_chain_names_type_reference_and_parameter() -> None:

@@ -145,6 +145,8 @@ COMBINED = [
     ("Patient", "name=a,b,c&gender=female"),
     ("Patient", "gender:not=male&birthdate=gt1950"),
     ("Patient", "phone:missing=true"),
+    ("Patient", "phone=0700 1"),
+    ("Patient", "phone=0700 1&_sort=phone"),
     ("Patient", "_id=example,f001,gone,nobody"),
     ("Patient", "_id=example&name=chal"),
     ("Patient", ""),

@@ -66,6 +66,13 @@ CONDITION: dict[str, Any] = {
     "clinicalStatus": {"coding": [{"code": "active"}]},
     "subject": {"reference": "Patient/p1"},
 }
+REQUEST: dict[str, Any] = {
+    "resourceType": "MedicationRequest",
+    "status": "active",
+    "intent": "order",
+    "medicationCodeableConcept": {"text": "iron and folic acid"},
+    "subject": {"reference": "Patient/p1"},
+}
 DELETE = object()
 # (a valid resource, what is put where, expected code, expected place)
 INVALID: list[tuple[dict[str, Any], str, Any, str, str]] = [
@@ -165,6 +172,8 @@ INVALID: list[tuple[dict[str, Any], str, Any, str, str]] = [
         "value",
         "Observation.component[0].value",
     ),
+    (REQUEST, "medicationCodeableConcept", DELETE, "required", "MedicationRequest.medication"),
+    (REQUEST, "medicationReference", {"reference": "#m"}, "structure", "MedicationRequest.medication"),
     (CONDITION, "subject", DELETE, "required", "Condition.subject"),
     (CONDITION, "clinicalStatus.coding.0.code", "over", "code-invalid", "Condition.clinicalStatus"),
 ]
