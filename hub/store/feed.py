@@ -45,7 +45,7 @@ async def read_feed(
     rows = await connection.fetch(
         """
         SELECT scope, seq, key, source, elements FROM feed
-        WHERE scope = $1 AND seq > $2 AND source IS DISTINCT FROM $3::bigint ORDER BY seq LIMIT $4
+        WHERE scope = $1 AND seq > $2 AND ($3::bigint IS NULL OR source IS DISTINCT FROM $3) ORDER BY seq LIMIT $4
         """,
         scope,
         after_seq,

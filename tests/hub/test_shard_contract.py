@@ -1,0 +1,178 @@
+"""Every implementation of a shard does the same: the cases run on Postgres and on the one that the simulator uses."""
+
+import os
+from datetime import UTC, date, datetime
+
+import pytest
+
+from hub.errors import Forbidden
+from hub.keys import new_secrets, unwrap
+from hub.runtime import Hub
+from hub.store.facts import FactKey
+from hub.store.feed import Pointer
+from hub.store.held import Parked, Quarantined
+from hub.store.nodes import IncarnationRow, NodeRow, Report, add_node
+from hub.store.resources import ChangedRow, NewRow
+from hub.store.scopes import Advance, Epoch
+from tests.simulation.memory_shard import MemoryHub
+
+EPOCH = 11
+
+
+@pytest.fixture(params=["postgres", "memory"])
+async def shards(request: pytest.FixtureRequest, hub: Hub) -> Hub:
+    """A hub with nodes n-0 and n-1 of the clinics f0 and f1."""
+    nodes = (("n-0", "f0"), ("n-1", "f1"))
+    if request.param == "memory":
+        master = os.urandom(32)
+        memory = MemoryHub(unwrap(master, new_secrets(master)), EPOCH)
+        for name, facility in nodes:
+            memory.add_node(name, facility)
+        return memory
+    enrolled = datetime(2026, 1, 1, tzinfo=UTC)
+    async with hub.database.transaction() as connection:
+        for name, facility in nodes:
+            row = NodeRow(name, facility, "clinic", "west", "active", "", enrolled, None, None, None, None, b"", None)
+            await add_node(connection, hub.keys, row)
+    return hub
+
+
+async def scope_ids(hub: Hub) -> dict[str, int]:
+    async with hub.shard() as shard:
+        rows = [*await shard.scopes_of_node("n-0"), *await shard.scopes_of_node("n-1")]
+    return {row.name: row.id for row in rows}
+
+
+def fresh(scope: int, count: int) -> list[NewRow]:
+    return [NewRow(os.urandom(16), scope, os.urandom(16), os.urandom(20)) for _ in range(count)]
+
+
+async def test_a_node_has_the_scopes_of_its_clinic_and_those_of_all(shards: Hub) -> None:
+    async with shards.shard() as shard:
+        held = await shard.scopes_of_node("n-0")
+        assert {row.name for row in held} == {"facility/f0", "region/west", "global"}
+        assert [row.id for row in held] == sorted(row.id for row in held)
+        assert await shard.scopes_of_node("nobody") == []
+        assert await shard.read_scopes([row.id for row in held]) == held
+        assert await shard.read_scopes([-1]) == []
+        assert [row.name for row in await shard.named_scopes(["facility/f0", "facility/none"])] == ["facility/f0"]
+
+
+async def test_what_failed_left_nothing(shards: Hub) -> None:
+    scope = (await scope_ids(shards))["facility/f0"]
+    rows = fresh(scope, 2)
+
+    async def fail() -> None:
+        async with shards.shard() as shard:
+            await shard.insert_fresh(rows)
+            await shard.advance_scopes([Advance(scope, 2, 5)], EPOCH)
+            raise RuntimeError("power")
+
+    with pytest.raises(RuntimeError, match="power"):
+        await fail()
+    async with shards.shard() as shard:
+        assert await shard.lock_present([row.rkey for row in rows]) == []
+        (after,) = await shard.read_scopes([scope])
+        assert (after.seq, after.digest) == (0, 0)
+
+
+async def test_an_incarnation_is_one_nodes_and_its_beginning_stays(shards: Hub) -> None:
+    row = IncarnationRow(5, "n-0", 3, 3, 0, b"t" * 12, 1)
+    async with shards.shard() as shard:
+        assert await shard.lock_incarnation("n-0", 5) is None
+        await shard.write_incarnation(row)
+        await shard.write_incarnation(IncarnationRow(5, "n-0", 99, 7, 2, b"u" * 12, 2))
+        await shard.note_report("n-0", Report(5, "1.0", 2))
+    async with shards.shard() as shard:
+        found = await shard.lock_incarnation("n-0", 5)
+        assert found == IncarnationRow(5, "n-0", 3, 7, 2, b"u" * 12, 2)
+        assert await shard.incarnations_of(["n-0", "n-1"]) == {"n-0": [found], "n-1": []}
+        with pytest.raises(Forbidden):
+            await shard.lock_incarnation("n-1", 5)
+
+
+async def test_fresh_rows_are_stored_once_updates_change_what_they_name(shards: Hub) -> None:
+    ids = await scope_ids(shards)
+    scope, other = ids["facility/f0"], ids["facility/f1"]
+    rows = fresh(scope, 5)
+    async with shards.shard() as shard:
+        stored = await shard.insert_fresh(rows[:3])
+        assert (await shard.insert_fresh(rows)).keys() == {row.rkey for row in rows[3:]}
+        present = await shard.lock_present([row.rkey for row in rows] + [b"none"])
+        assert [row.key for row in present] == sorted(row.key for row in present)
+        assert {row.rkey: (row.hash, row.state) for row in present} == {row.rkey: (row.hash, row.state) for row in rows}
+        moved = stored[rows[0].rkey]
+        await shard.update_rows([ChangedRow(moved, other, b"h" * 16, b"new"), ChangedRow(-1, other, b"h" * 16, b"")])
+        states = await shard.read_states([moved, -1])
+        assert {key: (row.scope, row.hash, row.state) for key, row in states.items()} == {
+            moved: (other, b"h" * 16, b"new")
+        }
+        scanned = await shard.scan_scope(scope, 0, 3)
+        rest = await shard.scan_scope(scope, scanned[-1].key, 3)
+        assert [row.key for row in scanned + rest] == sorted(row.key for row in present if row.key != moved)
+
+
+async def test_places_in_a_feed_follow_one_another_and_name_their_epoch(shards: Hub) -> None:
+    scope = (await scope_ids(shards))["facility/f0"]
+    async with shards.shard() as shard:
+        assert await shard.advance_scopes([Advance(scope, 2, 5)], EPOCH) == {scope: 1}
+        assert await shard.advance_scopes([Advance(scope, 1, (1 << 128) - 6)], EPOCH) == {scope: 3}
+        assert await shard.advance_scopes([Advance(scope, 1, 0)], EPOCH + 1) == {scope: 4}
+        (row,) = await shard.read_scopes([scope])
+        assert (row.seq, row.epoch, row.digest) == (4, EPOCH + 1, (1 << 128) - 1)
+        assert await shard.read_lineage([scope], 16) == {scope: [Epoch(EPOCH, 0), Epoch(EPOCH + 1, 3)]}
+        assert await shard.read_lineage([scope], 1) == {scope: [Epoch(EPOCH + 1, 3)]}
+
+
+async def test_a_reader_gets_what_others_made_in_order(shards: Hub) -> None:
+    ids = await scope_ids(shards)
+    scope = ids["facility/f0"]
+    pointers = [
+        Pointer(scope, 1, 10, 5, None),
+        Pointer(scope, 2, 11, 6, b"abcd"),
+        Pointer(scope, 3, 12, None, b""),
+        Pointer(scope, 4, 10, 6, b"efgh"),
+    ]
+    async with shards.shard() as shard:
+        await shard.append_feed([Pointer(ids["facility/f1"], 1, 9, 5, None), *pointers])
+        await shard.append_feed([])
+        assert await shard.read_feed(scope, 0, 6, 10) == [pointers[0], pointers[2]]
+        assert await shard.read_feed(scope, 1, None, 10) == pointers[1:]
+        assert await shard.read_feed(scope, 0, 5, 2) == pointers[1:3]
+        assert await shard.read_feed(scope, 4, None, 10) == []
+
+
+async def test_former_scopes_are_noted_once(shards: Hub) -> None:
+    ids = await scope_ids(shards)
+    async with shards.shard() as shard:
+        await shard.note_former([1, 2], ids["facility/f0"])
+        await shard.note_former([2], ids["facility/f0"])
+        await shard.note_former([2], ids["facility/f1"])
+        assert await shard.former_scopes(1) == [ids["facility/f0"]]
+        assert sorted(await shard.former_scopes(2)) == sorted([ids["facility/f0"], ids["facility/f1"]])
+        assert await shard.former_scopes(3) == []
+
+
+async def test_what_waits_is_found_in_order_until_it_is_taken(shards: Hub) -> None:
+    scope = (await scope_ids(shards))["facility/f0"]
+    async with shards.shard() as shard:
+        await shard.park(
+            [Parked("n-0", scope, b"x" * 16, b"1", "waits"), Parked("n-1", scope, b"y" * 16, b"2", "waits")]
+        )
+        await shard.park([Parked("n-0", scope, b"x" * 16, b"3", "waits")])
+        found = await shard.parked_for([b"x" * 16])
+        assert [(row.node, row.state) for row in found] == [("n-0", b"1"), ("n-0", b"3")]
+        assert (await shard.count_parked("n-0"), await shard.count_parked("n-1")) == (2, 1)
+        await shard.unpark([found[0].id])
+        assert [row.state for row in await shard.parked_for([b"x" * 16, b"y" * 16])] == [b"2", b"3"]
+
+
+async def test_what_only_people_read_is_taken(shards: Hub) -> None:
+    scope = (await scope_ids(shards))["facility/f0"]
+    key = FactKey(scope, date(2026, 1, 1), "encounter", "AMB")
+    async with shards.shard() as shard:
+        await shard.quarantine([Quarantined("n-0", scope, None, "forged", "detail", b"sealed")])
+        await shard.note_conflicts([(b"x" * 16, scope, 2), (b"y" * 16, scope, 0)])
+        await shard.note_conflicts([(b"x" * 16, scope, 0)])
+        await shard.add_facts({key: 2})
+        await shard.add_facts({key: -1})

@@ -1,0 +1,240 @@
+"""A shard in memory: the operations of `hub.store.shard`, on dictionaries, with transactions that can be taken back.
+
+Nothing here waits, so the hub's coroutines run from start to end in one `send(None)` (`finish`).
+"""
+
+import copy
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any, TypeVar, cast
+
+from msgspec.structs import replace
+
+from hub.errors import Forbidden
+from hub.keys import Keys
+from hub.postgres.engine import Database
+from hub.runtime import Hub, Identity
+from hub.settings import Settings
+from hub.store.facts import FactKey
+from hub.store.feed import Pointer
+from hub.store.held import Parked, ParkedRow, Quarantined
+from hub.store.nodes import IncarnationRow, NodeRow, Report
+from hub.store.resources import ChangedRow, NewRow, ResourceRow
+from hub.store.scopes import DIGEST_MODULUS, GLOBAL, Advance, Epoch, ScopeRow, facility_scope, region_scope
+
+_T = TypeVar("_T")
+_EPOCH_DAY = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def finish(coroutine: Coroutine[Any, Any, _T]) -> _T:
+    """Runs a coroutine that never waits."""
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        return cast(_T, done.value)
+    coroutine.close()
+    raise AssertionError("a coroutine on a shard in memory waited")
+
+
+class Tables:
+    """What a shard holds. Values are never changed in place, so that a copy of the containers is a snapshot."""
+
+    def __init__(self) -> None:
+        self.node_scopes: dict[str, tuple[int, ...]] = {}
+        self.scopes: dict[int, ScopeRow] = {}
+        self.lineage: dict[int, tuple[Epoch, ...]] = {}
+        self.incarnations: dict[int, IncarnationRow] = {}
+        self.reports: dict[str, Report] = {}
+        self.resources: dict[int, ResourceRow] = {}
+        self.keys: dict[bytes, int] = {}
+        self.former: dict[int, tuple[int, ...]] = {}
+        self.feed: dict[int, list[Pointer]] = {}
+        self.parked: dict[int, ParkedRow] = {}
+        self.quarantined: list[Quarantined] = []
+        self.conflicts: dict[bytes, tuple[int, int]] = {}
+        self.facts: dict[FactKey, int] = {}
+        self.number = 0
+
+    def snapshot(self) -> "Tables":
+        """The same, apart from what comes."""
+        taken = copy.copy(self)
+        for name, value in vars(self).items():
+            if isinstance(value, (dict, list)):
+                setattr(taken, name, copy.copy(value))
+        taken.feed = {scope: list(pointers) for scope, pointers in self.feed.items()}
+        return taken
+
+    def next_number(self) -> int:
+        """A number that nothing has had."""
+        self.number += 1
+        return self.number
+
+
+class MemoryShard:
+    """A `hub.store.shard.Shard` on `Tables`."""
+
+    def __init__(self, tables: Tables) -> None:
+        self.tables = tables
+
+    # --- nodes ---
+
+    async def lock_incarnation(self, node: str, incarnation: int) -> IncarnationRow | None:
+        row = self.tables.incarnations.get(incarnation)
+        if row is not None and row.node != node:
+            raise Forbidden("This incarnation belongs to another node.")
+        return row
+
+    async def write_incarnation(self, incarnation: IncarnationRow) -> None:
+        before = self.tables.incarnations.get(incarnation.id, incarnation)
+        self.tables.incarnations[incarnation.id] = replace(
+            incarnation, node=before.node, base_counter=before.base_counter
+        )
+
+    async def incarnations_of(self, nodes: Sequence[str], /) -> dict[str, list[IncarnationRow]]:
+        return {node: [row for row in self.tables.incarnations.values() if row.node == node] for node in nodes}
+
+    async def note_report(self, node: str, report: Report) -> None:
+        self.tables.reports[node] = report
+
+    # --- scopes ---
+
+    async def scopes_of_node(self, node: str) -> list[ScopeRow]:
+        return [self.tables.scopes[scope] for scope in sorted(self.tables.node_scopes.get(node, ()))]
+
+    async def read_scopes(self, scopes: Sequence[int], /) -> list[ScopeRow]:
+        return [self.tables.scopes[scope] for scope in sorted(set(scopes)) if scope in self.tables.scopes]
+
+    async def named_scopes(self, names: Sequence[str]) -> list[ScopeRow]:
+        return [row for _, row in sorted(self.tables.scopes.items()) if row.name in names]
+
+    async def read_lineage(self, scopes: Sequence[int], /, epochs_max: int) -> dict[int, list[Epoch]]:
+        return {scope: list(self.tables.lineage.get(scope, ())[-epochs_max:]) for scope in scopes}
+
+    async def advance_scopes(self, advances: Sequence[Advance], epoch: int) -> dict[int, int]:
+        first = {}
+        for advance in sorted(advances, key=lambda a: a.scope):
+            row = self.tables.scopes[advance.scope]
+            known = self.tables.lineage.get(row.id, ())
+            if row.epoch != epoch and all(one.epoch != epoch for one in known):
+                self.tables.lineage[row.id] = (*known, Epoch(epoch, row.seq))
+            total = (row.digest + advance.digest_delta) % DIGEST_MODULUS
+            self.tables.scopes[row.id] = replace(row, seq=row.seq + advance.count, epoch=epoch, digest=total)
+            first[row.id] = row.seq + 1
+        return first
+
+    async def former_scopes(self, key: int) -> list[int]:
+        return list(self.tables.former.get(key, ()))
+
+    async def note_former(self, keys: Sequence[int], scope: int) -> None:
+        for key in keys:
+            self.tables.former[key] = tuple(dict.fromkeys((*self.tables.former.get(key, ()), scope)))
+
+    # --- resources ---
+
+    async def insert_fresh(self, rows: Sequence[NewRow]) -> dict[bytes, int]:
+        stored = {}
+        for row in sorted(rows, key=lambda row: row.rkey):
+            if row.rkey not in self.tables.keys:
+                key = stored[row.rkey] = self.tables.keys[row.rkey] = self.tables.next_number()
+                self.tables.resources[key] = ResourceRow(key, row.rkey, row.scope, row.hash, row.state)
+        return stored
+
+    async def lock_present(self, rkeys: Sequence[bytes]) -> list[ResourceRow]:
+        keys = sorted({self.tables.keys[rkey] for rkey in rkeys if rkey in self.tables.keys})
+        return [self.tables.resources[key] for key in keys]
+
+    async def update_rows(self, rows: Sequence[ChangedRow]) -> None:
+        for row in rows:
+            if (present := self.tables.resources.get(row.key)) is not None:
+                self.tables.resources[row.key] = replace(present, scope=row.scope, hash=row.hash, state=row.state)
+
+    async def read_states(self, keys: Sequence[int]) -> dict[int, ResourceRow]:
+        return {key: self.tables.resources[key] for key in keys if key in self.tables.resources}
+
+    async def scan_scope(self, scope: int, after_key: int, limit: int) -> list[ResourceRow]:
+        rows = [row for key, row in sorted(self.tables.resources.items()) if row.scope == scope and key > after_key]
+        return rows[:limit]
+
+    # --- the feed ---
+
+    async def append_feed(self, pointers: Sequence[Pointer]) -> None:
+        for pointer in pointers:
+            self.tables.feed.setdefault(pointer.scope, []).append(pointer)
+
+    async def read_feed(self, scope: int, after_seq: int, not_source: int | None, limit: int) -> list[Pointer]:
+        ahead = (p for p in self.tables.feed.get(scope, ()) if p.seq > after_seq)
+        return sorted((p for p in ahead if not_source is None or p.source != not_source), key=lambda p: p.seq)[:limit]
+
+    # --- what waits ---
+
+    async def park(self, parked: Sequence[Parked]) -> None:
+        for one in parked:
+            number = self.tables.next_number()
+            self.tables.parked[number] = ParkedRow(
+                number, one.node, one.scope, one.rkey, one.state, one.reason, _EPOCH_DAY
+            )
+
+    async def parked_for(self, rkeys: Sequence[bytes]) -> list[ParkedRow]:
+        return [row for _, row in sorted(self.tables.parked.items()) if row.rkey in rkeys]
+
+    async def count_parked(self, node: str) -> int:
+        return sum(row.node == node for row in self.tables.parked.values())
+
+    async def unpark(self, ids: Sequence[int]) -> None:
+        for number in ids:
+            self.tables.parked.pop(number, None)
+
+    async def quarantine(self, quarantined: Sequence[Quarantined]) -> None:
+        self.tables.quarantined.extend(quarantined)
+
+    async def note_conflicts(self, counts: Sequence[tuple[bytes, int, int]]) -> None:
+        for rkey, scope, elements in counts:
+            if elements:
+                self.tables.conflicts[rkey] = (scope, elements)
+            else:
+                self.tables.conflicts.pop(rkey, None)
+
+    async def add_facts(self, deltas: Mapping[FactKey, int]) -> None:
+        for key, delta in deltas.items():
+            self.tables.facts[key] = self.tables.facts.get(key, 0) + delta
+
+
+class MemoryHub(Hub):
+    """A hub whose shard is in memory. `committing` is called before a transaction's commit, `committed` after it; what
+    either raises is the end of the process there."""
+
+    def __init__(self, keys: Keys, epoch: int) -> None:
+        no_database = cast(Database, None)  # nothing asks for it: `shard` is answered here
+        super().__init__(Settings(), no_database, keys, Identity("hub", b"", b""), "")
+        self.epoch = epoch
+        self.tables = Tables()
+        self.committing: Callable[[], None] = lambda: None
+        self.committed: Callable[[], None] = lambda: None
+
+    @asynccontextmanager
+    async def shard(self) -> AsyncIterator[MemoryShard]:
+        """One transaction: what it did is there afterwards, or nothing."""
+        working = self.tables.snapshot()
+        yield MemoryShard(working)
+        self.committing()
+        self.tables = working
+        self.committed()
+
+    def add_scope(self, name: str) -> int:
+        """The id of a scope, made when it is not there."""
+        for row in self.tables.scopes.values():
+            if row.name == name:
+                return row.id
+        number = self.tables.next_number()
+        kind = name.partition("/")[0]
+        self.tables.scopes[number] = ScopeRow(number, name, kind, 0, 0, 0, self.keys.new_data_key())
+        return number
+
+    def add_node(self, name: str, facility: str, region: str = "west", facilities: Sequence[str] = ()) -> NodeRow:
+        """A node of a facility, and of others when it is a point of presence."""
+        homes = [facility_scope(one) for one in dict.fromkeys((facility, *facilities))]
+        scopes = [self.add_scope(one) for one in (*homes, region_scope(region), GLOBAL)]
+        self.tables.node_scopes[name] = tuple(sorted(scopes))
+        role = "pop" if facilities else "clinic"
+        return NodeRow(name, facility, role, region, "active", "", _EPOCH_DAY, None, None, None, None, b"", None)
