@@ -4,12 +4,13 @@ Locks are taken in one order: the node, resources by key, scopes by id. The answ
 after the commit: what it acknowledges is durable.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
 from hub.ingest import Ingest
 from hub.pulling import Puller
+from hub.reconciling import Comparison, compare
 from hub.runtime import Hub
 from hub.store.nodes import IncarnationRow, NodeRow, Report
 from hub.store.scopes import ScopeRow
@@ -47,6 +48,7 @@ async def _within(
     await shard.write_incarnation(_row(node, memory))
     report = Report(now_ms - request.clock_ms if request.clock_ms else None, request.program or None, request.pending)
     await shard.note_report(node.id, report)
+    compared = await _compared(shard, hub, request, scopes, ingest)
     await ingest.publish()
     puller = Puller(hub, shard, request)
     return Answer(
@@ -58,7 +60,16 @@ async def _within(
         parked=await ingest.parked_count(),
         pulls=await puller.pulls([scope.name for scope in scopes]),
         scopes=_scopes(scopes, request),
+        ranges=compared.ranges,
+        leaves=compared.leaves,
+        states=compared.states,
     )
+
+
+async def _compared(shard: Shard, hub: Hub, request: Request, scopes: Sequence[ScopeRow], ingest: Ingest) -> Comparison:
+    """A round of a reconciliation, of a scope that the node holds."""
+    held = [scope for scope in scopes if scope.name == request.compare]
+    return await compare(hub, shard, held[0], request, ingest) if held else Comparison([], [], b"")
 
 
 def _memory(row: IncarnationRow | None) -> rules.Incarnation | None:
@@ -74,4 +85,6 @@ def _row(node: NodeRow, memory: rules.Incarnation) -> IncarnationRow:
 def _scopes(scopes: Iterable[ScopeRow], request: Request) -> list[tuple[str, str]]:
     """All scopes of the node, when they are not those that it asked for."""
     held = [(scope.name, scope.kind) for scope in scopes]
+    if request.compare:
+        return []
     return [] if {name for name, _ in held} == {cursor.scope for cursor in request.pull} else held

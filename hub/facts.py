@@ -51,6 +51,10 @@ RULES: Final[Mapping[str, _Rule]] = {
 """What is counted. FHIR R4 element names."""
 
 
+_NOTHING: Final = Resource("", "")
+_NO_CHANGE: Final[Counter[Fact]] = Counter()
+
+
 def facts(resource: Resource | None) -> Counter[Fact]:
     """What a resource adds to the counts; nothing when it is deleted or of a kind that is not counted."""
     if resource is None or (rule := RULES.get(resource.type)) is None or gone(resource):
@@ -62,6 +66,8 @@ def facts(resource: Resource | None) -> Counter[Fact]:
 
 def changes(before: Resource | None, after: Resource | None) -> Counter[Fact]:
     """By how much the counts change when a resource does."""
+    if (after or before or _NOTHING).type not in RULES:
+        return _NO_CHANGE
     difference = facts(after)
     difference.subtract(facts(before))
     return Counter({fact: n for fact, n in difference.items() if n})

@@ -5,7 +5,7 @@ scopes that changed and points to what did.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
@@ -23,11 +23,14 @@ from sync_protocol import digest, elements, pack, policy
 from sync_protocol.errors import ProtocolError
 from sync_protocol.exchange import hub as rules
 from sync_protocol.exchange.messages import Note
-from sync_protocol.frame import WITHHELD
 from sync_protocol.resource import Resource, disagreements
 
 Key = bytes
 """A resource's `rkey`."""
+
+
+Rule = Callable[[Resource | None, Resource], rules.Merge]
+"""How what arrives is joined to what is here."""
 
 
 class Work(Struct):
@@ -62,7 +65,20 @@ class Ingest:
         self._states = States(hub)
         self._pointers: list[Pointer] = []
         self._digests: Counter[int] = Counter()
+        self._rule: Rule = lambda present, part: rules.merge(present, part, own)
         self.notes: list[Note] = []
+
+    async def recover(self, offered: Sequence[Resource]) -> None:
+        """Take whole states that a reconciliation says this hub lacks, others' values included, as far as they can be true."""
+        authors = {node for part in offered for register in part.elements.values() for node in register.context}
+        remembered = await self._shard.acked_of(sorted(authors))
+        usual = self._rule
+        self._rule = lambda present, part: rules.recover(present, part, self._own, remembered)
+        try:
+            await self.take(offered)
+        finally:
+            self._rule = usual
+        self.notes += [Note("recovered", part.type, part.id, "the hub had lost it") for part in offered]
 
     async def take(self, parts: Sequence[Resource]) -> None:
         """Merge these parts. What cannot be merged is parked or put into quarantine, and blocks nothing else."""
@@ -115,7 +131,7 @@ class Ingest:
             await self._refuse(work, broken, "a value that is not JSON within bounds", "unreadable")
         if whole is None:
             return
-        merged = rules.merge(work.after, whole, self._own)
+        merged = self._rule(work.after, whole)
         self._apply(work, merged)
         if merged.parked is not None:
             await self._park(work, merged.parked)
@@ -226,18 +242,21 @@ class Ingest:
 
 def _readable(part: Resource) -> tuple[Resource | None, Resource | None]:
     """The registers whose values are JSON, and those whose are not."""
-    broken = set()
-    for key, register in part.elements.items():
-        for sibling in register.siblings:
-            if sibling.value is not None and sibling.value != WITHHELD:
-                try:
-                    elements.check_value(sibling.value)
-                except ProtocolError:
-                    broken.add(key)
-    if not broken:
-        return part, None
-    rest = part.part(key for key in part.elements if key not in broken)
-    return (rest if rest.elements else None), part.part(broken)
+    try:
+        elements.check_values(part)
+    except ProtocolError:
+        broken = {key for key in part.elements if not _is_readable(part.part([key]))}
+        rest = part.part(key for key in part.elements if key not in broken)
+        return (rest if rest.elements else None), part.part(broken)
+    return part, None
+
+
+def _is_readable(part: Resource) -> bool:
+    try:
+        elements.check_values(part)
+    except ProtocolError:
+        return False
+    return True
 
 
 def _mixed(resource: Resource) -> bool:

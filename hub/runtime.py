@@ -30,6 +30,14 @@ class Identity(Struct, frozen=True):
     ed25519: bytes
 
 
+class Positions(Struct, frozen=True):
+    """A scope's resources by position, as they were at `seq`: `(position, hash)` ascending, and position → key."""
+
+    seq: int
+    items: list[tuple[int, bytes]]
+    keys: dict[int, int]
+
+
 class Hub:
     """An open hub. `epoch` is this process's own: the timeline it writes under."""
 
@@ -43,6 +51,8 @@ class Hub:
         self.epoch = secrets.randbits(EPOCH_BITS) | 1
         self.in_work = 0
         """Exchanges that are being worked on by this process."""
+        self.positions: dict[int, Positions] = {}
+        """Scope → its resources by position, as a reconciliation last found them (`hub.reconciling`)."""
         self._admin_token = admin_token
         self._seals: dict[bytes, Seal] = {}
 

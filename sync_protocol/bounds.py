@@ -19,8 +19,11 @@ JSON_DEPTH_MAX: Final = 100
 
 FRAME_RAW_BYTES_MAX: Final = 8 * 1024 * 1024
 """Decompressed size of one frame; checked before anything is decompressed."""
-FRAME_BYTES_MAX: Final = 2 * 1024 * 1024
+FRAME_BYTES_MAX: Final = 7 * 1024 * 1024
+"""Compressed: one resource of any allowed size must fit, also when it does not compress (an image in base64, encrypted)."""
 FRAME_RESOURCES_MAX: Final = 20_000
+FRAME_VALUES_MAX: Final = 250_000
+"""Siblings in one frame: what bounds the memory that a small, hostile frame can take."""
 FRAME_BYTES_START: Final = 64 * 1024
 FRAME_BYTES_FLOOR: Final = 2 * 1024
 FRAME_BYTES_TOP: Final = 1024 * 1024
@@ -43,5 +46,6 @@ NODE_ID_MAX: Final = (1 << 63) - 1
 COUNTER_MAX: Final = (1 << 63) - 1
 
 assert FRAME_BYTES_FLOOR < FRAME_BYTES_START <= FRAME_BYTES_TOP <= FRAME_BYTES_MAX < FRAME_RAW_BYTES_MAX
-assert VALUE_BYTES_MAX < RESOURCE_STATE_BYTES_MAX < FRAME_RAW_BYTES_MAX <= REQUEST_BYTES_MAX
+assert VALUE_BYTES_MAX < RESOURCE_STATE_BYTES_MAX < FRAME_BYTES_MAX < FRAME_RAW_BYTES_MAX <= REQUEST_BYTES_MAX
+assert RESOURCE_ELEMENTS_MAX < FRAME_VALUES_MAX
 assert TOKEN_BYTES * REQUEST_TOKENS_MAX < FRAME_BYTES_FLOOR

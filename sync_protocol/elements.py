@@ -17,7 +17,7 @@ from sync_protocol.errors import MalformedJson, TooLarge
 from sync_protocol.json_text import check_value as check_value
 from sync_protocol.json_text import compact, same, sense
 from sync_protocol.json_text import depth_over as depth_over
-from sync_protocol.register import Register, Stamp
+from sync_protocol.register import WITHHELD, Register, Stamp
 from sync_protocol.resource import ALIVE, DELETION, Resource, deletion_value, gone, read_deletion, shown
 
 ODD = "?"
@@ -363,3 +363,38 @@ def resolve(current: Resource, element: str, value: bytes | None, stamp: Stamp) 
     if element == DELETION and value is None:
         return delete(current, current, stamp)
     return _write_values(current, current, {element: value}, frozenset({element}), current.type, current.id, stamp)
+
+
+# --- values of others -------------------------------------------------------------------------------------------------
+
+
+def check_values(part: Resource) -> None:
+    """That every value that arrived is one compact JSON value of its place: a unit an object, a deletion a clock.
+
+    All values of a resource are read as one array, which costs a third of reading each alone. Raises MalformedData or TooLarge.
+    """
+    values: list[bytes] = []
+    for key, register_ in part.elements.items():
+        for sibling in register_.siblings:
+            value = sibling.value
+            if value == WITHHELD:
+                continue
+            if key == DELETION:
+                if value is None:
+                    raise MalformedJson("a deletion register without a clock")
+                read_deletion(value)
+            elif value is not None:
+                if "|" not in key and value[:1] != b"{":
+                    raise MalformedJson("a unit that is not an object of its members")
+                values.append(value)
+    together = b"[%b]" % b",".join(values)
+    if len(together) > bounds.VALUE_BYTES_MAX and any(len(value) > bounds.VALUE_BYTES_MAX for value in values):
+        raise TooLarge(f"a value over {bounds.VALUE_BYTES_MAX} bytes")
+    if compact(together) != together:
+        raise MalformedJson("a value with insignificant white space")
+    try:
+        found = _ENTRIES.decode(together)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise MalformedJson("a value that is not JSON") from error
+    if len(found) != len(values) or any(bytes(a) != b for a, b in zip(found, values, strict=True)):
+        raise MalformedJson("a value that is more or less than one JSON value")

@@ -7,7 +7,7 @@ Bytes on the wire, integers big-endian:
 | 4     | mark and version of the format: `MTF1`                                      |
 | 1     | number of the zstd dictionary (`compression`)                               |
 | 4     | size of the payload when decompressed; at most `bounds.FRAME_RAW_BYTES_MAX` |
-| 4     | CRC-32 of the compressed payload                                            |
+| 4     | CRC-32 of the bytes before it and of the compressed payload                 |
 | rest  | zstd(payload)                                                               |
 
 The payload is one msgpack array of columns. Dictionaries first, numbers next, values last, each column's equals side by side:
@@ -34,7 +34,7 @@ CRC and bounds guard against accidents and bombs; who may write what is decided 
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from struct import Struct as Layout
-from typing import NamedTuple, TypeVar
+from typing import Annotated, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
@@ -42,35 +42,42 @@ from sync_protocol import bounds
 from sync_protocol.compression import FRAME_LEVEL, LATEST, Codec
 from sync_protocol.errors import MalformedData, MalformedFrame, TooLarge
 from sync_protocol.pack import flat, unflat
+from sync_protocol.register import WITHHELD as WITHHELD
 from sync_protocol.register import Context, Register, Sibling, Stamp
 from sync_protocol.resource import Resource
 
-WITHHELD = b""
-"""The value of a foreign sibling sent by dot alone: the receiver has it."""
-
 _MARK = b"MTF1"
 _HEADER = Layout(">4sBII")
+_CHECKED_BYTES = 9
+"""The header up to its CRC."""
 _Thing = TypeVar("_Thing")
 _ENCODER = msgspec.msgpack.Encoder()
 
 
+# A byte of msgpack may stand for an object of a hundred bytes, and zstd packs a million of them into a few hundred: lists are
+# bounded before they are built, and columns of lists of lists are cut out and built resource by resource.
+_OfResources: TypeAlias = Annotated[list[_Thing], msgspec.Meta(max_length=bounds.FRAME_RESOURCES_MAX)]
+_OfValues: TypeAlias = Annotated[list[_Thing], msgspec.Meta(max_length=bounds.FRAME_VALUES_MAX)]
+_OfElements: TypeAlias = Annotated[list[_Thing], msgspec.Meta(max_length=bounds.RESOURCE_ELEMENTS_MAX + 2)]
+
+
 class _Columns(msgspec.Struct, frozen=True, array_like=True):
-    types: list[str]
-    nodes: list[int]
-    authors: list[tuple[str, str]]
-    shapes: list[list[int | str]]
-    shape: list[int]
+    types: _OfResources[str]
+    nodes: _OfValues[int]
+    authors: _OfValues[tuple[str, str]]
+    shapes: _OfResources[msgspec.Raw]
+    shape: _OfResources[int]
     uuids: bytes
-    ids: list[str | None]
-    node: list[int]
-    counter: list[int]
-    ts: list[int]
-    device: list[int]
-    author: list[int]
-    context: list[list[int] | None]
-    contexts: list[list[list[int]]]
-    layout: list[list[list[int]]]
-    values: list[bytes | None]
+    ids: _OfResources[str | None]
+    node: _OfValues[int]
+    counter: _OfValues[int]
+    ts: _OfValues[int]
+    device: _OfValues[int]
+    author: _OfValues[int]
+    context: _OfResources[list[int] | None]
+    contexts: _OfResources[msgspec.Raw]
+    layout: _OfResources[msgspec.Raw]
+    values: _OfValues[bytes | None]
 
 
 class _Row(NamedTuple):
@@ -83,6 +90,8 @@ class _Row(NamedTuple):
 
 _END = object()
 _COLUMNS = msgspec.msgpack.Decoder(_Columns)
+_SHAPE = msgspec.msgpack.Decoder(_OfElements[int | str])
+_LISTS = msgspec.msgpack.Decoder(_OfElements[list[int]])
 
 
 class _Dictionary(dict[_Thing, int]):
@@ -156,6 +165,8 @@ class _Writer:
         shapes = [list(shape) for shape in self.shapes]
         shape, *rest = self.columns
         values = [value for cells in self.cells for cell in cells for value in cell]
+        _bound("resources", len(shape), bounds.FRAME_RESOURCES_MAX)
+        _bound("values", len(values), bounds.FRAME_VALUES_MAX)
         return _ENCODER.encode(
             [list(self.types), list(self.nodes), list(self.authors), shapes, shape, bytes(self.uuids), *rest, values]
         )
@@ -167,11 +178,17 @@ def encode(resources: Iterable[Resource], codec: Codec | None = None) -> bytes:
     for resource in resources:
         writer.add(resource)
     payload = writer.payload()
-    if len(payload) > bounds.FRAME_RAW_BYTES_MAX:
-        raise TooLarge(f"a frame of {len(payload)} bytes; at most {bounds.FRAME_RAW_BYTES_MAX}")
+    _bound("bytes when decompressed", len(payload), bounds.FRAME_RAW_BYTES_MAX)
     codec = codec or Codec(LATEST, FRAME_LEVEL)
     packed = codec.compress(payload)
-    return _HEADER.pack(_MARK, codec.version, len(payload), zlib.crc32(packed)) + packed
+    _bound("bytes", _HEADER.size + len(packed), bounds.FRAME_BYTES_MAX)
+    checked = _HEADER.pack(_MARK, codec.version, len(payload), 0)[:_CHECKED_BYTES]
+    return checked + zlib.crc32(packed, zlib.crc32(checked)).to_bytes(4, "big") + packed
+
+
+def _bound(what: str, number: int, most: int) -> None:
+    if number > most:
+        raise TooLarge(f"a frame of {number} {what}; at most {most}")
 
 
 def decode(frame: bytes) -> list[Resource]:
@@ -185,18 +202,16 @@ def decode(frame: bytes) -> list[Resource]:
 
 
 def _open(frame: bytes) -> bytes:
-    if len(frame) > bounds.FRAME_BYTES_MAX:
-        raise TooLarge(f"a frame of {len(frame)} bytes; at most {bounds.FRAME_BYTES_MAX}")
+    _bound("bytes", len(frame), bounds.FRAME_BYTES_MAX)
     if len(frame) < _HEADER.size:
         raise MalformedFrame("a frame without its header")
     mark, version, size, crc = _HEADER.unpack_from(frame)
     packed = frame[_HEADER.size :]
     if mark != _MARK:
         raise MalformedFrame("a frame of another format")
-    if zlib.crc32(packed) != crc:
+    if zlib.crc32(packed, zlib.crc32(frame[:_CHECKED_BYTES])) != crc:
         raise MalformedFrame("a frame damaged on the way")
-    if size > bounds.FRAME_RAW_BYTES_MAX:
-        raise TooLarge(f"a frame of {size} bytes when decompressed; at most {bounds.FRAME_RAW_BYTES_MAX}")
+    _bound("bytes when decompressed", size, bounds.FRAME_RAW_BYTES_MAX)
     try:
         payload = Codec(version).decompress(packed, size)
     except MalformedData as error:
@@ -207,9 +222,12 @@ def _open(frame: bytes) -> bytes:
 
 
 def _read(columns: _Columns) -> Iterator[Resource]:
-    shapes = [_check_shape(columns, shape) for shape in columns.shapes]
-    if len(columns.shape) > bounds.FRAME_RESOURCES_MAX:
-        raise ValueError("too many resources")
+    left = len(columns.values)  # every key of a shape, every context and every stamp has a value of its own
+    shapes: list[tuple[str, bool, list[str]]] = []
+    for shape in columns.shapes:
+        shapes.append(_check_shape(columns, _SHAPE.decode(shape)))
+        left = _used(left, len(shapes[-1][2]))
+    left = len(columns.values)
     if columns.nodes and not (min(columns.nodes) > 0 and max(columns.nodes) <= bounds.NODE_ID_MAX):
         raise ValueError("an incarnation out of range")
     stamps, context = _stamps(columns), iter(columns.context)
@@ -220,15 +238,23 @@ def _read(columns: _Columns) -> Iterator[Resource]:
             stamp = next(stamps)
             rows.append(_Row(number, id_, [stamp], [_own_context(columns.nodes, next(context), stamp)], []))
             continue
-        (count,), *layout = next(layouts)
+        (count,), *layout = _LISTS.decode(next(layouts))
+        distinct = _LISTS.decode(next(contexts))
+        left = _used(left, max(len(layout), len(distinct)))
         if not 0 < count <= bounds.SIBLINGS_MAX * max(1, len(layout)):
             raise ValueError("a number of stamps out of range")
         of_row = [next(stamps) for _ in range(count)]
-        rows.append(_Row(number, id_, of_row, [_context(columns.nodes, c) for c in next(contexts)], layout))
+        rows.append(_Row(number, id_, of_row, [_context(columns.nodes, c) for c in distinct], layout))
     for column in (stamps, context, contexts, layouts):
         if next(column, _END) is not _END:
             raise ValueError("more columns than resources use")
     yield from _fill(columns, shapes, rows)
+
+
+def _used(left: int, number: int) -> int:
+    if number > left:
+        raise ValueError("fewer values than elements")
+    return left - number
 
 
 def _fill(columns: _Columns, shapes: Sequence[tuple[str, bool, list[str]]], rows: list[_Row]) -> Iterator[Resource]:

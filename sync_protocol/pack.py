@@ -75,7 +75,7 @@ def unpack(type_: str, id_: str, state: bytes) -> Resource:
     try:
         packed = _DECODER.decode(state)
         return Resource(type_, id_, dict(_registers(packed)))
-    except (msgspec.MsgspecError, ValueError, IndexError, StopIteration, RecursionError) as error:
+    except (msgspec.MsgspecError, ValueError, IndexError, RuntimeError) as error:
         raise MalformedState("packed registers that do not unpack") from error
 
 

@@ -16,7 +16,11 @@ Context = Mapping[int, int]
 """node → highest counter seen of it. Never changed in place."""
 
 
-class Stamp(msgspec.Struct, frozen=True, array_like=True, order=True):
+WITHHELD = b""
+"""The value of a foreign sibling sent by dot alone: the receiver has it. No JSON is empty."""
+
+
+class Stamp(msgspec.Struct, frozen=True, array_like=True, order=True, gc=False):
     """Which write, by whom and when. The same object for all elements written together.
 
     `ts` and `device_ts` are ms since 1970 UTC: the writer's best time (its clock corrected by the hub's) and what its
@@ -31,7 +35,7 @@ class Stamp(msgspec.Struct, frozen=True, array_like=True, order=True):
     role: str
 
 
-class Sibling(msgspec.Struct, frozen=True, array_like=True):
+class Sibling(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One value of a register and the write that made it. `None` means that the element was removed."""
 
     stamp: Stamp
@@ -43,7 +47,7 @@ class Sibling(msgspec.Struct, frozen=True, array_like=True):
         return (self.stamp.ts, self.stamp.node, self.stamp.counter)
 
 
-class Register(msgspec.Struct, frozen=True, array_like=True):
+class Register(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Siblings in ascending order of `(node, counter)`, and the context. Always at least one sibling."""
 
     siblings: tuple[Sibling, ...]

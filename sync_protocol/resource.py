@@ -17,7 +17,7 @@ _EMPTY: Mapping[str, Register] = {}
 _CLOCK = msgspec.json.Decoder(dict[str, dict[str, int]])
 
 
-class Resource(msgspec.Struct, frozen=True):
+class Resource(msgspec.Struct, frozen=True, gc=False):
     """A FHIR resource as registers. `elements` may be a part of a resource: what a frame carries. Never changed in place."""
 
     type: str

@@ -12,13 +12,10 @@ from edge_node.store import state
 from edge_node.store.connection import Connection
 from edge_node.store.model import MergeReport
 from edge_node.store.saving import Batch
-from sync_protocol import pack
-from sync_protocol.errors import MalformedData, MalformedJson, ProtocolError
-from sync_protocol.resource import DELETION, Resource, join_resource, read_deletion
+from sync_protocol import elements, pack
+from sync_protocol.errors import ProtocolError
+from sync_protocol.resource import Resource, join_resource
 
-__all__ = ["MergeReport", "check_values", "merge"]
-
-_VALUES = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def merge(
@@ -49,7 +46,7 @@ def merge(
 
 def _join(batch: Batch, part: Resource, scope: int) -> int | None:
     """Puts one joined resource; its key when something changed."""
-    check_values(part)
+    elements.check_values(part)
     row = batch.row((part.type, part.id))
     if row is None or not row.here:
         new = part
@@ -59,31 +56,6 @@ def _join(batch: Batch, part: Resource, scope: int) -> int | None:
             return None
     row, changed = batch.put(new, scope)
     return row.key if changed else None
-
-
-def check_values(part: Resource) -> None:
-    """That every value is one JSON value of its place: a unit an object, a deletion a clock. Raises MalformedData.
-
-    All values of a resource are read as one array, which costs a third of reading each alone.
-    """
-    values: list[bytes] = []
-    for key, register in part.elements.items():
-        for sibling in register.siblings:
-            value = sibling.value
-            if key == DELETION:
-                if value is None:
-                    raise MalformedJson("a deletion register without a clock")
-                read_deletion(value)
-            elif value is not None:
-                if "|" not in key and value[:1] != b"{":
-                    raise MalformedJson("a unit that is not an object of its members")
-                values.append(value)
-    try:
-        found = _VALUES.decode(b"[%b]" % b",".join(values))
-    except (msgspec.MsgspecError, RecursionError) as error:
-        raise MalformedJson("a value that is not JSON") from error
-    if len(found) != len(values) or any(bytes(a) != b for a, b in zip(found, values, strict=True)):
-        raise MalformedData("a value that is more or less than one JSON value")
 
 
 def _detail(resource: Resource, error: Exception) -> str:

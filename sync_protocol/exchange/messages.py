@@ -4,7 +4,7 @@ Media type `application/vnd.medtech.exchange+msgpack`. Version 1. A change that 
 must not ignore raises `PROTOCOL`, and the hub answers older nodes in their version as long as it is in `PROTOCOLS`.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -33,7 +33,7 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True):
     scope: str
     epoch: int = 0
     seq: int = 0
-    lineage: list[tuple[int, int]] = []
+    lineage: Annotated[list[tuple[int, int]], msgspec.Meta(max_length=bounds.LINEAGE_EPOCHS_MAX)] = []
 
 
 class Range(msgspec.Struct, frozen=True, array_like=True):
@@ -60,18 +60,28 @@ class Request(msgspec.Struct, frozen=True, omit_defaults=True):
     incarnation: int = msgspec.field(name="n", default=0)
     base: int = msgspec.field(name="b", default=0)
     token: bytes = msgspec.field(name="t", default=b"")
-    known: list[bytes] = msgspec.field(name="k", default_factory=list)
+    known: Annotated[list[bytes], msgspec.Meta(max_length=bounds.REQUEST_TOKENS_MAX)] = msgspec.field(
+        name="k", default_factory=list
+    )
     receipt: bytes = msgspec.field(name="r", default=b"")
-    push: list[Push] = msgspec.field(name="p", default_factory=list)
-    pull: list[Cursor] = msgspec.field(name="c", default_factory=list)
+    push: Annotated[list[Push], msgspec.Meta(max_length=bounds.REQUEST_FRAMES_MAX)] = msgspec.field(
+        name="p", default_factory=list
+    )
+    pull: Annotated[list[Cursor], msgspec.Meta(max_length=bounds.REQUEST_CURSORS_MAX)] = msgspec.field(
+        name="c", default_factory=list
+    )
     budget_bytes: int = msgspec.field(name="l", default=bounds.FRAME_BYTES_START)
     clock_ms: int = msgspec.field(name="m", default=0)
     pending: int = msgspec.field(name="w", default=0)
     program: str = msgspec.field(name="s", default="")
     compare: str = msgspec.field(name="x", default="")
     """Scope whose `ranges` are compared: a reconciliation round."""
-    ranges: list[Range] = msgspec.field(name="g", default_factory=list)
-    wanted: list[int] = msgspec.field(name="q", default_factory=list)
+    ranges: Annotated[list[Range], msgspec.Meta(max_length=bounds.RANGES_MAX)] = msgspec.field(
+        name="g", default_factory=list
+    )
+    wanted: Annotated[list[int], msgspec.Meta(max_length=bounds.RANGES_MAX)] = msgspec.field(
+        name="q", default_factory=list
+    )
     """Positions whose whole present state is asked for."""
     offer: bytes = msgspec.field(name="o", default=b"")
     """A frame of whole states that the digests say the hub lacks, others' values included."""
@@ -124,9 +134,13 @@ class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):
     protocols: list[int] = msgspec.field(name="versions", default_factory=list)
 
 
+class _Version(msgspec.Struct, frozen=True):
+    protocol: int = msgspec.field(name="v", default=PROTOCOL)
+
+
 _REQUEST = msgspec.msgpack.Decoder(Request)
 _ANSWER = msgspec.msgpack.Decoder(Answer)
-_VERSION = msgspec.msgpack.Decoder(dict[str, msgspec.Raw])
+_VERSION = msgspec.msgpack.Decoder(_Version)
 
 
 def encode(message: Request | Answer) -> bytes:
@@ -158,9 +172,7 @@ def read_answer(raw: bytes) -> Answer:
 
 def _check_version(raw: bytes) -> None:
     try:
-        version = msgspec.msgpack.decode(
-            _VERSION.decode(raw).get("v", msgspec.Raw(msgspec.msgpack.encode(PROTOCOL))), type=int
-        )
+        version = _VERSION.decode(raw).protocol
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise MalformedMessage("not a message of the exchange") from error
     if version not in PROTOCOLS:
@@ -177,13 +189,3 @@ def _check(request: Request) -> None:
         raise MalformedMessage("a number out of range")
     if any(len(token) != bounds.TOKEN_BYTES for token in (request.token, *request.known)):
         raise MalformedMessage("a token of another length")
-    lengths = (
-        (len(request.push), bounds.REQUEST_FRAMES_MAX),
-        (len(request.pull), bounds.REQUEST_CURSORS_MAX),
-        (len(request.known), bounds.REQUEST_TOKENS_MAX),
-        (len(request.ranges), bounds.RANGES_MAX),
-        (len(request.wanted), bounds.RANGES_MAX),
-        (max((len(cursor.lineage) for cursor in request.pull), default=0), bounds.LINEAGE_EPOCHS_MAX),
-    )
-    if any(length > limit for length, limit in lengths):
-        raise TooLarge("a request with more entries than allowed")
