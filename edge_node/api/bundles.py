@@ -151,7 +151,8 @@ async def batch(
 
 def response_bundle(kind: str, entries: Sequence[object]) -> Response:
     """The answer to a Bundle of requests."""
-    return document(msgspec.json.encode({"resourceType": "Bundle", "type": kind, "entry": entries}))
+    bundle: dict[str, object] = {"resourceType": "Bundle", "type": kind}
+    return document(msgspec.json.encode({**bundle, "entry": entries} if entries else bundle))
 
 
 def told_entry(response: Response) -> dict[str, object]:

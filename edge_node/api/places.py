@@ -27,14 +27,16 @@ def origin(scheme: str, headers: Mapping[str, str]) -> str:
 def check_same_origin(method: str, path: str, headers: Mapping[str, str]) -> None:
     """Raises Refused (403) for a request that changes something, is logged in by cookie, and does not come from our own pages.
 
-    Browsers say where a request comes from (Sec-Fetch-Site, Origin); one that says nothing cannot use a cookie to write.
+    Browsers say where a request comes from (Sec-Fetch-Site, Origin); one that says nothing cannot use a cookie to write, but may log
+    in: that is a program, which has no page to be tricked by.
     """
     if method in SAFE:
         return
+    login = path.startswith("/auth/")
     by_cookie = "authorization" not in headers and cookie_token(headers.get("cookie")) is not None
-    if not by_cookie and not path.startswith("/auth/"):
+    if not by_cookie and not login:
         return
-    if not from_here(headers, otherwise=not by_cookie):
+    if not from_here(headers, otherwise=login):
         raise Refused(403, "forbidden", "This comes from another site", "Use the node's own pages, or a bearer token")
 
 

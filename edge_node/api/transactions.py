@@ -10,7 +10,7 @@ from typing import ParamSpec, TypeVar
 import msgspec
 
 from edge_node.api import interactions
-from edge_node.api.bundles import METHODS, Entry, Step, response_bundle, step, told_entry
+from edge_node.api.bundles import METHODS, Entry, Step, failed_entry, response_bundle, step, told_entry
 from edge_node.api.finding import find
 from edge_node.api.incoming import body_head, check_writable
 from edge_node.api.messages import Request, Response
@@ -18,7 +18,7 @@ from edge_node.api.outcome import Refused, issues_of, understand
 from edge_node.api.references import Placeholders, rewrite
 from edge_node.api.routes import Route
 from edge_node.api.service import Service
-from edge_node.errors import EdgeError, InvalidResource
+from edge_node.errors import EdgeError, InvalidResource, RequestFault
 from edge_node.fhir.criteria import QueryError
 from edge_node.fhir.validation import Issue, has_errors, validate
 from edge_node.store.model import Stored, Write, Written
@@ -42,7 +42,7 @@ class Planned(msgspec.Struct):
 
 
 def transaction(service: Service, request: Request, entries: Sequence[Entry], answer: Answer) -> Response:
-    """Carries it out. `answer` answers the entries that only read. Raises Refused for the first entry that cannot be done."""
+    """Carries it out. `answer` answers the entries that only read. Raises Refused for the first entry that cannot be written."""
     steps = [_told(at, step, request, at, entry) for at, entry in enumerate(entries)]
     in_order = sorted(steps, key=lambda one: METHODS.index(one.request.method))
     names = Placeholders()
@@ -50,11 +50,19 @@ def transaction(service: Service, request: Request, entries: Sequence[Entry], an
     _refuse_overlaps(planned)
     for plan in planned:
         _told(plan.step.at, _resolve, service, plan, names)
-    answers = _write(service, request, planned)
+    answers = {at: told_entry(response) for at, response in _write(service, request, planned).items()}
     for one in in_order:
         if one.route.interaction not in WRITES:
-            answers[one.at] = _told(one.at, answer, service, one.request, one.route)
-    return response_bundle("transaction-response", [told_entry(answers[at]) for at in range(len(steps))])
+            answers[one.at] = _read(service, one, answer)
+    return response_bundle("transaction-response", [answers[at] for at in range(len(steps))])
+
+
+def _read(service: Service, one: Step, answer: Answer) -> dict[str, object]:
+    """An entry that only reads. What it does not find is told in its place: everything has been written by then."""
+    try:
+        return told_entry(answer(service, one.request, one.route))
+    except (EdgeError, ProtocolError, QueryError, Refused) as error:
+        return failed_entry(error)
 
 
 def _plan(service: Service, one: Step, names: Placeholders) -> Planned:
@@ -143,8 +151,8 @@ def _write(service: Service, request: Request, planned: Sequence[Planned]) -> di
     if writing:
         try:
             written = service.store.write([write for _, write in writing], request.author, service.now_ms())
-        except InvalidResource as error:
-            raise _placed(error, writing) from error
+        except RequestFault as error:
+            raise _placed(service, error, writing) from error
     answers = {one.step.at: Response(204) for one in planned if one.write is None and one.present is None}
     for one in planned:
         if one.present is not None:
@@ -181,9 +189,15 @@ def _said(issue: Issue) -> str:
     return f"{issue.expression}: {issue.diagnostics}" if issue.expression else issue.diagnostics
 
 
-def _placed(error: InvalidResource, writing: Sequence[tuple[Planned, Write]]) -> Exception:
-    """The store's refusal with the entry that it is about."""
+def _placed(service: Service, error: RequestFault, writing: Sequence[tuple[Planned, Write]]) -> Exception:
+    """The store's refusal with the entry that it is about, found by asking for each alone what the store asked."""
     for one, write in writing:
-        if write.body is not None and has_errors(validate(msgspec.json.decode(write.body))):
+        if isinstance(error, InvalidResource):
+            wrong = write.body is not None and has_errors(validate(msgspec.json.decode(write.body)))
+        else:
+            stored = service.store.read(write.type, write.id or "")
+            version = stored.version if stored is not None else None
+            wrong = (write.if_match and write.seen != version) or (write.create and stored is not None)
+        if wrong:
             return _in_entry(one.step.at, error)
     return error

@@ -285,7 +285,7 @@ def tree(base: type[Exception]) -> list[type[Exception]]:
 
 @pytest.mark.parametrize("kind", [*tree(errors.EdgeError), *tree(protocol_errors.ProtocolError)])
 def test_every_error_has_an_answer_that_says_what_to_do(kind: type[Exception]) -> None:
-    made = {errors.InvalidResource: ([],), errors.VersionConflict: (None,)}
+    made: dict[type[Exception], tuple[object, ...]] = {errors.InvalidResource: ([],), errors.VersionConflict: (None,)}
     error = kind(*made.get(kind, ("it failed",)))
     problem = msgspec.json.decode(outcome.as_problem(error).body)
     assert 400 <= problem["status"] < 600
