@@ -1,7 +1,7 @@
 """The tables, as forward-only migrations: each is committed together with the record that it ran."""
 
 from edge_node.errors import NewerSchema
-from edge_node.fhir.search_sql import SEARCH_INDEX
+from edge_node.fhir.search_sql import SEARCH_INDEX, TYPE_INDEX
 from edge_node.store.connection import Connection, transaction
 
 HOME_SCOPE = 1
@@ -132,7 +132,7 @@ CREATE TABLE user (
 CREATE TABLE meta (name TEXT PRIMARY KEY, value ANY) STRICT;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST + SEARCH_INDEX,)
+MIGRATIONS: tuple[str, ...] = (_FIRST + SEARCH_INDEX + ";" + TYPE_INDEX,)
 """What has been released is never changed; what comes is added at the end."""
 
 
