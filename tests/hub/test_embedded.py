@@ -139,6 +139,17 @@ def test_it_recovers_from_the_death_of_everything(tmp_path: Path) -> None:
         assert ask(address, "SELECT n FROM kept") == 1
 
 
+def test_a_postmaster_ends_with_its_keeper(tmp_path: Path) -> None:
+    other = user(tmp_path / "pg")
+    running = postmaster(tmp_path / "pg")
+    keeper = running.parent()
+    assert keeper is not None
+    keeper.kill()
+    gone, _ = psutil.wait_procs([running], timeout=30)
+    assert gone == [running]
+    leave(other)
+
+
 def test_a_postmaster_whose_keeper_was_killed_is_replaced(tmp_path: Path) -> None:
     folder = tmp_path / "pg"
     first = user(folder)
