@@ -16,7 +16,7 @@ from edge_node.api.body import read_body
 from edge_node.api.messages import Request, Response, document
 from edge_node.api.outcome import as_outcome
 from edge_node.api.places import origin
-from edge_node.api.routes import Route, route, segments
+from edge_node.api.routes import Route, instance, route, segments
 from edge_node.api.service import Service
 from edge_node.api.threads import Threads
 from edge_node.store.model import Author
@@ -86,10 +86,11 @@ class Fhir:
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
     async def _answer(self, scope: HTTPScope, receive: Receive) -> Response:
-        path = segments(scope["raw_path"].partition(b"?")[0].decode("latin-1")[len("/fhir") :])
+        raw_path = scope["raw_path"].partition(b"?")[0].decode("latin-1")[len("/fhir") :]
         method = scope["method"]
         scope["state"]["template"] = "/fhir/?"
-        found = route(method, path)
+        path = segments(raw_path)
+        found = instance(method, raw_path) or route(method, path)
         scope["state"]["template"] = found.template
         headers: dict[str, str] = scope["state"]["headers"]
         query = _query(scope["query_string"])

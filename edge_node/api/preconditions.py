@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
+from functools import lru_cache
 
 import msgspec
 
@@ -76,7 +77,12 @@ def http_date(text: str) -> datetime | None:
 
 def last_modified(updated_ms: int) -> str:
     """The header's form of a time in ms since 1970 UTC."""
-    return format_datetime(datetime.fromtimestamp(updated_ms // 1000, UTC), usegmt=True)
+    return _http_date(updated_ms // 1000)
+
+
+@lru_cache(maxsize=4096)
+def _http_date(seconds: int) -> str:
+    return format_datetime(datetime.fromtimestamp(seconds, UTC), usegmt=True)
 
 
 def preferences(headers: Mapping[str, str]) -> Preferences:

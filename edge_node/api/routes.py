@@ -9,6 +9,7 @@ from edge_node.api.outcome import Refused
 
 TYPE = re.compile(r"[A-Z][A-Za-z]{0,63}").fullmatch
 ID = re.compile(r"[A-Za-z0-9\-.]{1,64}").fullmatch
+_INSTANCE = re.compile(r"/([A-Z][A-Za-z]{0,63})/([A-Za-z0-9\-.]{1,64})").fullmatch
 _OPERATION = re.compile(r"\$[a-z][a-z-]{0,63}").fullmatch
 
 
@@ -63,6 +64,12 @@ def segments(path: str) -> tuple[str, ...]:
     """The parts of a still percent-encoded path below the base; an empty one at the end is dropped."""
     parts = path.strip("/").split("/") if path.strip("/") else []
     return tuple(unquote(part) for part in parts)
+
+
+def instance(method: str, path: str) -> Route | None:
+    """The route of a read, the commonest request, by a short way: it is what `route` would find."""
+    found = _INSTANCE(path) if method == "GET" else None
+    return Route("read", TEMPLATES["T/id"], found[1], found[2]) if found else None
 
 
 def route(method: str, path: tuple[str, ...]) -> Route:

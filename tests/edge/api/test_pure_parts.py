@@ -13,7 +13,7 @@ from edge_node.api import media, outcome, places, preconditions, subset
 from edge_node.api.cursor import Sealer
 from edge_node.api.outcome import Refused
 from edge_node.api.references import Placeholders, rewrite
-from edge_node.api.routes import TABLE, route, segments
+from edge_node.api.routes import TABLE, instance, route, segments
 from edge_node.api.service import time_ordered_id
 from edge_node.api.throttle import ADDRESS, BOTH, Throttle
 from edge_node.api.tokens import Tokens
@@ -100,7 +100,9 @@ def test_the_host_is_what_an_address_is_made_of_only_when_it_is_a_host() -> None
     ],
 )
 def test_paths_lead_to_interactions(method: str, path: str, interaction: str) -> None:
-    assert route(method, segments(path)).interaction == interaction
+    found = route(method, segments(path))
+    assert found.interaction == interaction
+    assert instance(method, path) == (found if (method, interaction) == ("GET", "read") else None)
 
 
 @pytest.mark.parametrize(
@@ -127,6 +129,7 @@ def test_other_paths_and_methods_are_refused(method: str, path: str, status: int
 def test_any_path_is_routed_or_refused(path: str, method: str) -> None:
     with contextlib.suppress(Refused):
         found = route(method, segments(path))
+        assert instance(method, path) in (None, found)
         assert found.interaction in {name for methods in TABLE.values() for name in methods.values()}
         assert not any(part in found.template for part in segments(path) if len(part) > 12)
 
