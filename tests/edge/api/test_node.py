@@ -7,9 +7,13 @@ from typing import Any
 
 import httpx
 import pytest
+from litestar.exceptions import WebSocketDisconnect
+from litestar.testing import TestClient
 
+from edge_node.api.access import COOKIE
 from edge_node.api.app import Options, Parts, make_app
 from edge_node.api.door import Door
+from edge_node.api.events import FOREIGN, UNAUTHORISED
 from edge_node.api.feed import Change, Many
 from edge_node.errors import HubUnreachable
 from edge_node.store.model import Author, Write
@@ -231,3 +235,41 @@ async def test_readiness_says_when_the_database_does_not_answer(anyone: httpx.As
         connection.execute("ALTER TABLE sync RENAME TO elsewhere")
     problem_of(await anyone.get("/readyz"), 503)
     assert (await anyone.get("/healthz")).status_code == 200
+
+
+# --- WebSocket ---
+
+
+def test_a_socket_tells_the_same(app: Door, store: Store, clock: Clock) -> None:
+    parts: Parts = app.app.state.parts
+    headers = {"Authorization": f"Bearer {parts.logins._tokens.issue('ama', 'clinician')}"}
+    with TestClient(app.app) as client, client.websocket_connect("/ws", headers=headers) as socket:
+        assert json.loads(socket.receive_text(timeout=5)) == {"event": "still-here"}
+        (written,) = store.write(
+            [Write("Patient", "p-1", json.dumps(patient()).encode())], Author("ama", "clinician"), clock()
+        )
+        parts.feed.changed()
+        heard = {"event": "still-here"}
+        while heard["event"] == "still-here":
+            heard = json.loads(socket.receive_text(timeout=5))
+        change = {"type": "Patient", "id": "p-1", "version": written.stored.version}
+        assert heard == {"event": "change", "at": written.stored.updated_ms, "change": change}
+
+
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [
+        ({}, UNAUTHORISED),
+        ({"Authorization": "Bearer no"}, UNAUTHORISED),
+        ({"Cookie": "TOKEN"}, FOREIGN),
+        ({"Cookie": "TOKEN", "Origin": "http://evil.test"}, FOREIGN),
+    ],
+)
+def test_a_socket_is_closed_on_strangers_and_other_sites(app: Door, headers: dict[str, str], code: int) -> None:
+    parts: Parts = app.app.state.parts
+    cookie = f"{COOKIE}={parts.logins._tokens.issue('ama', 'clinician')}"
+    sent = {name: cookie if value == "TOKEN" else value for name, value in headers.items()}
+    with TestClient(app.app) as client, client.websocket_connect("/ws", headers=sent) as socket:
+        with pytest.raises(WebSocketDisconnect) as caught:
+            socket.receive_text(timeout=5)
+        assert caught.value.code == code
