@@ -1,7 +1,7 @@
 """`medtech-edge import`."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,9 @@ def command(node: Node, files: tuple[Path, ...]) -> dict[str, Any]:
     not valid is put into quarantine and blocks nothing.
     """
     started = time.monotonic()
+    reading = Reading(files)
     with working("importing") as bar:
-        report = node.store.import_resources(_all(files, bar), author(), now_ms)
+        report = node.store.import_resources(reading.items(), author(), now_ms, bar, reading.part)
     if report.quarantined:
         warn(f"{report.quarantined} resources are not valid; they are kept in quarantine with the reason.")
     if report.quarantined and not report.resources:
@@ -38,14 +39,22 @@ def command(node: Node, files: tuple[Path, ...]) -> dict[str, Any]:
     return {**told, "changed": report.changed, "quarantined": report.quarantined}
 
 
-def _all(files: tuple[Path, ...], bar: Callable[[float], None]) -> Iterator[Item]:
-    total = sum(path.stat().st_size for path in files) or 1
-    done = 0
+class Reading:
+    """The resources of some files, and how far they are read."""
 
-    def read(count: int) -> None:
-        nonlocal done
-        done += count
-        bar(done / total)
+    def __init__(self, files: tuple[Path, ...]) -> None:
+        self._files = files
+        self._bytes = sum(path.stat().st_size for path in files) or 1
+        self._read = 0
 
-    for path in files:
-        yield from resources(path, read)
+    def items(self) -> Iterator[Item]:
+        """All resources, file after file."""
+        for path in self._files:
+            yield from resources(path, self._count)
+
+    def part(self) -> float:
+        """From 0 to 1."""
+        return min(1.0, self._read / self._bytes)
+
+    def _count(self, read: int) -> None:
+        self._read += read

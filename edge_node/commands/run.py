@@ -155,6 +155,8 @@ def working(what: str) -> Iterator[Callable[[float], None]]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    # No thread of its own that would draw it: an import forks, which only a process of one thread may do.
+    with Progress(*columns, console=Console(stderr=True), transient=True, auto_refresh=False) as progress:
         task = progress.add_task(what, total=None)
-        yield lambda part: progress.update(task, total=1.0, completed=part)
+        progress.refresh()
+        yield lambda part: progress.update(task, total=1.0, completed=part, refresh=True)

@@ -5,8 +5,11 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any, TypeAlias
 
+import msgspec
+
 from edge_node.fhir.extraction import index_rows
 from edge_node.fhir.slots import slot_numbers
+from edge_node.fhir.validation import accepts
 
 SearchRow: TypeAlias = tuple[int, str | int | float, str | int | float]
 """`(slot, value, extra)`, as `edge_node.fhir.readers` tells them."""
@@ -26,6 +29,23 @@ _not_digit = re.compile(r"\D+").sub
 def reference_slots() -> frozenset[int]:
     """The slots whose values are references."""
     return frozenset(number for name, number in slot_numbers().items() if name.endswith(" reference"))
+
+
+class Derived(msgspec.Struct, frozen=True, array_like=True):
+    """All that the store derives from a shown resource. `odd`: the published definitions have something to say about it."""
+
+    rows: list[SearchRow]
+    text: PatientText | None
+    odd: bool
+
+
+def derive(shown: dict[str, Any], *, odd: bool | None = None) -> Derived:
+    """What a resource's decoded text gives; `odd` when the caller has validated it already."""
+    return Derived(search_rows(shown), patient_text(shown), not accepts(shown) if odd is None else odd)
+
+
+NOTHING = Derived([], None, False)
+"""Of what is deleted, or never was here."""
 
 
 def search_rows(shown: dict[str, Any]) -> list[SearchRow]:
@@ -51,9 +71,9 @@ def keyed(rows: Iterable[SearchRow], key: int, keys: dict[Any, Any]) -> list[Ent
     return [(slot, keys.get(value, value) if slot in slots else value, key, extra) for slot, value, extra in rows]
 
 
-def patient_text(shown: dict[str, Any] | None) -> PatientText | None:
+def patient_text(shown: dict[str, Any]) -> PatientText | None:
     """The find box's text of a Patient. Odd elements are left out: they are kept, and found by the rest."""
-    if shown is None or shown.get("resourceType") != "Patient":
+    if shown.get("resourceType") != "Patient":
         return None
     names = [_texts(name, ("text", "family", "given", "prefix", "suffix")) for name in _objects(shown.get("name"))]
     numbers = [

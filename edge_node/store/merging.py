@@ -17,7 +17,6 @@ from sync_protocol.errors import ProtocolError
 from sync_protocol.resource import Resource, join_resource
 
 
-
 def merge(
     connection: Connection, resources: Iterable[Resource], scope: int, now_ms: int, *, source: str = "exchange"
 ) -> MergeReport:

@@ -11,10 +11,9 @@ from typing import Any
 
 import msgspec
 
-from edge_node.fhir.validation import accepts
 from edge_node.store import indexing, rows
 from edge_node.store.connection import Connection
-from edge_node.store.indexing import Entry, PatientText, SearchRow
+from edge_node.store.indexing import NOTHING, Derived, Entry
 from edge_node.store.model import CONFLICT, GONE, ODD
 from sync_protocol import digest, pack, policy
 from sync_protocol.errors import MalformedJson
@@ -44,12 +43,10 @@ class Row(msgspec.Struct):
     """Not in the database yet."""
     before: "tuple[bytes | None, int | None, int] | None" = None
     """Hash, scope and flags in the database, once something was put."""
-    indexed: list[SearchRow] | None = None
-    """Search rows in the database, once something was put."""
-    text: PatientText | None = None
-    """The patient's text in the database, once something was put."""
-    shown: dict[str, Any] | None = None
-    """What is shown, decoded, once something was put; None when gone."""
+    was: Derived = NOTHING
+    """What the database has derived of it, once something was put."""
+    derived: Derived = NOTHING
+    """What is to be derived of it, once something was put."""
 
     @property
     def here(self) -> bool:
@@ -144,19 +141,12 @@ class Batch:
     # --- putting ---
 
     def put(
-        self,
-        new: Resource,
-        scope: int,
-        *,
-        shown: dict[str, Any] | None = None,
-        odd: bool | None = None,
-        plain: bool = False,
+        self, new: Resource, scope: int, *, derived: Derived | None = None, plain: bool = False
     ) -> tuple[Row, bool]:
         """A resource's new state, and whether it differs from the present one.
 
-        `shown` and `odd` when the caller knows them already; `plain`: surely without conflict or deletion. A row keeps
-        its scope; `scope` is that of a new one. Raises MalformedData, before anything is changed, when the values make no
-        resource.
+        `derived` when the caller has it already; `plain`: surely without conflict or deletion. A row keeps its scope;
+        `scope` is that of a new one. Raises MalformedData, before anything is changed, when the values make no resource.
         """
         state = pack.pack(new)
         hash_ = pack.hash_of(new.type, new.id, state)
@@ -165,18 +155,16 @@ class Batch:
         if row is not None and row.hash == hash_:
             return row, False
         flags = 0
-        if plain or not gone(new):
-            shown = shown if shown is not None else _checked(new)
-            flags = ODD if (not accepts(shown) if odd is None else odd) else 0
-        else:
-            flags, shown = GONE, None
-        if not plain and _reviewed(new):
-            flags |= CONFLICT
+        if not plain:
+            flags = GONE if gone(new) else CONFLICT if _reviewed(new) else 0
+        if derived is None:
+            derived = NOTHING if flags & GONE else indexing.derive(_checked(new))
         row = row if row is not None else self._new(name)
         self._remember(row)
         row.scope = row.scope if row.scope is not None else scope
-        row.updated, row.hash, row.state, row.flags = self.now_ms, hash_, rows.squeeze(state), flags
-        row.resource, row.shown = new, shown
+        row.flags = flags | (ODD if derived.odd else 0)
+        row.updated, row.hash, row.state = self.now_ms, hash_, rows.squeeze(state)
+        row.resource, row.derived = new, derived
         return row, True
 
     def evict(self, row: Row) -> None:
@@ -184,16 +172,14 @@ class Batch:
         self._remember(row)
         self.connection.execute("DELETE FROM history WHERE key = ?", (row.key,))
         self._history = [entry for entry in self._history if entry[0] != row.key]
-        row.shown, row.scope, row.hash, row.state, row.flags = None, None, None, None, 0
-        row.resource = None
+        row.scope, row.hash, row.state, row.flags = None, None, None, 0
+        row.resource, row.derived = None, NOTHING
 
     def _remember(self, row: Row) -> None:
         """Keeps what the database has of a row before it is changed; its present version goes into the history."""
         if row.before is None:
-            visible = row.state is not None and not row.flags & GONE
-            old = rows.object_of(rows.text_of(self.resource(row))) if visible else None
-            row.indexed = indexing.search_rows(old) if old is not None else []
-            row.text = indexing.patient_text(old)
+            if row.state is not None and not row.flags & GONE:
+                row.was = indexing.derive(rows.object_of(rows.text_of(self.resource(row))), odd=False)
             row.before = (row.hash, row.scope, row.flags)
             self._dirty[row.key] = row
         if row.state is not None and row.hash is not None:
@@ -216,14 +202,11 @@ class Batch:
         self._write_conflicts()
         self._write_digests()
         for row in self._dirty.values():
-            row.before = row.indexed = row.text = row.shown = None
+            row.before, row.was, row.derived = None, NOTHING, NOTHING
         self._dirty.clear()
 
     def _search_changes(self) -> tuple[list[Entry], list[Entry]]:
-        changes = [
-            (row.key, row.indexed or [], indexing.search_rows(row.shown) if row.shown is not None else [])
-            for row in self._dirty.values()
-        ]
+        changes = [(row.key, row.was.rows, row.derived.rows) for row in self._dirty.values()]
         keys = self._target_keys(indexing.targets(entry for _, old, new in changes for entry in chain(old, new)))
         added: list[Entry] = []
         removed: list[Entry] = []
@@ -271,18 +254,13 @@ class Batch:
             self._history.clear()
 
     def _write_patient_text(self) -> None:
-        for row in self._dirty.values():
-            if row.type == "Patient":
-                new = indexing.patient_text(row.shown)
-                if new == row.text:
-                    continue
-                if row.text is not None:
-                    self.connection.execute("DELETE FROM patient_text WHERE rowid = ?", (row.key,))
-                if new is not None:
-                    statement = (
-                        "INSERT INTO patient_text (rowid, name, phone, identifier, village) VALUES (?, ?, ?, ?, ?)"
-                    )
-                    self.connection.execute(statement, (row.key, *new))
+        changed = [(r.key, r.was.text, r.derived.text) for r in self._dirty.values() if r.was.text != r.derived.text]
+        for key, old, new in changed:
+            if old is not None:
+                self.connection.execute("DELETE FROM patient_text WHERE rowid = ?", (key,))
+            if new is not None:
+                statement = "INSERT INTO patient_text (rowid, name, phone, identifier, village) VALUES (?, ?, ?, ?, ?)"
+                self.connection.execute(statement, (key, *new))
 
     def _write_conflicts(self) -> None:
         for row in self._dirty.values():

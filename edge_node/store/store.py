@@ -168,11 +168,15 @@ class Store:
         resources: Iterable[Item | bytes],
         author: Author,
         now_ms: Callable[[], int],
-        progress: Callable[[int], None] = lambda count: None,
+        progress: Callable[[float], None] = lambda part: None,
+        part: Callable[[], float] = lambda: 0.0,
     ) -> ImportReport:
-        """Writes many resources in batches, each durable before the next; ids are kept, and it may be repeated."""
+        """Writes many resources in batches, each durable before the next; ids are kept, and it may be repeated.
+
+        `resources` is read in a second process; `progress` hears what `part` tells there of how far it is, from 0 to 1.
+        """
         items = (item if isinstance(item, Item) else Item(item) for item in resources)
-        return importing.import_items(self.transaction, items, author, now_ms, progress)
+        return importing.import_items(self.transaction, items, author, now_ms, progress, part)
 
     def export(self, type_: str | None = None) -> Iterator[bytes]:
         """All resources as FHIR JSON, as they were at one moment."""
