@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 from importlib.metadata import version as version_of
+from typing import Literal
 
 import msgspec
 from litestar import Litestar, Request, Response
@@ -39,6 +40,7 @@ class Options(msgspec.Struct, frozen=True):
     heartbeat_seconds: float = events.HEARTBEAT_SECONDS
     public_url: str = ""
     failures_per_minute: int = 10
+    log: Literal["text", "json"] = "text"
 
 
 def options_of(settings: Settings) -> Options:
@@ -48,6 +50,7 @@ def options_of(settings: Settings) -> Options:
         token_seconds=settings.session_minutes * 60,
         public_url=settings.public_url.rstrip("/"),
         failures_per_minute=settings.login_failures_per_minute,
+        log=settings.log,
     )
 
 
@@ -104,6 +107,7 @@ def make_app(
         logging_config=None,
     )
     app.state.parts = parts
+    app.state.options = options
     fhir = Fhir(
         parts.service,
         parts.access,

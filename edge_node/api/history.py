@@ -58,7 +58,7 @@ def _asked(service: Service, request: Request, route: Route) -> Asked:
             if (found.type, found.id) != (route.type, route.id):
                 raise Refused(400, "value", "The cursor is of another history", "Begin the history again")
             return found
-        if key in ("_since", "_at"):
+        if key == "_since":
             since_ms = read_date(key, value, service.now_ms()).low
         elif key == "_count":
             if not value.isascii() or not value.isdigit() or len(value) > 9:

@@ -14,7 +14,7 @@ import msgspec
 import structlog
 import uvicorn
 
-from edge_node.api.app import Parts
+from edge_node.api.app import Options, Parts
 from edge_node.api.door import Door
 
 SHUTDOWN_SECONDS = 3
@@ -32,7 +32,9 @@ class Address(msgspec.Struct, frozen=True):
 
 
 def serve(app: Door, address: Address, *, say: TextIO = sys.stdout) -> None:
-    """Serves until SIGTERM or SIGINT. Raises OSError when the port cannot be had."""
+    """Serves until SIGTERM or SIGINT, with the log that the app's options ask for. Raises OSError when the port cannot be had."""
+    options: Options = app.app.state.options
+    set_up_log(options.log)
     listener = listen(address)
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host

@@ -9,8 +9,10 @@ from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
-SEARCHING_MAX = 3
-"""One reader fewer than the store has, so that reads on the event loop never wait for a search."""
+from edge_node.store.connection import READERS_MAX
+
+SEARCHING_MAX = READERS_MAX - 2
+"""Of the store's readers one is left to the writer's thread and one to the event loop, which must not wait for a search."""
 PASSWORDS_MAX = 2
 
 P = ParamSpec("P")

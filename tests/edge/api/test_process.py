@@ -23,13 +23,12 @@ PROGRAM = textwrap.dedent(
     """
     import sys, time
     from pathlib import Path
-    from edge_node.api.app import make_app
-    from edge_node.api.serve import Address, serve, set_up_log
+    from edge_node.api.app import Options, make_app
+    from edge_node.api.serve import Address, serve
     from edge_node.store.store import Store
 
-    set_up_log("json")
     with Store.open(Path(sys.argv[1]), bytes(range(32))) as store:
-        serve(make_app(store, lambda: time.time_ns() // 1_000_000), Address(port=0))
+        serve(make_app(store, lambda: time.time_ns() // 1_000_000, Options(log="json")), Address(port=0))
     """
 )
 READY_SECONDS_MAX = 10.0
