@@ -61,24 +61,6 @@ def parse(body: bytes) -> Parsed:
     return Parsed(type_, id_, version, members)
 
 
-def check_shape(key: str, value: bytes | None) -> None:
-    """That a value is of its element's kind, so that a resource with it can be shown. Raises MalformedData.
-
-    A unit is an object of members, an order an array of texts, a deletion a clock. Whether it is JSON is for `json_text.check_value`.
-    """
-    if key == DELETION:
-        read_deletion(value)
-    elif value is None:
-        return
-    elif "|" not in key and (not value.startswith(b"{") or value.startswith(b"{}")):
-        raise MalformedJson("a unit that is no object of its members")
-    elif key.endswith("|"):
-        try:
-            _HASHES.decode(value)
-        except msgspec.MsgspecError as error:
-            raise MalformedJson("an order that is no array of texts") from error
-
-
 # --- text to values ---------------------------------------------------------------------------------------------------
 
 
@@ -379,18 +361,13 @@ def check_values(part: Resource) -> None:
             value = sibling.value
             if value == WITHHELD:
                 continue
-            if key == DELETION:
-                if value is None:
-                    raise MalformedJson("a deletion register without a clock")
-                read_deletion(value)
-            elif value is not None:
-                if "|" not in key and value[:1] != b"{":
-                    raise MalformedJson("a unit that is not an object of its members")
+            _check_shape(key, value)
+            if value is not None and key != DELETION:
                 values.append(value)
     together = b"[%b]" % b",".join(values)
     if len(together) > bounds.VALUE_BYTES_MAX and any(len(value) > bounds.VALUE_BYTES_MAX for value in values):
         raise TooLarge(f"a value over {bounds.VALUE_BYTES_MAX} bytes")
-    if compact(together) != together:
+    if compact(together, bounds.JSON_DEPTH_MAX + 1) != together:
         raise MalformedJson("a value with insignificant white space")
     try:
         found = _ENTRIES.decode(together)
@@ -398,3 +375,19 @@ def check_values(part: Resource) -> None:
         raise MalformedJson("a value that is not JSON") from error
     if len(found) != len(values) or any(bytes(a) != b for a, b in zip(found, values, strict=True)):
         raise MalformedJson("a value that is more or less than one JSON value")
+
+
+def _check_shape(key: str, value: bytes | None) -> None:
+    if key == DELETION:
+        if value is None:
+            raise MalformedJson("a deletion register without a clock")
+        read_deletion(value)
+    elif value is None:
+        return
+    elif "|" not in key and (value[:1] != b"{" or value == b"{}"):
+        raise MalformedJson("a unit that is not an object of its members")
+    elif key.endswith("|"):
+        try:
+            _HASHES.decode(value)
+        except msgspec.MsgspecError as error:
+            raise MalformedJson("an order that is no array of texts") from error

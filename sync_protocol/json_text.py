@@ -11,15 +11,15 @@ from sync_protocol.errors import MalformedJson, TooLarge
 _BRACKETS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[{]|[\]}]')
 
 
-def compact(text: bytes) -> bytes:
+def compact(text: bytes, depth_max: int = bounds.JSON_DEPTH_MAX) -> bytes:
     """JSON text without insignificant white space, every other byte as it was. Raises MalformedJson."""
     try:
         text.decode()
         packed = msgspec.json.format(text, indent=-1)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedJson("not JSON in UTF-8") from error
-    if depth_over(packed, bounds.JSON_DEPTH_MAX):
-        raise MalformedJson(f"nested deeper than {bounds.JSON_DEPTH_MAX}")
+    if depth_over(packed, depth_max):
+        raise MalformedJson(f"nested deeper than {depth_max}")
     return packed
 
 

@@ -12,11 +12,11 @@ from typing import Literal
 import msgspec
 
 from sync_protocol import bounds
-from sync_protocol.errors import ForgedChange
+from sync_protocol.errors import ForgedChange, MalformedState
 from sync_protocol.exchange.messages import Cursor, Push, Request
 from sync_protocol.frame import WITHHELD
-from sync_protocol.register import Register, Sibling, clashes, covers, join, seen
-from sync_protocol.resource import Resource
+from sync_protocol.register import Register, Sibling, clashes, covers, dot, join, seen
+from sync_protocol.resource import DELETION, Resource, read_deletion
 
 
 class Incarnation(msgspec.Struct, frozen=True):
@@ -124,11 +124,14 @@ def merge(present: Resource | None, pushed: Resource, own: frozenset[int]) -> Me
     parked: dict[str, Register] = {}
     refused: dict[str, Register] = {}
     reason = ""
-    for key, register in pushed.elements.items():
+    # The deletion last: what it covers may come with it.
+    for key, register in sorted(pushed.elements.items(), key=lambda element: element[0] == DELETION):
         mine = here.get(key)
         try:
             filled = fill(mine, register, own)
-        except ForgedChange as error:
+            if key == DELETION and filled is not None and not _covers_what_is_here(filled, {**here, **changed}, own):
+                filled = None
+        except (ForgedChange, MalformedState) as error:
             refused[key], reason = register, str(error)
             continue
         if filled is None:
@@ -146,9 +149,7 @@ def fill(mine: Register | None, pushed: Register, own: frozenset[int]) -> Regist
     if len(pushed.siblings) == 1 and len(pushed.context) == 1 and pushed.siblings[0].stamp.node in own:
         if pushed.siblings[0].value == WITHHELD:
             raise ForgedChange("a change without its value")
-        if mine is not None and clashes(mine, pushed):
-            raise ForgedChange("a dot used twice with different content")
-        return pushed
+        return _honest(mine, pushed)
     context = mine.context if mine is not None else {}
     if not any(s.stamp.node in own for s in pushed.siblings):
         raise ForgedChange("a change that holds nothing by its sender")
@@ -166,10 +167,38 @@ def fill(mine: Register | None, pushed: Register, own: frozenset[int]) -> Regist
             siblings.append(ours)
         elif not seen(context, sibling.stamp):
             return None
-    filled = Register(tuple(siblings), pushed.context)
+    return _honest(mine, Register(tuple(siblings), pushed.context))
+
+
+def _honest(mine: Register | None, filled: Register) -> Register:
     if mine is not None and clashes(mine, filled):
         raise ForgedChange("a dot used twice with different content")
+    if mine is not None and _erases_without_writing(mine, filled):
+        raise ForgedChange("what is here is erased, and nothing written")
     return filled
+
+
+def _erases_without_writing(mine: Register, theirs: Register) -> bool:
+    """Whether a join would drop what is here although all that the other side holds was seen here before.
+
+    No history does that: who dropped a value wrote another, and had we seen all of hers that still stands, we had dropped it too.
+    Joined, it could leave a register without any value.
+    """
+    if any(not seen(mine.context, s.stamp) for s in theirs.siblings):
+        return False
+    held = {dot(s) for s in theirs.siblings}
+    return any(seen(theirs.context, s.stamp) and dot(s) not in held for s in mine.siblings)
+
+
+def _covers_what_is_here(deletion: Register, elements: Mapping[str, Register], own: frozenset[int]) -> bool:
+    """Whether a deletion by its sender covers of others' writes only what is here: it could hide their next ones otherwise."""
+    return all(
+        node in own or counter <= (elements[key].context.get(node, 0) if key in elements else 0)
+        for sibling in deletion.siblings
+        if sibling.stamp.node in own
+        for key, context in read_deletion(sibling.value).items()
+        for node, counter in context.items()
+    )
 
 
 def _part(whole: Resource, elements: dict[str, Register]) -> Resource | None:
@@ -191,7 +220,8 @@ def recover(present: Resource | None, offered: Resource, own: frozenset[int], re
         news = {node: n for node, n in register.context.items() if node not in own and known.get(node, 0) < n}
         whole = all(s.value != WITHHELD for s in register.siblings)
         honest = all(n > remembered.get(node, 0) for node, n in news.items())
-        if not whole or not honest or (mine is not None and clashes(mine, register)):
+        torn = mine is not None and (clashes(mine, register) or _erases_without_writing(mine, register))
+        if not whole or not honest or torn:
             refused[key] = register
         elif mine is None:
             changed[key] = register

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sync_protocol import bounds, elements, json_text, pack
-from sync_protocol.errors import MalformedJson, TooLarge
+from sync_protocol import bounds, elements, frame, json_text, pack
+from sync_protocol.errors import MalformedData, MalformedJson, TooLarge
+from sync_protocol.register import Register, Sibling
 from sync_protocol.resource import Resource, disagreements, gone, join_resource, shown
 from tests.laws.documents import NEW, TYPES, bodies, created, json_texts, patient, read, written
 from tests.laws.examples import exact, specification_examples, synthea_resources
@@ -38,8 +39,8 @@ def round_trip(text: bytes) -> None:
     assert written(state, back) == (state, frozenset())
     assert written(state, read(state, "0123456789abcdef")) == (state, frozenset())
     assert elements.parse(read(state, "v")).version == "v" or not isinstance(expected(text).get("meta", {}), dict)
-    for key, value in shown(state).items():
-        elements.check_shape(key, value)
+    elements.check_values(state)
+    for key in shown(state):
         assert len(key.encode()) <= bounds.ELEMENT_KEY_BYTES_MAX
 
 
@@ -140,22 +141,43 @@ def test_depth_is_counted_outside_strings(depth: int, limit: int, inside: str) -
     assert json_text.depth_over(text, limit) == (depth > limit)
 
 
-def test_white_space_and_shape_of_values_are_checked() -> None:
+def test_white_space_of_values_is_checked() -> None:
     json_text.check_value(b'{"a":1.00}')
     for wrong in (b'{"a": 1}', b"", b"{", b'"\\ud800"', b"\xff", b"[" * 200 + b"]" * 200):
         with pytest.raises(MalformedJson):
             json_text.check_value(wrong)
-    for key, value in (
-        ("birthDate", b"{}"),
-        ("birthDate", b"1"),
-        ("?", b"[]"),
-        ("name|", b'{"a":1}'),
-        ("name|", b"[1]"),
-    ):
-        with pytest.raises(MalformedJson):
-            elements.check_shape(key, value)
-    for key in ("birthDate", "name|", "name|00"):
-        elements.check_shape(key, None)
+
+
+def holding(*values: tuple[str, bytes | None]) -> Resource:
+    """A part that arrived with these values."""
+    return Resource("P", "1", {key: Register((Sibling(stamp_of(1, 1, 0), v),), {1: 1}) for key, v in values})
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [("a", b"{}")], [("a", b"1")], [("a", b'{"a": 1}')], [("a", b'{"a":1')], [("a", b'{"a":1},{"b":1}')], [("?", b"[]")],
+        [("name|", b'{"a":1}')], [("name|", b"[1]")], [("name|0", b"1,2")], [("name|0", b"[1"), ("name|1", b"2],3")],
+        [("name|0", b"1]"), ("name|1", b"[2")], [("name|0", b""), ("name|1", b"1 ")], [("~", None)], [("~", b"[]")],
+        [("~", b'{"a":1}')], [("a", b'{"a":' + b"[" * 100 + b"]" * 100 + b"}")], [("name|0", b"\xff")],
+        [("name|0", b'"\\ud800"')], [("name|0", b"[" * 100_000)],
+    ],
+)  # fmt: skip
+def test_values_that_could_not_be_shown_are_turned_away(values: list[tuple[str, bytes | None]]) -> None:
+    with pytest.raises(MalformedData):
+        elements.check_values(holding(("b", b'{"b":1}'), *values))
+
+
+def test_values_within_bounds_are_taken() -> None:
+    deep = b"[" * (bounds.JSON_DEPTH_MAX - 2) + b"]" * (bounds.JSON_DEPTH_MAX - 2)
+    state = created(b'{"resourceType":"P","id":"new","a":[' + deep + b"]}")
+    elements.check_values(state)
+    elements.check_values(
+        holding(("a", None), ("name|", None), ("name|0", b'"x"'), ("~", b"{}"), ("b", frame.WITHHELD))
+    )
+    elements.check_values(Resource("P", "1"))
+    with pytest.raises(TooLarge):
+        elements.check_values(holding(("name|0", b'"' + b"x" * bounds.VALUE_BYTES_MAX + b'"')))
 
 
 # --- equality ---------------------------------------------------------------------------------------------------------
