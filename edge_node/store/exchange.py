@@ -33,8 +33,8 @@ class Outgoing(msgspec.Struct, frozen=True):
     """A request about to be sent, and what is needed to take its answer."""
 
     request: Request
-    resources: int
-    """How many resources it pushes."""
+    keys: tuple[int, ...]
+    """The resources that it pushes."""
     sent_ms: int
 
 
@@ -107,7 +107,7 @@ def prepare(store: Store, fresh_token: bytes, now_ms: int, program: str, questio
         begun = rules.begin(standing(connection), fresh_token)
         store_standing(connection, begun)
         pace = read_pace(connection)
-        push, resources, pace = (None, 0, pace) if question is not None else _push(connection, begun, pace)
+        push, keys, pace = (None, (), pace) if question is not None else _push(connection, begun, pace)
         store_pace(connection, pace)
         waiting = connection.execute("SELECT count(*) FROM outbox WHERE counter > ?", (begun.acked,)).fetchone()[0]
         request = Request(
@@ -127,10 +127,10 @@ def prepare(store: Store, fresh_token: bytes, now_ms: int, program: str, questio
             wanted=question.wanted if question is not None else [],
             offer=question.offer if question is not None else b"",
         )
-    return Outgoing(request, resources, now_ms)
+    return Outgoing(request, keys, now_ms)
 
 
-def _push(connection: Connection, begun: Standing, pace: Pace) -> tuple[Push | None, int, Pace]:
+def _push(connection: Connection, begun: Standing, pace: Pace) -> tuple[Push | None, tuple[int, ...], Pace]:
     """The next outbox rows past `acked` as one frame, as many as the pace allows."""
     limit = paces.resources_per_frame(pace)
     while True:
@@ -139,8 +139,9 @@ def _push(connection: Connection, begun: Standing, pace: Pace) -> tuple[Push | N
             (begun.acked, begun.highest, limit),
         ).fetchall()
         if not waiting:
-            return None, 0, pace
-        parts = _parts(connection, waiting, own_incarnations(connection), begun.highest)
+            return None, (), pace
+        found = _parts(connection, waiting, own_incarnations(connection), begun.highest)
+        parts = list(found.values())
         try:
             packed = frame.encode(parts, Codec(LATEST, FRAME_LEVEL)) if parts else b""
             if len(packed) > bounds.FRAME_BYTES_MAX:
@@ -155,22 +156,22 @@ def _push(connection: Connection, begun: Standing, pace: Pace) -> tuple[Push | N
             limit = max(1, len(waiting) * pace.frame_bytes // len(packed))
             continue
         upto = waiting[-1][0] if len(waiting) == limit else begun.highest
-        return Push(begun.acked, upto, packed), len(parts), paces.measured(pace, len(parts), len(packed))
+        return Push(begun.acked, upto, packed), tuple(found), paces.measured(pace, len(parts), len(packed))
 
 
 def _parts(
     connection: Connection, waiting: Sequence[tuple[int, int, str | None]], own: frozenset[int], highest: int
-) -> list[Resource]:
-    """The present registers of what outbox rows name, each resource once."""
+) -> dict[int, Resource]:
+    """Key → the present registers of what outbox rows name, each resource once."""
     named: dict[int, set[str] | None] = {}
     for _, key, text in waiting:
         before = named.get(key, set())
         named[key] = None if text is None or before is None else before | set(msgspec.json.decode(text, type=list[str]))
-    parts = []
+    parts = {}
     for key, resource in _resources(connection, list(named)):
         part = rules.sendable(resource, named[key], own, highest)
         if part is not None:
-            parts.append(part)
+            parts[key] = part
     return parts
 
 
@@ -228,7 +229,7 @@ def take(
         report, forked = _apply(connection, pulls, outcome.standing, now_ms, new_incarnation)
         if states:
             merging.merge(connection, states, _scope(connection, outgoing.request.compare), now_ms)
-        _note_held(connection, answer)
+        _note_held(connection, outgoing, answer)
         pending = _pending(connection)
         equal = {} if pending or answer.parked or forked else _compare(connection, answer.pulls)
         more = outcome.lost or forked or bool(answer.scopes) or any(pull.more for pull in answer.pulls)
@@ -362,8 +363,9 @@ def _evict(connection: Connection, pull: Pull, scope: int, now_ms: int) -> None:
     batch.flush()
 
 
-def _note_held(connection: Connection, answer: Answer) -> None:
-    """What the hub did not take is marked, so that nobody believes it safe."""
+def _note_held(connection: Connection, outgoing: Outgoing, answer: Answer) -> None:
+    """What the hub did not take is marked, so that nobody believes it safe; what it took this time is marked no more."""
+    connection.executemany("DELETE FROM held WHERE key = ? AND reason <> ?", [(key, LEAVING) for key in outgoing.keys])
     batch = Batch(connection, 0)
     for note in answer.notes:
         row = batch.row((note.type, note.id))

@@ -99,7 +99,7 @@ class Syncing:
             raise
         return (
             Progress(
-                done.pushed + outgoing.resources,
+                done.pushed + len(outgoing.keys),
                 done.pulled + taken.pulled,
                 done.bytes_sent + asked.sent,
                 done.bytes_received + asked.received,
