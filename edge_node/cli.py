@@ -8,6 +8,7 @@ from typing import Final
 import click
 
 from edge_node.errors import EdgeError
+from sync_protocol.errors import ProtocolError
 
 COMMANDS: Final[dict[str, str]] = {
     "serve": "Serve this clinic: pages, FHIR, and exchanges with the hub.",
@@ -67,10 +68,13 @@ def main() -> None:
     except EdgeError as error:
         tell(error)
         status = error.exit_code
+    except ProtocolError as error:
+        tell(error)
+        status = 1
     sys.exit(status)
 
 
-def tell(error: EdgeError) -> None:
+def tell(error: EdgeError | ProtocolError) -> None:
     """Says on standard error what is wrong and what to do; as JSON when that was asked for."""
     if "--json" in sys.argv:
         print(json.dumps({"error": type(error).__name__, "detail": str(error), "hint": error.hint}), file=sys.stderr)

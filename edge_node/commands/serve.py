@@ -10,6 +10,7 @@ import click
 from edge_node.api.app import make_app, options_of
 from edge_node.api.serve import Address, serve
 from edge_node.commands.run import Node, now_ms, opened, settings_from, shared_options, warn
+from edge_node.errors import SettingsWrong
 from edge_node.keys import PLAIN_WARNING
 from edge_node.sync.exchanging import Progress, Syncing
 from edge_node.sync.schedule import Schedule
@@ -49,6 +50,8 @@ def run(node: Node) -> None:
     schedule.start()
     try:
         serve(app, Address(settings.host, settings.port, settings.trusted_proxies))
+    except OSError as error:
+        raise SettingsWrong(f"Cannot listen on {settings.host}, port {settings.port}: {error.strerror}") from error
     finally:
         schedule.stop()
         syncing.close()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -169,6 +170,14 @@ def test_rotating_wraps_the_key_and_the_old_passphrase_opens_it_no_more(edge: Ed
     second.json("rotate-key", "--old-passphrase-file", tmp_path / "first")
     assert first.run("status").returncode == 1
     assert second.json("status")["pending"] == 2
+
+
+def test_a_port_that_is_taken_is_told_in_one_clear_line(edge: Edge) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = edge.run("serve", "--port", str(taken.getsockname()[1]), "--sync-interval", "0")
+    assert done.returncode == 2
+    assert "Cannot listen" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 # --- backups ----------------------------------------------------------------------------------------------------------
