@@ -12,6 +12,8 @@ from edge_node.api.serve import Address, serve
 from edge_node.commands.run import Node, now_ms, opened, settings_from, shared_options, warn
 from edge_node.errors import SettingsWrong
 from edge_node.keys import PLAIN_WARNING
+from edge_node.pages import agreement
+from edge_node.pages.routes import make_pages
 from edge_node.sync.exchanging import Progress, Syncing
 from edge_node.sync.schedule import Schedule
 
@@ -42,11 +44,17 @@ def run(node: Node) -> None:
     settings, store = node.settings, node.store
     syncing = Syncing(store, now_ms, os.urandom, version("medtech-edge"))
 
-    async def sync() -> Progress:
-        return await asyncio.to_thread(syncing.run)
+    def noted(progress: Progress) -> None:
+        agreement.note(store, progress.digest_equal, now_ms())
 
-    app = make_app(store, now_ms, options_of(settings), sync=sync)
-    schedule = Schedule(store, syncing, settings.sync_interval)
+    async def sync() -> Progress:
+        progress = await asyncio.to_thread(syncing.run)
+        await asyncio.to_thread(noted, progress)
+        return progress
+
+    pages = make_pages(sync, key_is_plain=node.key.plain)
+    app = make_app(store, now_ms, options_of(settings), sync=sync, pages=pages)
+    schedule = Schedule(store, syncing, settings.sync_interval, noted)
     schedule.start()
     try:
         serve(app, Address(settings.host, settings.port, settings.trusted_proxies))

@@ -1,0 +1,1 @@
+"""The clinic's pages for people: rendered on the server, complete without JavaScript, asking nothing of any other host."""

@@ -1,0 +1,74 @@
+"""What every page is made with: who is asking, what she is told about the hub, and what there is to say about what she just did."""
+
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+
+from edge_node.api.access import ADMINS, check_records
+from edge_node.api.app import Parts
+from edge_node.api.node import Sync
+from edge_node.pages import rendering
+from edge_node.pages.standing import Facts, Standing, facts, standing
+from edge_node.store.model import Author
+
+_NEWS_MAX = 1_000
+
+
+class News(msgspec.Struct, frozen=True):
+    """What came of something that was done: told once, on the next page. `tone`: `good`, `bad`, `plain`."""
+
+    tone: str
+    text: str
+
+
+class Desk:
+    """Makes pages. `sync` does one exchange; `key_is_plain`: the database's key lies beside it, as in demonstrations."""
+
+    def __init__(self, parts: Parts, sync: Sync | None, key_is_plain: bool) -> None:
+        self.parts = parts
+        self.store = parts.service.store
+        self.threads = parts.threads
+        self.sync = sync
+        self.key_is_plain = key_is_plain
+        self._news: dict[str, News] = {}
+
+    def now_ms(self) -> int:
+        """The clock."""
+        return self.parts.service.now_ms()
+
+    def author(self, request: Request[Any, Any, Any]) -> Author:
+        """Who is asking. Raises Unauthorised, or Forbidden for those who may not see records."""
+        author = self.parts.access.author(request.headers.get("authorization"), request.headers.get("cookie"))
+        check_records(author)
+        return author
+
+    def tell(self, author: Author, tone: str, text: str) -> None:
+        """Something for the next page that this person sees."""
+        if len(self._news) >= _NEWS_MAX:
+            self._news.clear()
+        self._news[author.user] = News(tone, text)
+
+    def standing(self) -> tuple[Facts, Standing]:
+        """The truth about the hub, read and in words."""
+        with self.store.snapshot() as connection:
+            known = facts(connection)
+        return known, standing(known, self.now_ms())
+
+    async def page(
+        self, request: Request[Any, Any, Any], author: Author, template: str, *, here: str, **given: Any
+    ) -> Response[str]:
+        """A page within the frame that all have. `here`: which entry of the menu it belongs to."""
+        known, told = await self.threads.search(self.standing)
+        return rendering.page(
+            template,
+            author=author,
+            is_admin=author.role in ADMINS,
+            place=known.facility or known.node,
+            standing=told,
+            known=known,
+            news=self._news.pop(author.user, None),
+            here=here,
+            path=request.scope["path"],
+            **given,
+        )

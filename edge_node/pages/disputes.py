@@ -1,0 +1,132 @@
+"""Open conflicts as people see them: both values side by side, who wrote each, when and where."""
+
+from collections.abc import Iterable
+from datetime import tzinfo
+
+import msgspec
+
+from edge_node.pages import codes, dates, words
+from edge_node.pages.elements import anything, label, labelled, nobody
+from edge_node.pages.records import line
+from edge_node.pages.words import Naming, Object, joined
+from edge_node.store import exchange, rows
+from edge_node.store.connection import Connection
+from edge_node.store.model import OpenConflict, Value
+from sync_protocol.resource import DELETION
+
+_ROLES_SAID = frozenset({"none", ""})
+
+
+class Side(msgspec.Struct, frozen=True):
+    """One value. `choose` is its place in the list of values, by which it is chosen."""
+
+    choose: int
+    said: str
+    who: str
+    when: str
+    where: str
+    shown: bool
+    doubt: str = ""
+
+
+class Dispute(msgspec.Struct, frozen=True):
+    """A conflict to be settled. `about`: the record in words; `deletion`: whether it is to be kept at all is the question."""
+
+    type: str
+    id: str
+    version: str
+    element: str
+    title: str
+    about: str
+    since: str
+    sides: tuple[Side, ...]
+    deletion: bool
+    patient_id: str = ""
+    patient: str = ""
+
+
+def dispute(
+    found: OpenConflict,
+    resource: Object,
+    here: list[bool],
+    now_ms: int,
+    *,
+    naming: Naming = nobody,
+    zone: tzinfo | None = None,
+) -> Dispute:
+    """A conflict in words. `here`: for each value in its order, whether it was written at this node."""
+    deletion = found.element == DELETION
+    sides: list[Side] = []
+    for number, value in enumerate(found.values):
+        said = _deletion_said(value) if deletion else value_said(found.type, found.element, value, naming)
+        side = _side(number, said, value, here[number] if number < len(here) else False, now_ms, zone)
+        same = next((at for at, other in enumerate(sides) if other.said == said), None)
+        if same is None:
+            sides.append(side)
+        else:
+            sides[same] = msgspec.structs.replace(sides[same], who=joined([sides[same].who, side.who], " and "))
+    kind = codes.kind(found.type)
+    what = line(found.type, resource, naming).what if resource and found.type != "Patient" else ""
+    title = "Is it to be deleted?" if deletion else label(found.element)
+    return Dispute(
+        found.type,
+        found.id,
+        found.version,
+        found.element,
+        title[:1].upper() + title[1:],
+        f"{kind[:1].upper()}{kind[1:]}: {what}" if what else "",
+        dates.moment(found.since_ms, now_ms, zone),
+        tuple(sides),
+        deletion,
+    )
+
+
+def _side(number: int, said: str, value: Value, here: bool, now_ms: int, zone: tzinfo | None) -> Side:
+    role = "" if value.role in _ROLES_SAID else f" ({codes.state(value.role)})"
+    doubt = dates.clock_doubt(value.written_ms - value.device_ms)
+    return Side(
+        number,
+        said,
+        f"{value.user}{role}",
+        dates.moment(value.written_ms, now_ms, zone),
+        "at this clinic" if here else "at another place",
+        value.shown,
+        f"that device's clock was {doubt}" if doubt else "",
+    )
+
+
+def _deletion_said(value: Value) -> str:
+    return "Keep it" if value.value is None or bytes(value.value) == b"{}" else "Delete it"
+
+
+def value_said(type_: str, element: str, value: Value, naming: Naming = nobody) -> str:
+    """What a value says, exactly: nothing is rounded where somebody has to choose."""
+    if value.value is None:
+        return "Removed"
+    if element.endswith("|"):
+        return "Another order of the list"
+    held = words.decode(bytes(value.value))
+    if "|" not in element and isinstance(held, dict):
+        seen = {name: member for name, member in held.items() if not name.startswith("_")}
+        if type_ in ("Patient", "RelatedPerson") and "gender" in seen:
+            return words.sex(seen)
+        if len(seen) == 1:
+            name, member = next(iter(seen.items()))
+            said = labelled(name, member, naming).partition(": ")[2]
+        else:
+            said = joined((labelled(name, member, naming) for name, member in seen.items()), "; ")
+    else:
+        said = anything(held, naming)
+    return said[:1].upper() + said[1:] if said else "No words for this value"
+
+
+def written_here(connection: Connection, found: Iterable[OpenConflict]) -> list[list[bool]]:
+    """For each conflict and each of its values, in their order, whether it was written at this node."""
+    own = exchange.own_incarnations(connection)
+    answers = []
+    for one in found:
+        state = connection.execute("SELECT state FROM resource WHERE key = ?", (one.key,)).fetchone()[0]
+        siblings = rows.resource_of(one.type, one.id, state).elements[one.element].siblings
+        ranked = sorted(siblings, key=lambda sibling: sibling.rank, reverse=True)
+        answers.append([sibling.stamp.node in own for sibling in ranked])
+    return answers

@@ -1,0 +1,25 @@
+"""What a browser's form sends, and where it may lead: read strictly, since anybody can send anything."""
+
+import re
+from urllib.parse import parse_qsl
+
+from edge_node.api.outcome import Refused
+
+FIELDS_MAX = 20
+_FORM = "application/x-www-form-urlencoded"
+_SAFE = re.compile(r"/(?![/\\])[A-Za-z0-9/._~-]*(?:\?at=[A-Za-z0-9_-]+)?").fullmatch
+
+
+def fields(content_type: str | None, body: bytes) -> dict[str, str]:
+    """A form's fields. Raises Refused for what is no form."""
+    if (content_type or "").partition(";")[0].strip().lower() != _FORM:
+        raise Refused(415, "not-supported", "This is not what our form sends", "Go back and send the form again")
+    try:
+        return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=FIELDS_MAX, errors="strict"))
+    except ValueError as error:
+        raise Refused(400, "structure", "The form could not be read", "Go back and send it again") from error
+
+
+def safe_next(path: str | None) -> str:
+    """A page of this node to go on to: a plain path, never another site."""
+    return path if path is not None and _SAFE(path) and not path.startswith(("/login", "/logout", "/assets")) else "/"

@@ -1,0 +1,254 @@
+"""Everything about one patient, arranged for reading: dangers first, then what holds now, then what was, grouped."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
+
+import msgspec
+
+from edge_node.pages import codes, dates, records, words
+from edge_node.pages.lines import Line
+from edge_node.pages.words import Naming, Object, objects, text
+from edge_node.store.model import Stored
+
+VISITS_SHOWN = 5
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A line, whether its record is at the hub (empty, or why it is not), and whether people disagree about it."""
+
+    line: Line
+    unsafe: str = ""
+    disputed: bool = False
+
+    @property
+    def danger(self) -> bool:
+        """A danger that is disputed is one until it is settled, whatever is shown of it meanwhile."""
+        return self.line.danger or self.disputed
+
+
+class Group(msgspec.Struct, frozen=True):
+    """Records of the same thing, newest first."""
+
+    title: str
+    entries: tuple[Entry, ...]
+
+    @property
+    def newest(self) -> Entry:
+        return self.entries[0]
+
+    @property
+    def earlier(self) -> tuple[Entry, ...]:
+        return self.entries[1:]
+
+    @property
+    def earlier_wait(self) -> bool:
+        """Whether one that is folded away is not at the hub."""
+        return any(entry.unsafe for entry in self.earlier)
+
+
+class Block(msgspec.Struct, frozen=True):
+    """A part of a section: groups under a title. `folded`: shown when it is asked for."""
+
+    title: str
+    groups: tuple[Group, ...]
+    folded: bool = False
+
+    @property
+    def count(self) -> int:
+        return sum(len(group.entries) for group in self.groups)
+
+
+class Section(msgspec.Struct, frozen=True):
+    """A section of the page. `form`: how its groups are laid out, `list` or `results`."""
+
+    id: str
+    title: str
+    blocks: tuple[Block, ...]
+    form: str = "list"
+    empty: str = ""
+
+    @property
+    def count(self) -> int:
+        return sum(block.count for block in self.blocks)
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """Who she is."""
+
+    id: str
+    name: str
+    sex: str
+    age: str
+    born: str
+    died: str
+    facts: tuple[tuple[str, tuple[str, ...]], ...]
+    dead: bool
+    unsafe: str
+
+
+class Page(msgspec.Struct, frozen=True):
+    """The whole page; `total` counts records."""
+
+    who: Identity
+    dangers: tuple[Entry, ...]
+    past_dangers: tuple[Entry, ...]
+    allergies_asked: bool
+    sections: tuple[Section, ...]
+    total: int
+    waiting: int
+
+
+def page(everything: Sequence[Stored], unsafe: Mapping[int, str], naming: Naming, today: date) -> Page:
+    """The page of the patient who is the first of `everything`. `unsafe`: key → why a record is not at the hub."""
+    patient = words.decode(everything[0].body or b"{}")
+    entries: dict[str, list[Entry]] = {}
+    for stored in everything[1:]:
+        said = records.line(stored.type, words.decode(stored.body or b"{}"), naming)
+        entries.setdefault(stored.type, []).append(Entry(said, unsafe.get(stored.key, ""), stored.conflict))
+    for found in entries.values():
+        found.sort(key=lambda entry: entry.line.sort, reverse=True)
+    alarming = _taken(entries, ("AllergyIntolerance", "Flag", "DetectedIssue"))
+    alarming.sort(key=lambda entry: entry.line.tone != "high")
+    held = [e for type_ in _MEDICINES for e in entries.get(type_, []) if e.line.danger]
+    return Page(
+        _identity(everything[0].id, patient, naming, today, unsafe.get(everything[0].key, "")),
+        tuple([e for e in alarming if e.danger] + held),
+        tuple(e for e in alarming if not e.danger),
+        any(stored.type == "AllergyIntolerance" for stored in everything),
+        tuple(section for section in _sections(entries) if section.count or section.empty),
+        len(everything),
+        sum(stored.key in unsafe for stored in everything),
+    )
+
+
+_MEDICINES = ("MedicationRequest", "MedicationStatement", "MedicationAdministration", "MedicationDispense")
+
+
+def _taken(entries: dict[str, list[Entry]], types: Iterable[str]) -> list[Entry]:
+    found = [entry for type_ in types for entry in entries.pop(type_, [])]
+    return sorted(found, key=lambda entry: entry.line.sort, reverse=True)
+
+
+def _identity(id_: str, patient: Object, naming: Naming, today: date, unsafe: str) -> Identity:
+    contacts = [
+        f"{words.human_name(c.get('name'))} {words.concept(c.get('relationship'))}".strip()
+        for c in objects(patient.get("contact"))
+    ]
+    reached = [words.contact(t) for c in objects(patient.get("contact")) for t in objects(c.get("telecom"))]
+    languages = [words.concept(one.get("language")) for one in objects(patient.get("communication"))]
+    seen_by = [words.reference(one, naming) for one in objects(patient.get("generalPractitioner"))]
+    married = patient.get("maritalStatus")
+    facts: list[tuple[str, Iterable[str]]] = [
+        ("Telephone", (words.contact(one) for one in objects(patient.get("telecom")))),
+        ("Lives in", (words.address(one) for one in objects(patient.get("address")))),
+        ("Also called", words.other_names(patient.get("name"))),
+        ("Numbers", (words.identifier(one) for one in objects(patient.get("identifier")))),
+        ("Mother's family name", (text(one.get("valueString")) for one in _extensions(patient, "mothersMaidenName"))),
+        ("Marital status", [codes.MARRIED.get(words.code_of(married), words.concept(married))]),
+        ("Speaks", languages),
+        ("In an emergency", [*contacts, *reached]),
+        ("Cared for by", [*seen_by, words.reference(patient.get("managingOrganization"), naming)]),
+        ("Same person as", (words.reference(one.get("other"), naming) for one in objects(patient.get("link")))),
+    ]
+    told = ((name, tuple(dict.fromkeys(filter(None, values)))) for name, values in facts)
+    return Identity(
+        id_,
+        words.human_name(patient.get("name")) or "Name not recorded",
+        words.sex(patient),
+        words.age(patient, today),
+        dates.day(patient.get("birthDate")),
+        dates.day(patient.get("deceasedDateTime")),
+        tuple((name, values) for name, values in told if values),
+        "deceasedDateTime" in patient or patient.get("deceasedBoolean") is True,
+        unsafe,
+    )
+
+
+def _extensions(patient: Object, name: str) -> list[Object]:
+    return [one for one in objects(patient.get("extension")) if text(one.get("url")).endswith(name)]
+
+
+# --- sections ---------------------------------------------------------------------------------------------------------
+
+
+def _sections(entries: dict[str, list[Entry]]) -> Iterable[Section]:
+    problems = _taken(entries, ("Condition",))
+    yield Section("problems", "Problems", _now_and_then(problems, "Earlier problems"), empty="No problem is recorded.")
+    medicines = _taken(entries, _MEDICINES)
+    yield Section(
+        "medicines", "Medicines", _now_and_then(medicines, "Earlier medicines"), empty="No medicine is recorded."
+    )
+    yield Section("vaccinations", "Vaccinations", _block("", _taken(entries, ("Immunization",))))
+    yield Section("results", "Results", _results(_taken(entries, ("Observation",))), "results")
+    visits = _taken(entries, ("Encounter",))
+    earlier = _block("Earlier visits", visits[VISITS_SHOWN:], folded=True)
+    yield Section("visits", "Visits", (*_each("", visits[:VISITS_SHOWN]), *earlier))
+    plans = _taken(entries, ("EpisodeOfCare", "CarePlan", "Goal", "Appointment", "Task", "CommunicationRequest"))
+    yield Section("plans", "Care plans and goals", _now_and_then(plans, "Earlier plans and goals"))
+    orders = _taken(entries, ("ServiceRequest",))
+    yield Section("orders", "Orders and referrals", _now_and_then(orders, "Earlier orders and referrals"))
+    yield Section("procedures", "Procedures", _block("", _taken(entries, ("Procedure",))))
+    yield Section("reports", "Reports", _block("", _taken(entries, ("DiagnosticReport",))))
+    papers = _taken(entries, ("DocumentReference", "QuestionnaireResponse", "Communication", "Consent"))
+    yield Section("documents", "Documents and forms", _each("", papers))
+    yield Section("people", "Relatives and carers", _each("", _taken(entries, ("RelatedPerson",))))
+    rest = tuple(block for type_ in sorted(entries) for block in _block(_title(type_), entries[type_], folded=True))
+    yield Section("other", "Other records", rest)
+
+
+def _title(type_: str) -> str:
+    words_ = codes.kind(type_, 2)
+    return words_[:1].upper() + words_[1:]
+
+
+def _now_and_then(found: Sequence[Entry], then: str) -> tuple[Block, ...]:
+    present = [entry for entry in found if not entry.line.over and not entry.line.wrong]
+    past = [entry for entry in found if entry.line.over or entry.line.wrong]
+    return (*_block("", present), *_block(then, past, folded=True))
+
+
+def _block(title: str, found: Sequence[Entry], *, folded: bool = False) -> tuple[Block, ...]:
+    """The same things together, each thing once, newest first."""
+    return (Block(title, grouped(found), folded),) if found else ()
+
+
+def _each(title: str, found: Sequence[Entry]) -> tuple[Block, ...]:
+    """Every record for itself."""
+    return (Block(title, tuple(Group(entry.line.what, (entry,)) for entry in found)),) if found else ()
+
+
+def grouped(
+    found: Iterable[Entry], key: Callable[[Entry], str] = lambda entry: entry.line.what.casefold()
+) -> tuple[Group, ...]:
+    """Records of the same name together, in the order in which they come."""
+    together: dict[str, list[Entry]] = {}
+    for entry in found:
+        together.setdefault(key(entry), []).append(entry)
+    return tuple(Group(entries[0].line.what, tuple(entries)) for entries in together.values())
+
+
+_CATEGORIES = (
+    ("vital-signs", "Vital signs", False),
+    ("laboratory", "Laboratory", False),
+    ("imaging", "Imaging", False),
+    ("exam", "Examination", False),
+    ("", "Other results", False),
+    ("procedure", "From procedures", True),
+    ("survey", "Questions asked", True),
+    ("social-history", "Way of life", True),
+    ("therapy", "Therapy", True),
+    ("activity", "Activity", True),
+)
+
+
+def _results(found: Sequence[Entry]) -> tuple[Block, ...]:
+    known = {code for code, _, _ in _CATEGORIES}
+    blocks = []
+    for code, title, folded in _CATEGORIES:
+        entries = [
+            e for e in found if (e.line.category if e.line.category in known else "") == code and not e.line.wrong
+        ]
+        if entries:
+            blocks.append(Block(title, grouped(entries), folded))
+    wrong = [entry for entry in found if entry.line.wrong]
+    return (*blocks, *_block("Entered by mistake", wrong, folded=True))

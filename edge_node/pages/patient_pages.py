@@ -1,0 +1,114 @@
+"""`/`, the list of patients and the find box; `/patients/{id}`, one patient with everything about her."""
+
+from typing import Any
+from urllib.parse import parse_qs
+
+import msgspec
+from litestar import Request, Response, get, post
+
+from edge_node.errors import NotFound
+from edge_node.pages import conflict_pages, dates, people, rendering, words
+from edge_node.pages import patient as arranging
+from edge_node.pages.desk import Desk
+from edge_node.pages.disputes import Dispute
+from edge_node.pages.forms import fields
+from edge_node.pages.people import Listed, Place
+from edge_node.pages.standing import unsafe
+from edge_node.store.model import Stored
+from edge_node.store.store import Store
+
+_NAMED_TYPES = frozenset(
+    {"Practitioner", "PractitionerRole", "Organization", "Location", "Medication", "Patient", "RelatedPerson"}
+)
+
+
+class Read(msgspec.Struct, frozen=True):
+    """One reading of a patient's page."""
+
+    key: int
+    page: arranging.Page
+    disputes: list[Dispute]
+
+
+def handlers(desk: Desk) -> list[Any]:
+    """The paths."""
+    sealer = desk.parts.service.sealer
+
+    @get("/")
+    async def listed(request: Request[Any, Any, Any]) -> Response[Any]:
+        author = desk.author(request)
+        cursor = parse_qs(request.scope["query_string"].decode("latin-1")).get("at", [""])[0]
+        place = sealer.open(cursor, author.user, Place) if cursor else Place()
+        found: Listed = await desk.threads.search(people.listed, desk.store, place, desk.now_ms())
+        following = sealer.seal(found.next, author.user) if found.next is not None else ""
+        return await desk.page(
+            request, author, "patients.html", here="patients", asked=place, found=found, following=following
+        )
+
+    @post("/", status_code=200)
+    async def find(request: Request[Any, Any, Any]) -> Response[Any]:
+        author = desk.author(request)
+        text = people.plain(fields(request.headers.get("content-type"), await request.body()).get("find", ""))
+        return rendering.redirect(f"/?at={sealer.seal(Place(text), author.user)}" if text else "/")
+
+    @get("/patients/{id_:str}")
+    async def one(request: Request[Any, Any, Any], id_: str) -> Response[Any]:
+        author = desk.author(request)
+        read: Read = await desk.threads.search(read_patient, desk.store, id_, desk.now_ms())
+        await desk.threads.write(desk.store.record, author, desk.now_ms(), "read", read.key)
+        return await desk.page(
+            request, author, "patient.html", here="patients", patient=read.page, disputes=read.disputes
+        )
+
+    return [listed, find, one]
+
+
+def read_patient(store: Store, id_: str, now_ms: int) -> Read:
+    """A patient's page out of the store. Raises NotFound."""
+    everything = store.everything(id_)
+    with store.reading() as connection:
+        not_at_hub = unsafe(connection, [stored.key for stored in everything])
+    naming = Naming(store, everything)
+    disputed = [stored for stored in everything if stored.conflict]
+    disputes = conflict_pages.of_patient(store, disputed, naming, now_ms)
+    page = arranging.page(everything, not_at_hub, naming, dates.local_day(now_ms))
+    return Read(everything[0].key, page, disputes)
+
+
+class Naming:
+    """What references mean, by what is known here: looked up once each."""
+
+    def __init__(self, store: Store, everything: list[Stored]) -> None:
+        self._store = store
+        self._here = {f"{stored.type}/{stored.id}": stored for stored in everything}
+        self._names: dict[str, str] = {}
+
+    def __call__(self, target: str) -> str:
+        """The name of `Practitioner/f001`; empty when it is not known."""
+        if target not in self._names:
+            self._names[target] = self._look_up(target)
+        return self._names[target]
+
+    def _look_up(self, target: str) -> str:
+        type_, _, id_ = target.partition("/")
+        stored = self._here.get(target)
+        if stored is None and type_ in _NAMED_TYPES and id_ and "/" not in id_:
+            stored = self._store.read(type_, id_)
+        if stored is None or stored.body is None:
+            return ""
+        return name_of(words.decode(stored.body))
+
+
+def name_of(resource: words.Object) -> str:
+    """What a resource is called, whatever it is."""
+    name = resource.get("name")
+    if isinstance(name, str):
+        return words.text(name)
+    return words.human_name(name) or words.concept(resource.get("code")) or words.concept(resource.get("type"))
+
+
+def required(stored: Stored | None) -> Stored:
+    """Raises NotFound for what is not here, or deleted."""
+    if stored is None or stored.gone:
+        raise NotFound()
+    return stored

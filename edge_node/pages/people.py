@@ -1,0 +1,86 @@
+"""The list of patients: finding them, and each as one line."""
+
+import re
+import unicodedata
+from datetime import date
+
+import msgspec
+
+from edge_node.fhir.query import parse_query
+from edge_node.fhir.search_sql import Position
+from edge_node.pages import dates, words
+from edge_node.store.model import Stored
+from edge_node.store.store import Store
+
+ON_A_PAGE = 25
+PAGES_MAX = 20
+TEXT_CHARS_MAX = 200
+_MARKS = re.compile("[\u0300-\u036f]")
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where somebody is in a list: sealed into links, so that they tell nothing. No `text`: all patients, the latest first."""
+
+    text: str = ""
+    page: int = 1
+    after: Position | None = None
+
+
+class Person(msgspec.Struct, frozen=True):
+    """A patient as one line."""
+
+    id: str
+    name: str
+    sex: str
+    age: str
+    born: str
+    village: str
+    phone: str
+    number: str
+    conflict: bool
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """One page of patients. `next`: where the next begins; `more`: there are more than are ever listed."""
+
+    people: tuple[Person, ...]
+    next: Place | None
+    more: bool = False
+
+
+def plain(text: str) -> str:
+    """What is looked for: without accents however they were typed (letters and their marks may come apart), and short."""
+    letters = _MARKS.sub("", unicodedata.normalize("NFD", text[:TEXT_CHARS_MAX]))
+    return " ".join(unicodedata.normalize("NFC", letters).split())
+
+
+def listed(store: Store, place: Place, now_ms: int) -> Listed:
+    """A page of those who are found, or of all."""
+    today = dates.local_day(now_ms)
+    if not place.text:
+        query = parse_query("Patient", [("_sort", "-_lastUpdated"), ("_count", str(ON_A_PAGE))], now_ms=now_ms)
+        page = store.search(query, place.after)
+        follows = Place(page=place.page + 1, after=page.next) if page.next is not None else None
+        return Listed(tuple(person(found, today) for found in page.found), follows)
+    until = place.page * ON_A_PAGE
+    found = store.find_patients(place.text, until + 1)
+    shown = tuple(person(one, today) for one in found[until - ON_A_PAGE : until])
+    last = place.page >= PAGES_MAX
+    more = len(found) > until
+    return Listed(shown, Place(place.text, place.page + 1) if more and not last else None, more and last)
+
+
+def person(stored: Stored, today: date) -> Person:
+    """A patient's line."""
+    patient = words.decode(stored.body or b"{}")
+    return Person(
+        stored.id,
+        words.human_name(patient.get("name")) or "Name not recorded",
+        words.sex(patient),
+        words.age(patient, today),
+        dates.day(patient.get("birthDate")),
+        words.village(patient),
+        words.telephone(patient),
+        words.main_identifier(patient),
+        stored.conflict,
+    )

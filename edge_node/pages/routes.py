@@ -1,0 +1,113 @@
+"""The pages' addresses. No address holds anything about a patient but the record's own random id."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from litestar import Request, Response, Router, get
+from litestar.exceptions import HTTPException
+from litestar.types import ControllerRouterHandler
+
+from edge_node.api.app import Pages, Parts
+from edge_node.api.node import Sync
+from edge_node.api.outcome import PROBLEM_JSON, Refused, as_problem, understand
+from edge_node.errors import EdgeError, NotFound, Unauthorised
+from edge_node.pages import conflict_pages, login_pages, patient_pages, rendering, sync_pages
+from edge_node.pages.desk import Desk
+from edge_node.pages.forms import safe_next
+
+_MACHINES = ("/api/", "/auth/", "/schema", "/fhir", "/events", "/ws", "/metrics", "/healthz", "/readyz")
+
+
+def make_pages(sync: Sync | None = None, *, key_is_plain: bool = False) -> Pages:
+    """The pages, for `make_app`. `sync` does one exchange with the hub; `key_is_plain` puts up the warning that goes with it."""
+
+    def made(parts: Parts) -> Sequence[ControllerRouterHandler]:
+        desk = Desk(parts, sync, key_is_plain)
+        handlers: list[Any] = [
+            *login_pages.handlers(desk),
+            *patient_pages.handlers(desk),
+            *sync_pages.handlers(desk),
+            *conflict_pages.handlers(desk),
+            *_rest(),
+        ]
+        return [
+            Router(
+                path="/",
+                route_handlers=handlers,
+                include_in_schema=False,
+                exception_handlers={Exception: _problem(desk), HTTPException: _problem(desk)},
+            )
+        ]
+
+    return made
+
+
+def _rest() -> list[Any]:
+    @get("/assets/{name:str}")
+    async def assets(name: str) -> Response[bytes]:
+        if name not in rendering.ASSETS:
+            raise NotFound()
+        return rendering.asset_answer(name)
+
+    @get("/{rest:path}")
+    async def nothing(rest: str) -> Response[str]:
+        raise NotFound()
+
+    return [assets, nothing]
+
+
+# --- what went wrong --------------------------------------------------------------------------------------------------
+
+_SAID = {
+    400: ("That could not be understood", "Go back and try again."),
+    403: ("You may not see this", "Your login is not for this. Ask an administrator of this clinic's computer."),
+    404: (
+        "There is nothing here",
+        "It may have been deleted or moved, or the address is wrong. Look for the patient by name.",
+    ),
+    409: ("That is not possible now", "Go back, look at what is there now, and try again."),
+    412: ("Somebody else changed this meanwhile", "Go back, look at what is there now, and choose again."),
+    415: ("That could not be understood", "Go back and send the form again."),
+    429: ("Too many tries", "Wait a minute, then try again."),
+    500: (
+        "Something failed here",
+        "Nothing that was saved is lost. Go back and try again; if it stays so, tell whoever runs this computer.",
+    ),
+    503: ("The computer is busy", "Nothing that was saved is lost. Try again in a moment."),
+    507: ("The disk is full", "What you just did was not saved; all before it was. Tell whoever runs this computer."),
+}
+
+
+def _problem(desk: Desk) -> Callable[[Request[Any, Any, Any], Exception], Response[Any]]:
+    """Any error as a page in plain words; who is not logged in is led to the login and then back."""
+
+    def problem(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+        request.scope["state"]["error"] = error
+        path = request.scope["path"]
+        if path.startswith(_MACHINES):
+            return _for_machines(error)
+        if isinstance(error, Unauthorised):
+            came_from = safe_next(path) if request.method == "GET" else "/"
+            return rendering.redirect("/login" if came_from == "/" else f"/login?next={came_from}")
+        status = error.status_code if isinstance(error, HTTPException) else understand(error).status
+        status = status if status in _SAID else 500 if status >= 500 else 400
+        title, advice = _SAID[status]
+        if isinstance(error, Refused | EdgeError) and status in (409, 503, 507):
+            advice = understand(error).hint or advice
+        return rendering.page("problem.html", status, title=title, advice=advice, logged_in=_is_in(desk, request))
+
+    return problem
+
+
+def _for_machines(error: Exception) -> Response[bytes]:
+    """What has no page and is no page's address is answered as all interfaces answer."""
+    answered = as_problem(error)
+    return Response(answered.body, status_code=answered.status, media_type=PROBLEM_JSON)
+
+
+def _is_in(desk: Desk, request: Request[Any, Any, Any]) -> bool:
+    try:
+        desk.author(request)
+    except EdgeError:
+        return False
+    return True

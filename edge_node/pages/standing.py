@@ -1,0 +1,174 @@
+"""The truth about what is safe: read from the store at one moment, and said so that a clinic knows what to do.
+
+"Everything here is safe at the hub" is said only when nothing waits, nothing was turned away, and the digests were found equal.
+"""
+
+from collections.abc import Sequence
+from datetime import tzinfo
+
+import msgspec
+
+from edge_node.pages import agreement, codes, dates
+from edge_node.store import rows
+from edge_node.store.connection import Connection
+
+_OLDEST_MAX = 500
+"""Of so many of the oldest changes the time is looked at: they went in first."""
+_LEAVING = "leaving"
+
+_REASONS: tuple[tuple[str, str, str], ...] = (
+    (
+        "No answer from",
+        "The hub did not answer",
+        "Look whether this computer has a network. Nothing is lost; it tries again by itself.",
+    ),
+    (
+        "The hub failed to answer",
+        "The hub has a fault",
+        "Nothing is lost; it tries again by itself. If it lasts, call whoever runs the hub.",
+    ),
+    ("The hub asks to come", "The hub is busy", "Nothing is lost; it tries again by itself."),
+    ("The hub has revoked", "The hub has shut this clinic out", "Call whoever runs the hub. The records here stay."),
+)
+_OTHERWISE = "Nothing is lost. Try again; if it stays so, call whoever runs the hub, and read this to them."
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """What is known of this node and its hub at one moment; times in ms since 1970 UTC."""
+
+    node: str
+    hub: str | None
+    facility: str | None
+    region: str | None
+    pending: int
+    refused: int
+    conflicts: int
+    quarantine: int
+    since_ms: int | None
+    last_sync_ms: int | None
+    last_error: str | None
+    agreed_ms: int | None
+    clock_offset_ms: int | None
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """The same in words. `mood`: `safe`, `waits` or `trouble`; `reason` and `advice` are empty when all is well."""
+
+    mood: str
+    headline: str
+    details: tuple[str, ...] = ()
+    reason: str = ""
+    advice: str = ""
+    enrolled: bool = True
+    conflicts: int = 0
+    clock: str = ""
+
+
+def facts(connection: Connection) -> Facts:
+    """What the store knows, within a snapshot."""
+    columns = "node, hub, facility, region, last_sync, last_error, clock_offset_ms, acked"
+    node, hub, facility, region, last_sync, last_error, offset, acked = connection.execute(
+        f"SELECT {columns} FROM sync"
+    ).fetchone()
+    count = "SELECT count(*) FROM "
+    oldest = (
+        "SELECT min(r.updated) FROM (SELECT key FROM outbox WHERE counter > ? ORDER BY counter LIMIT ?) o"
+        " JOIN resource r ON r.key = o.key"
+    )
+    return Facts(
+        node=node,
+        hub=hub,
+        facility=facility,
+        region=region,
+        pending=_number(connection, f"{count} outbox WHERE counter > ?", acked),
+        refused=_number(connection, f"{count} held WHERE reason <> ?", _LEAVING),
+        conflicts=_number(connection, f"{count} conflict"),
+        quarantine=_number(connection, f"{count} quarantine"),
+        since_ms=connection.execute(oldest, (acked, _OLDEST_MAX)).fetchone()[0],
+        last_sync_ms=last_sync,
+        last_error=last_error,
+        agreed_ms=agreement.agreed_ms(connection),
+        clock_offset_ms=offset,
+    )
+
+
+def _number(connection: Connection, query: str, *values: object) -> int:
+    return int(connection.execute(query, values).fetchone()[0])
+
+
+def standing(known: Facts, now_ms: int, zone: tzinfo | None = None) -> Standing:
+    """What is told on every page."""
+    clock = dates.clock_doubt(known.clock_offset_ms)
+    if known.hub is None:
+        headline = "This clinic has no hub yet: everything is kept on this computer only"
+        advice = "Make backups until it has one."
+        return Standing("waits", headline, (), "", advice, False, known.conflicts, clock)
+    reason, advice = explained(known.last_error)
+    last = (
+        f"Last sent {dates.moment(known.last_sync_ms, now_ms, zone)}"
+        if known.last_sync_ms is not None
+        else "Never sent yet"
+    )
+    details = [last]
+    if known.pending:
+        headline = f"{changes(known.pending)} not at the hub yet"
+        if known.since_ms is not None:
+            details.insert(0, f"Waiting since {dates.moment(known.since_ms, now_ms, zone)}")
+        advice = advice or "It goes by itself when the hub can be reached, or press Send now."
+    elif known.refused:
+        headline = "The hub did not take everything"
+        reason = reason or f"{known.refused:,} {'record was' if known.refused == 1 else 'records were'} turned away"
+        advice = advice or "Call whoever runs the hub. The records are kept here."
+    elif known.agreed_ms is not None:
+        headline = "Everything here is safe at the hub"
+        details = [f"Compared {dates.moment(known.agreed_ms, now_ms, zone)}"]
+        if reason:
+            details.append(f"since then: {reason[:1].lower()}{reason[1:]}")
+        return Standing("safe", headline, tuple(details), "", "", True, known.conflicts, clock)
+    else:
+        headline = "Nothing waits here, but the hub has not yet shown that it holds the same"
+        advice = advice or "Press Send now to compare."
+    mood = "trouble" if reason else "waits"
+    return Standing(mood, headline, tuple(details), reason, advice, True, known.conflicts, clock)
+
+
+def changes(number: int) -> str:
+    """`1 change is`, `12 changes are`."""
+    return "1 change is" if number == 1 else f"{number:,} changes are"
+
+
+def explained(error: str | None) -> tuple[str, str]:
+    """What the last failure means to a clinic, and what to do; both empty when there was none."""
+    if not error:
+        return "", ""
+    for beginning, reason, advice in _REASONS:
+        if error.startswith(beginning):
+            return reason, advice
+    return error.rstrip("."), _OTHERWISE
+
+
+# --- single records ---------------------------------------------------------------------------------------------------
+
+
+def unsafe(connection: Connection, keys: Sequence[int]) -> dict[int, str]:
+    """Which of some records are not at the hub: key → `waits`, `refused`, or `alone` where there is no hub."""
+    hub, acked = connection.execute("SELECT hub, acked FROM sync").fetchone()
+    if hub is None:
+        return dict.fromkeys(keys, "alone")
+    wanted = set(keys)
+    waiting = connection.execute("SELECT DISTINCT key FROM outbox WHERE counter > ?", (acked,))
+    found = {key: "waits" for (key,) in waiting if key in wanted}
+    refused = connection.execute("SELECT key FROM held WHERE reason <> ?", (_LEAVING,))
+    return found | {key: "refused" for (key,) in refused if key in wanted}
+
+
+def waiting_kinds(connection: Connection) -> list[str]:
+    """What waits, by kind, most first: `12 results`, `1 visit`."""
+    query = (
+        "SELECT r.type, count(DISTINCT r.key) AS number FROM outbox o JOIN resource r ON r.key = o.key"
+        " WHERE o.counter > (SELECT acked FROM sync) GROUP BY r.type ORDER BY number DESC, r.type"
+    )
+    return [
+        codes.counted(rows.type_name(connection, type_), number)
+        for type_, number in connection.execute(query).fetchall()
+    ]

@@ -1,0 +1,112 @@
+"""`/sync`: what is safe and what waits, and the button that sends it."""
+
+from importlib.metadata import version as version_of
+from typing import Any
+
+import msgspec
+from litestar import Request, Response, get, post
+
+from edge_node.errors import EdgeError, NotEnrolled
+from edge_node.pages import agreement, dates, rendering
+from edge_node.pages.desk import Desk
+from edge_node.pages.forms import fields, safe_next
+from edge_node.pages.standing import changes, explained, waiting_kinds
+from edge_node.store.model import QuarantineEntry
+from edge_node.store.store import Store
+
+QUARANTINE_SHOWN = 20
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What an exchange did, of the numbers that people are told."""
+
+    pushed: int = 0
+    pulled: int = 0
+    conflicts: int = 0
+    digest_equal: bool = False
+    pending: int = 0
+
+
+class Aside(msgspec.Struct, frozen=True):
+    """Something that could not be taken in, in words."""
+
+    since: str
+    source: str
+    reason: str
+
+
+def handlers(desk: Desk) -> list[Any]:
+    """The paths."""
+
+    @get("/sync")
+    async def sync(request: Request[Any, Any, Any]) -> Response[Any]:
+        author = desk.author(request)
+        kinds, put_aside, status = await desk.threads.search(_looked_up, desk.store, desk.now_ms())
+        return await desk.page(
+            request,
+            author,
+            "sync.html",
+            here="sync",
+            kinds=kinds,
+            put_aside=put_aside,
+            resources=status.resources,
+            key_is_plain=desk.key_is_plain,
+            program=version_of("medtech-edge"),
+        )
+
+    @get("/sync/state")
+    async def state(request: Request[Any, Any, Any]) -> Response[str]:
+        desk.author(request)
+        known, told = await desk.threads.search(desk.standing)
+        return rendering.page("standing.html", standing=told, known=known, path="/")
+
+    @post("/sync", status_code=200)
+    async def send(request: Request[Any, Any, Any]) -> Response[Any]:
+        author = desk.author(request)
+        following = safe_next(fields(request.headers.get("content-type"), await request.body()).get("next"))
+        tone, text = await _send(desk)
+        desk.tell(author, tone, text)
+        return rendering.redirect(following)
+
+    return [sync, state, send]
+
+
+def _looked_up(store: Store, now_ms: int) -> tuple[list[str], list[Aside], Any]:
+    with store.snapshot() as connection:
+        kinds = waiting_kinds(connection)
+    return kinds, [_aside(entry, now_ms) for entry in store.quarantine(QUARANTINE_SHOWN)], store.status()
+
+
+def _aside(entry: QuarantineEntry, now_ms: int) -> Aside:
+    return Aside(dates.moment(entry.since_ms, now_ms), entry.source, entry.reason)
+
+
+async def _send(desk: Desk) -> tuple[str, str]:
+    """One exchange, and what came of it."""
+    if desk.sync is None:
+        return "bad", "This computer has no hub to send to. The page on the hub says how it gets one."
+    try:
+        report = msgspec.convert(await desk.sync(), Report, from_attributes=True)
+    except NotEnrolled:
+        return "bad", "This computer has no hub to send to. The page on the hub says how it gets one."
+    except EdgeError as error:
+        reason, advice = explained(str(error))
+        return "bad", f"Not sent. {reason}. {advice}"
+    finally:
+        desk.parts.feed.changed()
+    await desk.threads.write(agreement.note, desk.store, report.digest_equal, desk.now_ms())
+    return outcome(report)
+
+
+def outcome(report: Report) -> tuple[str, str]:
+    """What an exchange did, in a sentence or two."""
+    sent = f"{report.pushed:,} sent" if report.pushed else "nothing had to be sent"
+    came = f"{report.pulled:,} came in" if report.pulled else "nothing new came in"
+    if report.pending:
+        return "bad", f"Not all of it went: {sent}, {came}, {changes(report.pending)} still here. It goes on by itself."
+    end = (
+        "Everything here is safe at the hub."
+        if report.digest_equal
+        else "The hub has yet to show that it holds the same."
+    )
+    return ("good" if report.digest_equal else "plain"), f"Done: {sent}, {came}. {end}"

@@ -1,0 +1,268 @@
+"""FHIR elements as the words of people at a clinic.
+
+Pure functions of decoded JSON (`decode`), whatever is in it: odd data are shown, never an error.
+
+Numbers are shown with the digits that were written: FHIR decimals carry precision, and a dose is never rounded.
+Sources: https://hl7.org/fhir/R4/datatypes.html, https://hl7.org/fhir/R4/references.html
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from typing import Any, TypeAlias
+
+import msgspec
+
+from edge_node.pages import codes, dates
+
+Object: TypeAlias = dict[str, Any]
+Naming: TypeAlias = Callable[[str], str]
+"""What is known here of a reference's target (`Practitioner/f001`), in words; empty when nothing is."""
+
+_DECODER = msgspec.json.Decoder(float_hook=str)
+_ANNOTATION = re.compile(r"\{[^}]*\}")
+_QUALIFIER = re.compile(
+    r" \((?:qualifier value|body structure|disorder|finding|procedure|product|situation|substance)\)$"
+)
+_CODED_STATES = ("terminology.hl7.org", "hl7.org/fhir")
+DIGITS_MAX = 8
+"""More significant digits than anybody measures: `nearly` rounds them for lists, and the whole number stays to be seen."""
+
+
+def decode(body: bytes) -> Any:
+    """JSON with decimals as the text they were written in."""
+    return _DECODER.decode(body)
+
+
+def objects(value: Any) -> list[Object]:
+    """The objects of a list, of one object, or none."""
+    if isinstance(value, dict):
+        return [value]
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
+
+
+def first(value: Any) -> Object:
+    """The first object, or an empty one."""
+    return next(iter(objects(value)), {})
+
+
+def text(value: Any) -> str:
+    """A text or number as it was written; empty for anything else."""
+    if isinstance(value, bool) or value is None:
+        return ""
+    return str(value).strip() if isinstance(value, str | int) else ""
+
+
+def joined(parts: Iterable[str], between: str = ", ") -> str:
+    """Those that are not empty, each once."""
+    return between.join(dict.fromkeys(part for part in parts if part))
+
+
+# --- codes and references ---------------------------------------------------------------------------------------------
+
+
+def concept(value: Any) -> str:
+    """A CodeableConcept by its own text, else what its coding is called. A list of them is named one after the other."""
+    if isinstance(value, list):
+        return joined(concept(entry) for entry in objects(value))
+    if not isinstance(value, dict):
+        return text(value)
+    codings = objects(value.get("coding"))
+    if text(value.get("text")) and not any(text(value["text"]) == text(coding.get("code")) for coding in codings):
+        return _QUALIFIER.sub("", text(value["text"]))
+    named = next((text(coding.get("display")) for coding in codings if text(coding.get("display"))), "")
+    return _QUALIFIER.sub("", named) or next(filter(None, map(_code_alone, codings)), "")
+
+
+def _code_alone(coding: Object) -> str:
+    """A code that comes without words: FHIR's own are words nearly; of another's it is all there is, and is said to be a code."""
+    code = text(coding.get("code"))
+    if not code:
+        return ""
+    is_word = any(part in text(coding.get("system")) for part in _CODED_STATES) and not any(map(str.isdigit, code))
+    return codes.state(code) if is_word else f"not named (code {code})"
+
+
+def code_of(value: Any) -> str:
+    """The first code of a CodeableConcept, to decide by; never shown."""
+    return text(first(first(value).get("coding")).get("code"))
+
+
+def reference(value: Any, naming: Naming = lambda target: "") -> str:
+    """Who or what is referred to: as the reference itself says, else as it is known here; empty when neither."""
+    if not isinstance(value, dict):
+        return ""
+    return (
+        text(value.get("display"))
+        or naming(text(value.get("reference")))
+        or text(first(value.get("identifier")).get("value"))
+    )
+
+
+# --- people -----------------------------------------------------------------------------------------------------------
+
+
+def human_name(value: Any) -> str:
+    """The name that somebody is called by: the usual or official one before old ones. `Given Given Family`, or its own text."""
+    ranks = {"usual": 0, "official": 1, None: 2, "temp": 3, "nickname": 4, "anonymous": 5, "maiden": 6, "old": 7}
+    names = sorted(objects(value), key=lambda name: ranks.get(name.get("use"), 2))
+    return next(filter(None, map(_one_name, names)), "")
+
+
+def _one_name(name: Object) -> str:
+    if text(name.get("text")):
+        return text(name["text"])
+    parts = [
+        *_texts(name.get("prefix")),
+        *_texts(name.get("given")),
+        text(name.get("family")),
+        *_texts(name.get("suffix")),
+    ]
+    return " ".join(part for part in parts if part)
+
+
+def other_names(value: Any) -> list[str]:
+    """All further names, each with what it is."""
+    shown = human_name(value)
+    return list(
+        dict.fromkeys(
+            f"{name} ({codes.state(one.get('use'))})" if one.get("use") else name
+            for one in objects(value)
+            if (name := _one_name(one)) and name != shown
+        )
+    )
+
+
+def _texts(value: Any) -> list[str]:
+    return [text(entry) for entry in value] if isinstance(value, list) else [text(value)]
+
+
+def sex(patient: Object) -> str:
+    """In one word."""
+    return codes.SEXES.get(text(patient.get("gender")), text(patient.get("gender")).capitalize()) or "Sex not recorded"
+
+
+def age(patient: Object, today: date) -> str:
+    """`35 years`, `about 35 years`, `died, 62 years`; empty when it is not known."""
+    died = patient.get("deceasedDateTime")
+    if died is not None:
+        end = dates.birth(died)
+        return joined(["died", dates.age(patient.get("birthDate"), end[0]) if end is not None else ""])
+    if patient.get("deceasedBoolean") is True:
+        return "died"
+    return dates.age(patient.get("birthDate"), today) or "age not recorded"
+
+
+def telephone(person: Object) -> str:
+    """The number to call first."""
+    numbers = [entry for entry in objects(person.get("telecom")) if entry.get("system") in ("phone", "sms", None)]
+    ranked = sorted(numbers, key=lambda entry: (entry.get("use") == "old", _rank(entry)))
+    return next((text(entry.get("value")) for entry in ranked if text(entry.get("value"))), "")
+
+
+def _rank(entry: Object) -> int:
+    rank = entry.get("rank")
+    return rank if isinstance(rank, int) else 99
+
+
+def contact(entry: Any) -> str:
+    """One way to reach somebody: `0803 555 0101 (telephone, home)`."""
+    one = first(entry)
+    about = joined([codes.state(one.get("system")), codes.state(one.get("use"))])
+    value = text(one.get("value"))
+    return f"{value} ({about})" if value and about else value
+
+
+def village(person: Object) -> str:
+    """Where somebody lives, as one word: the village or town."""
+    home = _home(person.get("address"))
+    return text(home.get("city")) or text(home.get("district")) or text(home.get("text"))
+
+
+def _home(value: Any) -> Object:
+    addresses = sorted(objects(value), key=lambda entry: (entry.get("use") == "old", entry.get("use") != "home"))
+    return next(iter(addresses), {})
+
+
+def address(value: Any) -> str:
+    """An address in one line."""
+    one = first(value)
+    parts = [text(one.get(name)) for name in ("city", "district", "state", "postalCode", "country")]
+    return text(one.get("text")) or joined([*_texts(one.get("line")), *parts])
+
+
+def identifier(value: Any) -> str:
+    """A number that somebody is known by, with what it is: `Medical Record Number 4711`."""
+    one = first(value)
+    kind_ = concept(one.get("type"))
+    return f"{kind_} {text(one.get('value'))}".strip()
+
+
+def main_identifier(person: Object) -> str:
+    """The number on the card: the first that is not merely a technical one."""
+    numbers = [entry for entry in objects(person.get("identifier")) if text(entry.get("value"))]
+    ranked = sorted(numbers, key=lambda entry: (entry.get("use") == "old", _is_technical(text(entry.get("value")))))
+    return text(ranked[0].get("value")) if ranked else ""
+
+
+def _is_technical(value: str) -> bool:
+    return len(value) > 24 or value.startswith("urn:")
+
+
+# --- amounts ----------------------------------------------------------------------------------------------------------
+
+
+def unit(value: Any) -> str:
+    """A unit as people write it."""
+    written = text(value)
+    return codes.UNITS.get(written, _ANNOTATION.sub("", written).strip())
+
+
+def quantity(value: Any) -> str:
+    """`6.0 mg`, `< 5 mmol/L`: the digits as written."""
+    if not isinstance(value, dict):
+        return text(value)
+    named = unit(value.get("unit") or value.get("code"))
+    between = "" if named in ("%", "°C", "°F") and named == "%" else " "
+    amount = joined([text(value.get("comparator")), text(value.get("value"))], " ")
+    return f"{amount}{between}{named}".strip() if amount else named
+
+
+def nearly(words: str) -> str:
+    """The same with numbers of more than eight significant digits rounded to six, marked by ≈: `≈ 166.825 cm`."""
+    return re.sub(r"(?<![\w.,-])-?\d+\.\d{5,}(?![\w.])", lambda found: _rounded(found[0]), words)
+
+
+def _rounded(number: str) -> str:
+    if len(number.lstrip("-0.").replace(".", "")) <= DIGITS_MAX:
+        return number
+    try:
+        shown = f"{Decimal(number):.6g}"
+    except InvalidOperation:
+        return number
+    return f"≈ {shown}" if "e" not in shown else number
+
+
+def range_(value: Any) -> str:
+    """`4 to 6 mg`."""
+    one = first(value)
+    low, high = quantity(one.get("low")), quantity(one.get("high"))
+    if low and high:
+        same = unit(first(one.get("low")).get("unit") or first(one.get("low")).get("code"))
+        return f"{low.removesuffix(same).strip() if same and high.endswith(same) else low} to {high}"
+    return f"from {low}" if low else f"up to {high}" if high else ""
+
+
+def ratio(value: Any) -> str:
+    """`1 : 128`, `500 mg per 5 mL`."""
+    one = first(value)
+    above, below = quantity(one.get("numerator")), quantity(one.get("denominator"))
+    plain = above.replace(" ", "").isdigit() and below.replace(" ", "").isdigit()
+    return joined([above, below], " : " if plain else " per ")
+
+
+def references_range(value: Any) -> str:
+    """What is normal, as the laboratory wrote it."""
+    one = first(value)
+    return text(one.get("text")) or range_(one)
