@@ -1,0 +1,97 @@
+"""Forks: renaming the dots of a life is a homomorphism over join, and changes nothing that people see."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync_protocol import elements
+from sync_protocol.identity import Renaming, rename
+from sync_protocol.register import covers
+from sync_protocol.resource import (
+    DELETION,
+    Resource,
+    clock_of,
+    context_of,
+    deletion_disputed,
+    deletion_value,
+    disagreements,
+    gone,
+    join_resource,
+    shown,
+)
+from tests.laws.strategies import NODES, resources, stamp_of
+
+NEW = 6000
+RENAMINGS = st.builds(Renaming, st.sampled_from(NODES[:3]), st.just(NEW), st.integers(0, 5))
+
+
+@given(resources(2), RENAMINGS)
+def test_renaming_is_a_homomorphism_over_join(ab: list[Resource], renaming: Renaming) -> None:
+    a, b = ab
+    assert rename(join_resource(a, b)[0], renaming) == join_resource(rename(a, renaming), rename(b, renaming))[0]
+
+
+@given(resources(2), RENAMINGS)
+def test_renaming_twice_is_renaming_once_and_different_states_stay_different(
+    ab: list[Resource], renaming: Renaming
+) -> None:
+    a, b = (rename(state, renaming) for state in ab)
+    assert rename(a, renaming) == a
+    assert (a == b) == (ab[0] == ab[1])
+
+
+@given(resources(1), RENAMINGS)
+def test_renaming_changes_nothing_that_people_see(one: list[Resource], renaming: Renaming) -> None:
+    (state,) = one
+    after = rename(state, renaming)
+    assert (gone(after), deletion_disputed(after)) == (gone(state), deletion_disputed(state))
+    assert [c.element for c in disagreements(after)] == [c.element for c in disagreements(state)]
+    for key, register in after.elements.items():
+        assert register.values == state.elements[key].values or key == DELETION
+        before = {(s.stamp.ts, s.value) for s in state.elements[key].siblings}
+        assert {(s.stamp.ts, s.value) for s in register.siblings} == before or key == DELETION
+    if len({s.stamp.ts for r in state.elements.values() for s in r.siblings}) == 1:
+        return  # equal times are decided by the node's number, which is another now
+    for key, register in state.elements.items():
+        if len({s.stamp.ts for s in register.siblings}) == len(register.siblings) and key != DELETION:
+            assert shown(after).get(key) == shown(state).get(key)
+
+
+@given(resources(1), RENAMINGS)
+def test_only_dots_above_the_acknowledged_get_the_new_name(one: list[Resource], renaming: Renaming) -> None:
+    (state,) = one
+    after = rename(state, renaming)
+    for key, register in after.elements.items():
+        before = state.elements[key]
+        assert register.context.get(renaming.old, 0) == min(before.context.get(renaming.old, 0), renaming.acked)
+        assert 0 not in register.context.values()
+        assert [(s.stamp.node, s.stamp.counter) for s in register.siblings] == sorted(
+            (renaming.new if n == renaming.old and c > renaming.acked else n, c)
+            for n, c in ((s.stamp.node, s.stamp.counter) for s in before.siblings)
+        )
+    if context_of(state).get(renaming.old, 0) <= renaming.acked:
+        assert after == state
+
+
+@given(resources(2), RENAMINGS)
+def test_deletions_and_writes_mean_the_same_before_and_after(ab: list[Resource], renaming: Renaming) -> None:
+    state = join_resource(*ab)[0]
+    deleted, _ = elements.delete(state, ab[0], stamp_of(8000, 1, 0))
+    renamed, _ = elements.delete(rename(state, renaming), rename(ab[0], renaming), stamp_of(8000, 1, 0))
+    assert rename(deleted, renaming) == renamed
+    assert deletion_value(rename(state, renaming)) == deletion_value(rename(rename(state, renaming), renaming))
+    assert all(covers(clock_of(renamed)[key], context) for key, context in clock_of(rename(state, renaming)).items())
+
+
+@given(st.integers(0, 11))
+def test_two_lives_of_one_name_meet_without_losing_either(turn: int) -> None:
+    """A copy and its original write under the same dots; after the fork both writes stand side by side."""
+    start, _ = elements.write(
+        None, None, elements.parse(b'{"resourceType":"P","id":"1","a":0}'), "1", stamp_of(1, 1, turn)
+    )
+    lives = []
+    for value in (b"1", b"2"):
+        parsed = elements.parse(b'{"resourceType":"P","id":"1","a":%b}' % value)
+        lives.append(elements.write(start, start, parsed, "1", stamp_of(1, 2, turn))[0])
+    copy = rename(lives[1], Renaming(1, NEW, 1))
+    both = join_resource(lives[0], copy)[0]
+    assert both.elements["a"].values == {b'{"a":1}', b'{"a":2}'}
