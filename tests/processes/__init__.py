@@ -1,0 +1,1 @@
+"""Real processes: what survives when they are killed, and how tests start and drive them."""
