@@ -17,7 +17,7 @@ KEY_BYTES = 32
 BUSY_TIMEOUT_MS = 30_000
 WRITER_CACHE_KIB = 65_536
 READER_CACHE_KIB = 4_096
-READERS_MAX = 4
+READERS_MAX = 8
 
 
 def unlock(connection: Connection, key: bytes) -> None:

@@ -167,9 +167,10 @@ def write_one(batch: Batch, pen: Pen, p: Prepared) -> tuple[Row, bool, bool, dic
         new, keys = elements.write(current, seen, p.parsed, p.id, pen.stamp(), knowledge(write.type))
     if not keys:
         return row, False, False, None
+    revived = bool(row.flags & GONE) and p.parsed is not None
     row, _ = batch.put(new, HOME_SCOPE)
     pen.used(row.key, keys)
-    return row, False, True, note
+    return row, revived, True, note
 
 
 def _create(batch: Batch, pen: Pen, p: Prepared, parsed: Parsed) -> tuple[Row, bool, bool, dict[str, str] | None]:

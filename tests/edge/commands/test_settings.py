@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from edge_node import cli
 from edge_node.errors import SettingsWrong
-from edge_node.settings import Settings, environment_name, load, reference, reference_markdown
+from edge_node.settings import Settings, environment_name, load, reference
 
 
 def test_file_gives_way_to_environment_and_environment_to_option(tmp_path: Path) -> None:
@@ -40,11 +40,6 @@ def test_a_settings_file_with_an_unknown_name_is_refused(tmp_path: Path) -> None
     (tmp_path / "edge.toml").write_text("port\n")
     with pytest.raises(SettingsWrong, match="TOML"):
         load({}, {"data": str(tmp_path)})
-
-
-def test_the_reference_in_docs_is_that_of_the_program() -> None:
-    document = Path(__file__).parents[3] / "docs" / "settings-edge.md"
-    assert document.read_text(encoding="utf-8") == reference_markdown()
 
 
 def test_the_names_that_all_programs_share_have_no_prefix_of_this_one() -> None:
