@@ -197,6 +197,12 @@ async def write_incarnation(connection: Connection, incarnation: IncarnationRow)
     )
 
 
+async def acked_of(connection: Connection, incarnations: Sequence[int]) -> dict[int, int]:
+    """Incarnation → its writes that are stored, of those that are known."""
+    rows = await connection.fetch("SELECT id, acked FROM incarnation WHERE id = ANY($1::bigint[])", incarnations)
+    return {row["id"]: row["acked"] for row in rows}
+
+
 async def incarnations_of(connection: Connection, nodes: Sequence[str]) -> dict[str, list[IncarnationRow]]:
     """All incarnations of these nodes, the latest last."""
     rows = await connection.fetch(
