@@ -74,12 +74,13 @@ def make_app(
     options: Options | None = None,
     *,
     sync: node.Sync | None = None,
+    wrote: Callable[[], None] = lambda: None,
     pages: Pages | None = None,
     chance: Callable[[int], bytes] = os.urandom,
 ) -> Door:
-    """The application. `sync` does one exchange with the hub; `pages` makes the handlers of the pages for people."""
+    """The application. `sync` does one exchange with the hub, `wrote` is called after a commit, `pages` makes the handlers of the pages."""
     options = options or Options()
-    parts = _parts(store, now_ms, options, chance)
+    parts = _parts(store, now_ms, options, chance, wrote)
     routes: list[ControllerRouterHandler] = [
         *login.handlers(parts.logins),
         *node.handlers(node.Node(parts.service, parts.access, parts.threads, parts.feed, parts.measures, sync)),
@@ -121,7 +122,9 @@ def make_app(
     return Door(app, fhir, parts.measures, body_bytes_max=options.body_bytes_max)
 
 
-def _parts(store: Store, now_ms: Callable[[], int], options: Options, chance: Callable[[int], bytes]) -> Parts:
+def _parts(
+    store: Store, now_ms: Callable[[], int], options: Options, chance: Callable[[int], bytes], wrote: Callable[[], None]
+) -> Parts:
     secret = keys.secret(store, chance)
     tokens = Tokens(keys.derived(secret, "tokens"), now_ms, chance, options.token_seconds)
     tokens.remember_revoked(keys.revoked_tokens(store))
@@ -135,7 +138,7 @@ def _parts(store: Store, now_ms: Callable[[], int], options: Options, chance: Ca
         Access(store, tokens, now_ms),
         Logins(store, tokens, Throttle(now_ms, address), now_ms, threads),
         threads,
-        Feed(store, now_ms, threads),
+        Feed(store, now_ms, threads, wrote),
         Measures(),
     )
 

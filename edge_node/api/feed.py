@@ -43,10 +43,13 @@ Event = Change | Many
 class Feed:
     """The changes of a store, for any number of listeners in one event loop."""
 
-    def __init__(self, store: Store, now_ms: Callable[[], int], threads: Threads) -> None:
+    def __init__(
+        self, store: Store, now_ms: Callable[[], int], threads: Threads, wrote: Callable[[], None] = lambda: None
+    ) -> None:
         self._store = store
         self._now_ms = now_ms
         self._threads = threads
+        self._wrote = wrote
         self._wake = asyncio.Event()
         self._listeners: set[asyncio.Queue[Event | None]] = set()
         self._told: dict[tuple[str, str], Change] = {}
@@ -55,8 +58,9 @@ class Feed:
         self._closed = False
 
     def changed(self) -> None:
-        """Something was committed: look at once."""
+        """Something was committed here: look at once, and tell whoever sends it on."""
         self._wake.set()
+        self._wrote()
 
     def close(self) -> None:
         """Ends all listening."""

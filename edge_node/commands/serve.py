@@ -53,8 +53,8 @@ def run(node: Node) -> None:
         return progress
 
     pages = make_pages(sync, key_is_plain=node.key.plain)
-    app = make_app(store, now_ms, options_of(settings), sync=sync, pages=pages)
     schedule = Schedule(store, syncing, settings.sync_interval, noted)
+    app = make_app(store, now_ms, options_of(settings), sync=sync, pages=pages, wrote=schedule.poke)
     schedule.start()
     try:
         serve(app, Address(settings.host, settings.port, settings.trusted_proxies))

@@ -19,6 +19,8 @@ from edge_node.sync.link import Busy
 from sync_protocol.exchange import pace as paces
 
 JOB: Final = "exchange"
+SOON_SECONDS: Final = 2.0
+"""After a write, so that what a person enters in one go travels in one exchange."""
 log = structlog.get_logger()
 
 
@@ -35,6 +37,7 @@ class Schedule:
     ) -> None:
         self._store, self._syncing, self._interval = store, syncing, interval_seconds
         self._done, self._jitter = done, jitter
+        self._poked = self._failing = False
         self._scheduler = BackgroundScheduler(timezone=UTC)
 
     def start(self) -> None:
@@ -51,14 +54,14 @@ class Schedule:
             self._scheduler.shutdown(wait=False)
 
     def poke(self) -> None:
-        """Something was written: exchange soon, unless the link is failing and its time has not come."""
-        if self._scheduler.running:
-            with self._store.reading() as connection:
-                failing = stored.read_pace(connection).failures
-            if not failing:
-                self._next(timedelta(0))
+        """Something was written: exchange soon, unless the link is failing and its time has not come. Cheap: called after
+        every write, it moves the next run once."""
+        if self._scheduler.running and not self._poked and not self._failing:
+            self._poked = True
+            self._next(timedelta(seconds=min(SOON_SECONDS, self._interval)))
 
     def _run(self) -> None:
+        self._poked, self._failing = False, True
         try:
             progress = self._syncing.run()
         except NotEnrolled:
@@ -70,6 +73,7 @@ class Schedule:
             log.warning("sync failed", error=type(error).__name__, reason=str(error))
             self._back_off()
             return
+        self._failing = False
         self._done(progress)
 
     def _back_off(self) -> None:

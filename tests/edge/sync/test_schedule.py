@@ -1,0 +1,82 @@
+"""Exchanges run by themselves: at once, after a write, later after a failure, and when the hub says."""
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_node.errors import HubUnreachable
+from edge_node.store.store import Store
+from edge_node.sync.exchanging import Progress, Syncing
+from edge_node.sync.link import Busy
+from edge_node.sync.schedule import Schedule
+
+SECONDS_MAX = 30.0
+
+
+class Told(Syncing):
+    """A sync that does what it is told instead of calling a hub, and says when it ran."""
+
+    def __init__(self, store: Store, outcomes: list[Progress | Exception]) -> None:
+        super().__init__(store, lambda: 0, bytes, "test")
+        self._outcomes = outcomes
+        self.runs = threading.Semaphore(0)
+
+    def run(self, report: Callable[[Progress], None] = lambda progress: None) -> Progress:
+        outcome = self._outcomes.pop(0) if self._outcomes else Progress()
+        self.runs.release()
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(tmp_path, bytes(32), create=True) as opened:
+        yield opened
+
+
+def test_it_runs_at_once_and_tells_what_was_done(store: Store) -> None:
+    done: list[Progress] = []
+    told = Told(store, [Progress(pushed=3)])
+    schedule = Schedule(store, told, 3600, done.append)
+    schedule.start()
+    try:
+        assert told.runs.acquire(timeout=SECONDS_MAX)
+    finally:
+        schedule.stop()
+    assert [progress.pushed for progress in done] in ([3], [])  # it may have been stopped between the run and the telling
+
+
+def test_a_write_makes_it_run_soon_though_the_interval_is_long(store: Store) -> None:
+    told = Told(store, [])
+    schedule = Schedule(store, told, 3600)
+    schedule.start()
+    try:
+        assert told.runs.acquire(timeout=SECONDS_MAX)
+        while not told.runs.acquire(timeout=0.2):  # the first run may not have ended at the first poke
+            schedule.poke()
+    finally:
+        schedule.stop()
+
+
+@pytest.mark.parametrize("failure", [HubUnreachable(), Busy(0)])
+def test_after_a_failure_it_runs_again_by_itself(store: Store, failure: Exception) -> None:
+    told = Told(store, [failure])
+    schedule = Schedule(store, told, 3600, jitter=lambda: 0.0)
+    schedule.start()
+    try:
+        assert told.runs.acquire(timeout=SECONDS_MAX)
+        assert told.runs.acquire(timeout=SECONDS_MAX)
+    finally:
+        schedule.stop()
+
+
+def test_with_interval_0_it_never_runs_by_itself(store: Store) -> None:
+    told = Told(store, [])
+    schedule = Schedule(store, told, 0)
+    schedule.start()
+    schedule.poke()
+    schedule.stop()
+    assert not told.runs.acquire(blocking=False)
