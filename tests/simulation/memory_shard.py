@@ -94,6 +94,10 @@ class MemoryShard:
     async def incarnations_of(self, nodes: Sequence[str], /) -> dict[str, list[IncarnationRow]]:
         return {node: [row for row in self.tables.incarnations.values() if row.node == node] for node in nodes}
 
+    async def acked_of(self, incarnations: Sequence[int]) -> dict[int, int]:
+        rows = self.tables.incarnations
+        return {number: rows[number].acked for number in incarnations if number in rows}
+
     async def note_report(self, node: str, report: Report) -> None:
         self.tables.reports[node] = report
 

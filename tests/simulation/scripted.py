@@ -1,0 +1,112 @@
+"""A world in which nothing happens by chance: hub and edges of one's choice, for tests that say each step."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from edge_node.store.model import Author, Write
+from hub.moving import Moved, move_patient
+from sync_protocol.resource import Resource
+from tests.simulation.actors import Edge, HubActor, Records
+from tests.simulation.checkers import check_edge, check_hub, hub_states
+from tests.simulation.memory_shard import finish
+from tests.simulation.oracle import Fact
+from tests.simulation.world import Weather, World
+
+
+class Unrecorded(Records):
+    """A script says itself what must be there."""
+
+    def facts(self, hash_: bytes, opened: Callable[[], Resource]) -> frozenset[Fact]:
+        """Nothing."""
+        return frozenset()
+
+
+class Script:
+    """Edges by name, each of a facility; `presences` hold both facilities, f0 and f1."""
+
+    def __init__(self, folder: Path, facilities: Mapping[str, str], presences: Sequence[str] = ()) -> None:
+        self.world = World(0, folder)
+        self.records = Unrecorded()
+        self.hub = HubActor(self.world, self.records)
+        for facility in ("f0", "f1"):
+            self.hub.hub.add_scope(f"facility/{facility}")
+        self.edges: dict[str, Edge] = {}
+        for name, facility in facilities.items():
+            node = self.hub.hub.add_node(name, facility, facilities=("f0", "f1") if name in presences else ())
+            self.edges[name] = Edge(self.world, name, node, self.hub, self.records)
+            self.edges[name].begin(self.world.new_folder())
+        self._writes = 0
+
+    def close(self) -> None:
+        """Ends all processes."""
+        for edge in self.edges.values():
+            if edge.store is not None:
+                edge.store.edge = None
+                edge.store.close()
+
+    def write(self, edge: str, name: str, seen: str | None = None, **members: Any) -> str:
+        """Somebody saves a resource at an edge. Returns its new version."""
+        type_, _, id_ = name.partition("/")
+        self._writes += 1
+        write = f"s{self._writes}"
+        body = {"resourceType": type_, "id": id_, **members}
+        return self._put(edge, write, Write(type_, id_, msgspec.json.encode(body), seen=seen))
+
+    def delete(self, edge: str, name: str, seen: str | None = None) -> str:
+        """Somebody deletes a resource at an edge."""
+        type_, _, id_ = name.partition("/")
+        self._writes += 1
+        return self._put(edge, f"s{self._writes}", Write(type_, id_, None, seen=seen))
+
+    def _put(self, edge: str, user: str, write: Write) -> str:
+        store = self.edges[edge].store
+        assert store is not None
+        (done,) = store.write([write], Author(user, "nurse"), self.edges[edge].clock(), validate=False)
+        return done.stored.version
+
+    def sync(self, *edges: str, fails: bool = False) -> None:
+        """These edges sync, one after the other."""
+        for edge in edges:
+            done = self.edges[edge].sync()
+            assert (done is None) is fails
+
+    def cut(self) -> None:
+        """The link is down."""
+        self.world.weather = Weather(lost=1)
+
+    def mend(self) -> None:
+        """The link is up."""
+        self.world.weather = Weather()
+
+    def move(self, patient: str, facility: str) -> Moved:
+        """A patient moves."""
+        return finish(move_patient(self.hub.hub, patient, f"facility/{facility}"))
+
+    def body(self, edge: str, name: str) -> dict[str, Any] | None:
+        """What an edge shows, without `meta`; None when it has it not, or deleted."""
+        store = self.edges[edge].store
+        assert store is not None
+        stored = store.read(*name.split("/"))
+        if stored is None or stored.body is None:
+            return None
+        body: dict[str, Any] = msgspec.json.decode(stored.body)
+        return {key: value for key, value in body.items() if key not in ("resourceType", "id", "meta")}
+
+    def disagreements(self, edge: str, name: str) -> dict[str, list[str]]:
+        """Element → the values that people disagree about, as JSON text."""
+        store = self.edges[edge].store
+        assert store is not None
+        return {
+            conflict.element: sorted(bytes(v.value).decode() if v.value is not None else "" for v in conflict.values)
+            for conflict in store.disagreements(*name.split("/"))
+        }
+
+    def check(self) -> None:
+        """Every edge holds what the hub holds. Raises Violation."""
+        states = hub_states(self.hub)
+        check_hub(self.hub, states)
+        for edge in self.edges.values():
+            check_edge(edge, self.hub, states)
