@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
+from hub.errors import Forbidden
 from hub.ingest import Ingest
 from hub.pulling import Puller
 from hub.reconciling import Comparison, compare
@@ -24,7 +25,7 @@ from sync_protocol.resource import Resource
 async def exchange(hub: Hub, node: NodeRow, body: bytes, now_ms: int) -> bytes:
     """Carry out a request and answer it. Raises ProtocolError for what cannot be read, HubError for what is not allowed."""
     request = read_request(body)
-    parts = [part for push in request.push for part in frame.decode(push.frame)]
+    parts = [part for push in request.push if push.frame for part in frame.decode(push.frame)]
     async with hub.shard() as shard:
         answer = await _within(shard, hub, node, request, parts, now_ms)
     return encode(answer)
@@ -38,13 +39,12 @@ async def _within(
     if admission.decision == "fork":
         return Answer(verdict="fork", clock_ms=now_ms)
     scopes = await shard.scopes_of_node(node.id)
-    own = frozenset({request.incarnation, *(r.id for r in (await shard.incarnations_of([node.id]))[node.id])})
+    own = frozenset({request.incarnation, *await _lives(shard, node, request)})
     memory = admission.row
     ingest = Ingest(hub, shard, node, request.incarnation, own, scopes)
     if parts:
         await ingest.take(parts)
-        acked = rules.watermark(memory.acked, request.push)
-        memory = replace(memory, acked=acked)
+    memory = replace(memory, acked=rules.watermark(memory.acked, request.push))
     await shard.write_incarnation(_row(node, memory))
     report = Report(now_ms - request.clock_ms if request.clock_ms else None, request.program or None, request.pending)
     await shard.note_report(node.id, report)
@@ -64,6 +64,20 @@ async def _within(
         leaves=compared.leaves,
         states=compared.states,
     )
+
+
+async def _lives(shard: Shard, node: NodeRow, request: Request) -> set[int]:
+    """All lives of a node. Those that ended before this hub heard of them are written down, unless they are another node's."""
+    known = {row.id for row in (await shard.incarnations_of([node.id]))[node.id]}
+    for life in request.lives:
+        if life not in known:
+            try:
+                await shard.lock_incarnation(node.id, life)
+            except Forbidden:
+                continue  # what is said in its name goes to quarantine
+            await shard.write_incarnation(_row(node, rules.Incarnation(life)))
+            known.add(life)
+    return known
 
 
 async def _compared(shard: Shard, hub: Hub, request: Request, scopes: Sequence[ScopeRow], ingest: Ingest) -> Comparison:

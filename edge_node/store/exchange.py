@@ -84,6 +84,12 @@ def own_incarnations(connection: Connection) -> frozenset[int]:
     )
 
 
+def _earlier(connection: Connection, incarnation: int) -> list[int]:
+    """This node's earlier lives."""
+    query = "SELECT incarnation FROM own WHERE incarnation <> ? LIMIT ?"
+    return [number for (number,) in connection.execute(query, (incarnation, bounds.REQUEST_LIVES_MAX))]
+
+
 def read_pace(connection: Connection) -> Pace:
     """How the link has been lately."""
     text = connection.execute("SELECT pace FROM sync").fetchone()[0]
@@ -115,6 +121,7 @@ def prepare(store: Store, fresh_token: bytes, now_ms: int, program: str, questio
             base=begun.base,
             token=begun.sent,
             known=begun.known,
+            lives=_earlier(connection, begun.incarnation),
             receipt=begun.receipt,
             push=[push] if push is not None else [],
             pull=_cursors(connection) if question is None else [],

@@ -1,10 +1,12 @@
 """What is sent: one `Request` and one `Answer`, msgpack maps with short names; unknown members are ignored, absent ones have defaults.
+The CRC-32 of the map follows it, 4 bytes big-endian: frames have their own, but a damaged cursor or counter would be believed.
 
 Media type `application/vnd.medtech.exchange+msgpack`. Version 1. A change that an older program may ignore adds a member; one that it
 must not ignore raises `PROTOCOL`, and the hub answers older nodes in their version as long as it is in `PROTOCOLS`.
 """
 
-from typing import Annotated, Literal
+import zlib
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -20,7 +22,7 @@ Kind = Literal["parked", "quarantined", "late-moved", "recovered"]
 
 
 class Push(msgspec.Struct, frozen=True, array_like=True):
-    """Own changes with counters in `(base, upto]`, as one frame (`sync_protocol.frame`)."""
+    """Own changes with counters in `(base, upto]`, as one frame (`sync_protocol.frame`); empty when later ones replaced them all."""
 
     base: int
     upto: int
@@ -63,6 +65,10 @@ class Request(msgspec.Struct, frozen=True, omit_defaults=True):
     known: Annotated[list[bytes], msgspec.Meta(max_length=bounds.REQUEST_TOKENS_MAX)] = msgspec.field(
         name="k", default_factory=list
     )
+    lives: Annotated[list[int], msgspec.Meta(max_length=bounds.REQUEST_LIVES_MAX)] = msgspec.field(
+        name="e", default_factory=list
+    )
+    """Earlier incarnations of this node: what a restored backup had not sent yet is in their names."""
     receipt: bytes = msgspec.field(name="r", default=b"")
     push: Annotated[list[Push], msgspec.Meta(max_length=bounds.REQUEST_FRAMES_MAX)] = msgspec.field(
         name="p", default_factory=list
@@ -138,6 +144,7 @@ class _Version(msgspec.Struct, frozen=True):
     protocol: int = msgspec.field(name="v", default=PROTOCOL)
 
 
+_CRC_BYTES: Final = 4
 _REQUEST = msgspec.msgpack.Decoder(Request)
 _ANSWER = msgspec.msgpack.Decoder(Answer)
 _VERSION = msgspec.msgpack.Decoder(_Version)
@@ -145,16 +152,17 @@ _VERSION = msgspec.msgpack.Decoder(_Version)
 
 def encode(message: Request | Answer) -> bytes:
     """The message as bytes."""
-    return msgspec.msgpack.encode(message)
+    packed = msgspec.msgpack.encode(message)
+    return packed + zlib.crc32(packed).to_bytes(_CRC_BYTES, "big")
 
 
 def read_request(raw: bytes) -> Request:
     """A request. Raises TooLarge, UnsupportedProtocol or MalformedMessage, and nothing else."""
     if len(raw) > bounds.REQUEST_BYTES_MAX:
         raise TooLarge(f"a request of {len(raw)} bytes; at most {bounds.REQUEST_BYTES_MAX}")
-    _check_version(raw)
+    packed = _whole(raw)
     try:
-        request = _REQUEST.decode(raw)
+        request = _REQUEST.decode(packed)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise MalformedMessage("a request that does not decode") from error
     _check(request)
@@ -163,20 +171,25 @@ def read_request(raw: bytes) -> Request:
 
 def read_answer(raw: bytes) -> Answer:
     """An answer. Raises UnsupportedProtocol or MalformedMessage, and nothing else."""
-    _check_version(raw)
+    packed = _whole(raw)
     try:
-        return _ANSWER.decode(raw)
+        return _ANSWER.decode(packed)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise MalformedMessage("an answer that does not decode") from error
 
 
-def _check_version(raw: bytes) -> None:
+def _whole(raw: bytes) -> bytes:
+    """The map of a message that came as it was sent, in a version that is spoken here."""
+    packed = raw[:-_CRC_BYTES]
+    if len(raw) < _CRC_BYTES or zlib.crc32(packed) != int.from_bytes(raw[-_CRC_BYTES:], "big"):
+        raise MalformedMessage("a message damaged on the way")
     try:
-        version = _VERSION.decode(raw).protocol
+        version = _VERSION.decode(packed).protocol
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise MalformedMessage("not a message of the exchange") from error
     if version not in PROTOCOLS:
         raise UnsupportedProtocol(f"protocol {version}; this program speaks {sorted(PROTOCOLS)}")
+    return packed
 
 
 def _check(request: Request) -> None:
@@ -185,7 +198,8 @@ def _check(request: Request) -> None:
     counters += [
         n for cursor in request.pull for n in (cursor.epoch, cursor.seq, *(m for pair in cursor.lineage for m in pair))
     ]
-    if any(not 0 <= n <= bounds.COUNTER_MAX for n in counters) or not 0 < request.incarnation <= bounds.NODE_ID_MAX:
+    names = (request.incarnation, *request.lives)
+    if any(not 0 <= n <= bounds.COUNTER_MAX for n in counters) or any(not 0 < n <= bounds.NODE_ID_MAX for n in names):
         raise MalformedMessage("a number out of range")
     if any(len(token) != bounds.TOKEN_BYTES for token in (request.token, *request.known)):
         raise MalformedMessage("a token of another length")

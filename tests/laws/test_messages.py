@@ -1,5 +1,6 @@
 """Requests and answers: what goes in comes out, hostile bytes are named, later versions are told apart from broken ones."""
 
+import zlib
 from collections.abc import Callable
 from typing import Any, get_args
 
@@ -68,6 +69,11 @@ ANSWERS = st.builds(
 )
 
 
+def sealed(packed: bytes) -> bytes:
+    """A map with its CRC, as messages are sent."""
+    return packed + zlib.crc32(packed).to_bytes(4, "big")
+
+
 @given(REQUESTS)
 def test_requests_come_back(request: Request) -> None:
     assert messages.read_request(messages.encode(request)) == request
@@ -81,8 +87,8 @@ def test_answers_come_back(answer: Answer) -> None:
 @given(REQUESTS, ANSWERS, st.dictionaries(st.text(min_size=2, max_size=4), THINGS, max_size=3))
 def test_unknown_members_are_ignored(request: Request, answer: Answer, more: dict[str, object]) -> None:
     for message, read in ((request, messages.read_request), (answer, messages.read_answer)):
-        raw = msgpack.packb({**more, **msgpack.unpackb(messages.encode(message)), **more})
-        assert read(raw) == message
+        raw = msgpack.packb({**more, **msgpack.unpackb(messages.encode(message)[:-4]), **more})
+        assert read(sealed(raw)) == message
 
 
 @given(st.integers(-(2**63), 2**64 - 1).filter(lambda v: v not in messages.PROTOCOLS), st.data())
@@ -91,26 +97,39 @@ def test_another_protocol_is_told_apart_from_broken_bytes(version: int, data: st
     tree = {"n": data.draw(THINGS), "p": data.draw(THINGS), "v": version}
     for read in (messages.read_request, messages.read_answer):
         with pytest.raises(UnsupportedProtocol):
-            read(msgpack.packb(tree))
+            read(sealed(msgpack.packb(tree)))
 
 
 def test_absent_members_have_defaults() -> None:
-    assert messages.read_answer(b"\x80") == Answer()
+    assert messages.read_answer(sealed(b"\x80")) == Answer()
     token = bytes(bounds.TOKEN_BYTES)
-    assert messages.read_request(msgpack.packb({"n": 1, "t": token})) == Request(incarnation=1, token=token)
+    assert messages.read_request(sealed(msgpack.packb({"n": 1, "t": token}))) == Request(incarnation=1, token=token)
 
 
 @settings(max_examples=200)
 @given(REQUESTS, ANSWERS, st.data())
 def test_hostile_messages_are_named(request: Request, answer: Answer, data: st.DataObject) -> None:
-    fails_only_with(REQUEST_NAMED, messages.read_request, data.draw(mutated(messages.encode(request))))
-    fails_only_with(ANSWER_NAMED, messages.read_answer, data.draw(mutated(messages.encode(answer))))
+    fails_only_with(REQUEST_NAMED, messages.read_request, sealed(data.draw(mutated(messages.encode(request)[:-4]))))
+    fails_only_with(ANSWER_NAMED, messages.read_answer, sealed(data.draw(mutated(messages.encode(answer)[:-4]))))
+
+
+@given(REQUESTS, ANSWERS, st.data())
+def test_damaged_messages_are_never_read(request: Request, answer: Answer, data: st.DataObject) -> None:
+    for raw, read in (
+        (messages.encode(request), messages.read_request),
+        (messages.encode(answer), messages.read_answer),
+    ):
+        at, change = data.draw(st.integers(0, len(raw) - 1)), data.draw(st.integers(1, 255))
+        for damaged in (raw[:at], raw[:at] + bytes([raw[at] ^ change]) + raw[at + 1 :]):
+            with pytest.raises(MalformedMessage):
+                read(damaged)
 
 
 @given(st.binary(max_size=60))
 def test_garbage_is_named(raw: bytes) -> None:
-    fails_only_with(REQUEST_NAMED, messages.read_request, raw)
-    fails_only_with(ANSWER_NAMED, messages.read_answer, raw)
+    for text in (raw, sealed(raw)):
+        fails_only_with(REQUEST_NAMED, messages.read_request, text)
+        fails_only_with(ANSWER_NAMED, messages.read_answer, text)
 
 
 def test_every_msgpack_value_in_place_of_a_message_or_a_member_is_named() -> None:
@@ -123,13 +142,13 @@ def test_every_msgpack_value_in_place_of_a_message_or_a_member_is_named() -> Non
     for _, encodings in msgpack_suite():
         for raw in encodings:
             for names, read, named in readers:
-                fails_only_with(named, read, raw)
+                fails_only_with(named, read, sealed(raw))
                 for name in names:
-                    fails_only_with(named, read, b"\x81" + msgpack.packb(name) + raw)
+                    fails_only_with(named, read, sealed(b"\x81" + msgpack.packb(name) + raw))
 
 
 def request_of(**members: object) -> bytes:
-    return bytes(msgpack.packb({"n": 1, "t": bytes(bounds.TOKEN_BYTES), **members}))
+    return sealed(msgpack.packb({"n": 1, "t": bytes(bounds.TOKEN_BYTES), **members}))
 
 
 @pytest.mark.parametrize(
@@ -141,7 +160,7 @@ def request_of(**members: object) -> bytes:
         {"k": [bytes(bounds.TOKEN_BYTES)] * (bounds.REQUEST_TOKENS_MAX + 1)},
         {"p": [[0, 1, b""]] * (bounds.REQUEST_FRAMES_MAX + 1)}, {"c": [["a"]] * (bounds.REQUEST_CURSORS_MAX + 1)},
         {"c": [["a", 0, 0, [[1, 1]] * (bounds.LINEAGE_EPOCHS_MAX + 1)]]}, {"g": [[0, 1, 0, b""]] * (bounds.RANGES_MAX + 1)},
-        {"q": [1] * (bounds.RANGES_MAX + 1)},
+        {"q": [1] * (bounds.RANGES_MAX + 1)}, {"e": [0]}, {"e": [1] * (bounds.REQUEST_LIVES_MAX + 1)},
     ],
 )  # fmt: skip
 def test_numbers_tokens_and_lists_out_of_bounds_are_named(members: dict[str, object]) -> None:
@@ -178,4 +197,4 @@ def message_bombs() -> list[tuple[str, bytes, tuple[type[Exception], ...]]]:
     many = b"".join(b"\xa4" + f"{i:04x}".encode() + b"\xc0" for i in range(65_536))
     found.append(("allowed names", b"\xdf" + (65_538).to_bytes(4, "big") + start + many))
     found.append(("deep message", b"\x81\xa1z" + b"\x91" * room))
-    return [(name, raw, REQUEST_NAMED) for name, raw in found]
+    return [(name, sealed(raw), REQUEST_NAMED) for name, raw in found]
