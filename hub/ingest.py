@@ -1,7 +1,8 @@
 """What a node pushed, going into the shard: set-based, inside one transaction.
 
 `take` locks the present rows, merges, and writes; `publish`, last before the commit, takes places in the feeds of the
-scopes that changed and points to what did.
+scopes that changed and points to what did. What is new belongs to the scope of the patient that it is about, else to its node's
+facility; what a clinic says about a patient who has moved away goes to where she is, and the clinic is told to let go of it.
 """
 
 from collections import Counter
@@ -9,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
+from hub.compartment import patients
 from hub.facts import changes
 from hub.runtime import Hub
 from hub.states import States
@@ -43,6 +45,8 @@ class Work(Struct):
     hash: bytes | None
     key: int | None
     changed: set[str]
+    left: frozenset[int] = frozenset()
+    """Scopes of this node that have to let go of it: the patient is elsewhere now."""
 
 
 class Ingest:
@@ -85,9 +89,15 @@ class Ingest:
         wanted: dict[Key, list[Resource]] = {}
         for part in parts:
             wanted.setdefault(self._hub.keys.resource_key(part.name), []).append(part)
-        works = await self._load(list(wanted))
+        about = {rkey: self._patient_of(of_one) for rkey, of_one in wanted.items()}
+        rows = await self._shard.lock_present([*wanted, *{key for key in about.values() if key and key not in wanted}])
+        await self._know({row.scope for row in rows})
+        present = {row.rkey: row for row in rows}
+        works = {rkey: self._work(present[rkey]) for rkey in wanted if rkey in present}
         for rkey, of_one in wanted.items():
-            work = works.setdefault(rkey, Work(rkey, self._home, None, None, None, None, set()))
+            if rkey not in works:
+                works[rkey] = await self._fresh(rkey, present.get(about[rkey]), of_one)
+            work = works[rkey]
             if await self._admitted(work, of_one):
                 for part in of_one:
                     await self._merge(work, part)
@@ -98,10 +108,21 @@ class Ingest:
 
     # --- reading ---
 
-    async def _load(self, rkeys: Sequence[Key]) -> dict[Key, Work]:
-        rows = await self._shard.lock_present(rkeys)
-        await self._know({row.scope for row in rows})
-        return {row.rkey: self._work(row) for row in rows}
+    def _patient_of(self, parts: Sequence[Resource]) -> Key:
+        """The key of the patient that a resource is about, nothing when it names none or several."""
+        names = {name for part in parts for name in patients(part)}
+        return self._hub.keys.resource_key(names.pop()) if len(names) == 1 else b""
+
+    async def _fresh(self, rkey: Key, patient: ResourceRow | None, parts: Sequence[Resource]) -> Work:
+        """What was never here: in its patient's scope, when this node has or had a part in that."""
+        work = Work(rkey, self._home, None, None, None, None, set())
+        if patient is not None and patient.scope != self._home:
+            moved = patient.scope not in self._held
+            if not moved or self._held & set(await self._shard.former_scopes(patient.key)):
+                work.scope, work.left = patient.scope, frozenset({self._home})
+            if moved and work.left:
+                self.notes += [_moved(part) for part in parts]
+        return work
 
     async def _know(self, scopes: set[int]) -> None:
         unknown = scopes - self._scopes.keys()
@@ -116,10 +137,12 @@ class Ingest:
 
     async def _admitted(self, work: Work, parts: Sequence[Resource]) -> bool:
         """Whether the node may write this resource: it holds its scope, or held it before the patient moved."""
-        if work.scope in self._held:
+        if work.scope in self._held or work.left:
             return True
-        if work.key is not None and self._held & set(await self._shard.former_scopes(work.key)):
-            self.notes += [Note("late-moved", part.type, part.id, "the patient is now elsewhere") for part in parts]
+        if work.key is not None:
+            work.left = self._held & set(await self._shard.former_scopes(work.key))
+        if work.left:
+            self.notes += [_moved(part) for part in parts]
             return True
         for part in parts:
             await self._refuse(work, part, "another facility has a resource of this id", "another-facility")
@@ -212,7 +235,10 @@ class Ingest:
                 if work.before is None
                 else b"".join(sorted(self._hub.keys.element_hash(key) for key in work.changed))
             )
-            self._pointers.append(Pointer(work.scope, 0, key, self._incarnation, hashes))
+            # What its own node has in another scope is sent back to it, so that it is in the same scope there.
+            source = self._incarnation if not work.left else None
+            self._pointers.append(Pointer(work.scope, 0, key, source, hashes))
+            self._pointers += [Pointer(scope, 0, key, None, None) for scope in sorted(work.left)]
             self._digests[work.scope] += digest.add(0, new=hash_, old=work.hash)
             for fact, n in changes(work.before, work.after).items():
                 counts[FactKey(work.scope, fact.day, fact.kind, fact.code)] += n
@@ -238,6 +264,10 @@ class Ingest:
     async def parked_count(self) -> int:
         """How many of this node's changes wait."""
         return await self._shard.count_parked(self._node.id)
+
+
+def _moved(part: Resource) -> Note:
+    return Note("late-moved", part.type, part.id, "the patient is now elsewhere")
 
 
 def _readable(part: Resource) -> tuple[Resource | None, Resource | None]:

@@ -1,0 +1,125 @@
+"""A patient moves to another clinic: with the whole compartment, out of one facility's scope into another's, in one transaction.
+
+What moves is sealed anew with the other scope's key and pointed to in both feeds: in the new scope's with all elements, in the old one's so
+that whoever pulls it is told to let go. The old scope is remembered (`former`): late edits from there are still taken (`hub.ingest`).
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from hub.compartment import patients
+from hub.errors import NotFound
+from hub.facts import facts
+from hub.runtime import Hub
+from hub.states import States
+from hub.store.facts import FactKey
+from hub.store.feed import Pointer
+from hub.store.resources import ChangedRow, ResourceRow
+from hub.store.scopes import Advance, ScopeRow
+from hub.store.shard import Shard
+from sync_protocol import digest, pack, policy
+from sync_protocol.resource import Resource, disagreements
+
+ROWS_A_SCAN: Final = 1_000
+
+
+class Moved(Struct, frozen=True):
+    """How many resources went from which scope to which; none when the patient was there already."""
+
+    source: str
+    target: str
+    resources: int
+
+
+async def move_patient(hub: Hub, patient: str, target: str) -> Moved:
+    """Moves `Patient/{patient}` and all that is about her into the scope `target`. It may be repeated.
+
+    Raises `NotFound` when the hub has no such patient or no such scope.
+    """
+    name = f"Patient/{patient}"
+    rkey = hub.keys.resource_key(name)
+    async with hub.shard() as shard:
+        # The patient's lock is what new resources about her wait for (`hub.ingest`): nothing is left behind by a scan.
+        rows = await shard.lock_present([rkey])
+        wanted = await shard.named_scopes([target])
+        if not rows or not wanted:
+            raise NotFound("There is no such patient." if not rows else f"There is no scope {target}.")
+        (new,), source = wanted, rows[0].scope
+        if source == new.id:
+            return Moved(target, target, 0)
+        (old,) = await shard.read_scopes([source])
+        move = _Move(hub, shard, old, new)
+        await move.run(name)
+        return Moved(old.name, new.name, move.moved)
+
+
+class _Move:
+    def __init__(self, hub: Hub, shard: Shard, old: ScopeRow, new: ScopeRow) -> None:
+        self._hub, self._shard, self._old, self._new = hub, shard, old, new
+        self._states = States(hub)
+        self.moved = 0
+
+    async def run(self, name: str) -> None:
+        found = [row.rkey for row, resource in await self._scan() if _about(resource, name)]
+        rows = [row for row in await self._shard.lock_present(found) if row.scope == self._old.id]
+        opened = [(row, self._states.open(self._old, row.rkey, row.state)) for row in rows]
+        going = [(row, resource) for row, resource in opened if _about(resource, name)]
+        await self._reseal(going)
+        await self._count(going)
+        await self._publish([row for row, _ in going])
+        self.moved = len(going)
+
+    async def _scan(self) -> list[tuple[ResourceRow, Resource]]:
+        found: list[tuple[ResourceRow, Resource]] = []
+        after = 0
+        while rows := await self._shard.scan_scope(self._old.id, after, ROWS_A_SCAN):
+            found += [(row, self._states.open(self._old, row.rkey, row.state)) for row in rows]
+            after = rows[-1].key
+        return found
+
+    async def _reseal(self, going: Sequence[tuple[ResourceRow, Resource]]) -> None:
+        changed = [
+            ChangedRow(
+                row.key, self._new.id, row.hash, self._states.seal(self._new, row.rkey, resource, pack.pack(resource))
+            )
+            for row, resource in going
+        ]
+        await self._shard.update_rows(changed)
+        await self._shard.note_former([row.key for row, _ in going], self._old.id)
+
+    async def _count(self, going: Sequence[tuple[ResourceRow, Resource]]) -> None:
+        """What is counted and what waits for a review goes along."""
+        counts: Counter[FactKey] = Counter()
+        conflicts: list[tuple[bytes, int, int]] = []
+        for row, resource in going:
+            for fact, n in facts(resource).items():
+                counts[FactKey(self._old.id, fact.day, fact.kind, fact.code)] -= n
+                counts[FactKey(self._new.id, fact.day, fact.kind, fact.code)] += n
+            waiting = sum(policy.needs_review(resource.type, c.element) for c in disagreements(resource))
+            if waiting:
+                conflicts.append((row.rkey, self._new.id, waiting))
+        await self._shard.add_facts(counts)
+        if conflicts:
+            await self._shard.note_conflicts(conflicts)
+
+    async def _publish(self, rows: Sequence[ResourceRow]) -> None:
+        total = digest.total(row.hash for row in rows)
+        advances = [
+            Advance(self._old.id, len(rows), -total % digest.MODULUS),
+            Advance(self._new.id, len(rows), total),
+        ]
+        places = await self._shard.advance_scopes(advances, self._hub.epoch)
+        await self._shard.append_feed(
+            [
+                Pointer(scope, places[scope] + at, row.key, None, None)
+                for scope in (self._old.id, self._new.id)
+                for at, row in enumerate(rows)
+            ]
+        )
+
+
+def _about(resource: Resource, name: str) -> bool:
+    return resource.name == name or name in patients(resource)
