@@ -45,6 +45,8 @@ class Work(Struct):
     hash: bytes | None
     key: int | None
     changed: set[str]
+    others: bool = False
+    """Whether something is among it that waited here: another node may have sent it, or a copy of this one."""
     left: frozenset[int] = frozenset()
     """Scopes of this node that have to let go of it: the patient is elsewhere now."""
 
@@ -196,6 +198,7 @@ class Ingest:
             merged = rules.merge(work.after, part, own)
             if merged.parked is None:
                 self._apply(work, merged)
+                work.others = True
                 done.append(row.id)
         if done:
             await self._shard.unpark(done)
@@ -236,7 +239,7 @@ class Ingest:
                 else b"".join(sorted(self._hub.keys.element_hash(key) for key in work.changed))
             )
             # What its own node has in another scope is sent back to it, so that it is in the same scope there.
-            source = self._incarnation if not work.left else None
+            source = self._incarnation if not work.left and not work.others else None
             self._pointers.append(Pointer(work.scope, 0, key, source, hashes))
             self._pointers += [Pointer(scope, 0, key, None, None) for scope in sorted(work.left)]
             self._digests[work.scope] += digest.add(0, new=hash_, old=work.hash)

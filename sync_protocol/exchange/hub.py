@@ -208,8 +208,9 @@ def _part(whole: Resource, elements: dict[str, Register]) -> Resource | None:
 def recover(present: Resource | None, offered: Resource, own: frozenset[int], remembered: Mapping[int, int]) -> Merge:
     """Join a whole state that a node offers in a reconciliation, others' values included: what this hub may have lost.
 
-    Another author's dot is believed only when this hub cannot have had it from her, that is above what it `remembered` as
-    acknowledged; what is older it knows better, or it was never said. The rest is refused.
+    Another author's value is believed only when this hub cannot have had it from her, that is above what it `remembered` as
+    acknowledged; what is older it knows better, it was never said, or she offers it herself: it is left out, and what the
+    sender wrote beside it or over it is taken. Refused is what contradicts what is here.
     """
     here = present.elements if present is not None else {}
     changed: dict[str, Register] = {}
@@ -217,19 +218,44 @@ def recover(present: Resource | None, offered: Resource, own: frozenset[int], re
     for key, register in offered.elements.items():
         mine = here.get(key)
         known = mine.context if mine is not None else {}
-        news = {node: n for node, n in register.context.items() if node not in own and known.get(node, 0) < n}
         whole = all(s.value != WITHHELD for s in register.siblings)
-        honest = all(n > remembered.get(node, 0) for node, n in news.items())
-        torn = mine is not None and (clashes(mine, register) or _erases_without_writing(mine, register))
-        if not whole or not honest or torn:
+        vouched = _vouched(register, known, own, remembered)
+        torn = mine is not None and vouched is not None and _contradicts(mine, vouched)
+        if not whole or torn:
             refused[key] = register
+        elif vouched is None:
+            continue
         elif mine is None:
-            changed[key] = register
-        elif (joined := join(mine, register)) is not mine:
+            changed[key] = vouched
+        elif (joined := join(mine, vouched)) is not mine:
             changed[key] = joined
     after = Resource(offered.type, offered.id, {**here, **changed}) if changed else present
-    reason = "offered in another author's name, though acknowledged to her" if refused else ""
+    reason = "offered, and not what is here" if refused else ""
     return Merge(after, frozenset(changed), None, _part(offered, refused), reason)
+
+
+def _contradicts(mine: Register, theirs: Register) -> bool:
+    return bool(clashes(mine, theirs) or _erases_without_writing(mine, theirs))
+
+
+def _vouched(
+    register: Register, known: Mapping[int, int], own: frozenset[int], remembered: Mapping[int, int]
+) -> Register | None:
+    """The register without the values that its sender cannot vouch for, as if those had not been seen yet."""
+    doubtful = {
+        (s.stamp.node, s.stamp.counter)
+        for s in register.siblings
+        if s.stamp.node not in own and not seen(known, s.stamp) and s.stamp.counter <= remembered.get(s.stamp.node, 0)
+    }
+    if not doubtful:
+        return register
+    context = dict(register.context)
+    for node, counter in doubtful:
+        context[node] = min(context[node], counter - 1)
+    siblings = tuple(s for s in register.siblings if (s.stamp.node, s.stamp.counter) not in doubtful)
+    if not siblings or any(s.stamp.counter > context[s.stamp.node] for s in siblings):
+        return None
+    return Register(siblings, {node: counter for node, counter in context.items() if counter})
 
 
 # --- pulling ----------------------------------------------------------------------------------------------------------

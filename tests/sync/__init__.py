@@ -1,0 +1,1 @@
+"""The exchange between real stores and a real hub, over HTTP."""
