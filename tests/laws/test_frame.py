@@ -182,6 +182,19 @@ def test_hostile_columns_are_named(batch: list[Resource], data: st.DataObject) -
         assert frame.decode(frame.encode(frame.decode(wrapped(payload)))) == frame.decode(wrapped(payload))
 
 
+@pytest.mark.parametrize(
+    "layout", [[[2], [0, 1, 0]], [[2], [0, 0, 0]], [[2], [0]], [[0], [0, 0]], [[2], [1, 0]], [[2]]]
+)
+def test_siblings_out_of_order_or_missing_are_named(layout: list[list[int]]) -> None:
+    stamps = [stamp_of(1, 1, 0), stamp_of(7, 1, 0)]
+    register = Register(tuple(Sibling(s, b'{"a":1}') for s in stamps), {1: 1, 7: 1})
+    columns = msgpack.unpackb(payload_of(frame.encode([Resource("P", "1", {"a": register})])))
+    assert columns[14] == [[[2], [0, 0, 1]]]
+    frame.decode(wrapped(msgpack.packb(columns)))
+    with pytest.raises(MalformedFrame):
+        frame.decode(wrapped(msgpack.packb([*columns[:14], [layout], columns[15]])))
+
+
 @given(THINGS)
 @example([[]] * 16)
 @example([[], [], [], [], [], b"", *[[]] * 10])
@@ -260,6 +273,8 @@ def bombs() -> list[tuple[str, bytes]]:
     found.append(("one shape", one_shape(bounds.FRAME_RESOURCES_MAX, 300, mixed=False)))
     found.append(("allowed", one_shape(20, bounds.RESOURCE_ELEMENTS_MAX, mixed=False)))
     found.append(("allowed mixed", one_shape(20, bounds.RESOURCE_ELEMENTS_MAX, mixed=True)))
+    found.append(("contexts without values", one_shape(260, 1, mixed=True, contexts=bounds.RESOURCE_ELEMENTS_MAX)))
+    found.append(("layout without values", one_shape(260, 1, mixed=True, rows=bounds.RESOURCE_ELEMENTS_MAX)))
     # zstd that says 8 GB: one run-length block after another, and a header that claims little or nothing.
     block = (1 << 17 << 3 | 2).to_bytes(3, "little") + b"\0"
     for name, head in (
@@ -275,15 +290,15 @@ def bombs() -> list[tuple[str, bytes]]:
     return found
 
 
-def one_shape(count: int, keys: int, *, mixed: bool) -> bytes:
+def one_shape(count: int, keys: int, *, mixed: bool, contexts: int = 1, rows: int = 0) -> bytes:
     """Many resources of one shape of absent values: a byte for each register."""
     zeros = [0] * count
     columns: list[object] = [
         ["P"], [1], [["", ""]], [[0, int(mixed), *(f"{i:05d}" for i in range(keys))]], zeros, b"", ["a"] * count,
         zeros, [1, *zeros[1:]], zeros, zeros, zeros,
         [] if mixed else [None] * count,
-        [[[0, 1]]] * count if mixed else [],
-        [[[1], *[[0, 0]] * keys]] * count if mixed else [],
+        [[[0, 1]] * contexts] * count if mixed else [],
+        [[[1], *[[0, 0]] * (rows or keys)]] * count if mixed else [],
         [None] * (count * keys),
     ]  # fmt: skip
     return wrapped(msgpack.packb(columns))

@@ -82,6 +82,13 @@ def test_deletions_and_writes_mean_the_same_before_and_after(ab: list[Resource],
     assert all(covers(clock_of(renamed)[key], context) for key, context in clock_of(rename(state, renaming)).items())
 
 
+def test_a_context_that_has_seen_the_new_name_keeps_the_greater_counter() -> None:
+    renaming = Renaming(1, NEW, 3)
+    assert renaming.context({1: 5, NEW: 9}) == {1: 3, NEW: 9}
+    assert renaming.context({1: 9, NEW: 5}) == {1: 3, NEW: 9}
+    assert Renaming(1, NEW, 0).context({1: 9}) == {NEW: 9}
+
+
 @given(st.integers(0, 11))
 def test_two_lives_of_one_name_meet_without_losing_either(turn: int) -> None:
     """A copy and its original write under the same dots; after the fork both writes stand side by side."""

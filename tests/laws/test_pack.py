@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from sync_protocol import bounds, compression, digest, pack
 from sync_protocol.errors import MalformedData, MalformedState, TooLarge, UnknownDictionary
-from sync_protocol.register import Register
+from sync_protocol.register import Register, Sibling
 from sync_protocol.resource import Resource, join_resource
 from tests.laws.examples import msgpack_suite
-from tests.laws.strategies import fails_only_with, mutated, registers, resources
+from tests.laws.strategies import fails_only_with, mutated, registers, resources, stamp_of
 
 
 def shuffled(resource: Resource, seed: int) -> Resource:
@@ -48,6 +48,14 @@ def test_any_registers_come_back(several: list[Register], keys: list[str]) -> No
     a = Resource("P", "1", dict(zip(keys, several, strict=True)))
     assert pack.unpack("P", "1", pack.pack(a)) == a
     assert pack.pack(a) == pack.pack(Resource("Q", "2", dict(sorted(a.elements.items()))))
+
+
+def test_elements_of_one_write_that_had_seen_different_things_come_back() -> None:
+    sibling = Sibling(stamp_of(1, 5, 0), b'{"a":1}')
+    a = Resource("P", "1", {"a": Register((sibling,), {1: 5}), "b": Register((sibling,), {1: 5, 7: 2})})
+    assert pack.unpack("P", "1", pack.pack(a)) == a
+    swapped = Resource("P", "1", {"a": a.elements["b"], "b": a.elements["a"]})
+    assert pack.pack(swapped) != pack.pack(a)
 
 
 @given(resources(2))

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from sync_protocol.register import (
     Register,
     Sibling,
+    Stamp,
     clashes,
     covers,
     dot,
@@ -104,12 +105,12 @@ def test_what_is_shown_is_the_greatest_by_time_node_and_counter(one: list[Regist
     (a,) = one
     assert all(s.rank <= a.shown.rank for s in a.siblings)
     assert len({s.rank for s in a.siblings}) == len(a.siblings)
-    times = [5, 5, 4]
-    siblings = [Sibling(stamp_of(node, 3, 0), b"1") for node in (1, 2, 3)]
-    timed = [
-        Sibling(type(s.stamp)(s.stamp.node, 3, t, 0, "", ""), s.value) for s, t in zip(siblings, times, strict=True)
-    ]
-    assert max([timed[i] for i in order], key=lambda s: s.rank) is timed[1]
+    # Time before node, node before counter: (ts, node, counter).
+    ranked = [(4, 9, 9), (5, 1, 9), (5, 2, 3)]
+    siblings = [Sibling(Stamp(node, counter, ts, 0, "", ""), b"1") for ts, node, counter in ranked]
+    a = Register(tuple(siblings[i] for i in order), {})
+    assert a.shown is siblings[2]
+    assert [s.rank for s in siblings] == ranked
 
 
 @given(registers(2), st.binary(max_size=3), st.one_of(st.none(), st.binary(max_size=3)))
