@@ -17,8 +17,10 @@ def allergy(resource: Object, naming: Naming) -> Line:
     reactions = tuple(_reaction(entry) for entry in objects(resource.get("reaction")))
     since = chosen(resource, "onset", naming)
     about = [*filter(None, reactions), f"since {since}" if since else "", *lines.notes(resource)]
+    denies = code_of(resource.get("code")) in codes.NONE_KNOWN
+    named = text(first(first(resource.get("code")).get("coding")).get("display")) if denies else ""
     return Line(
-        what=lines.named(concept(resource.get("code")), "allergy"),
+        what=lines.named(words.plainly(named) or concept(resource.get("code")), "allergy"),
         when=f"recorded {when}" if when else "",
         sort=sort,
         value="high risk" if severe else "",
@@ -26,7 +28,8 @@ def allergy(resource: Object, naming: Naming) -> Line:
         state=joined([state if state != "active" else "", certainty if certainty != "confirmed" else ""]),
         over=over or wrong,
         wrong=wrong,
-        danger=not over and not wrong,
+        danger=not over and not wrong and not denies,
+        denies=denies and not over and not wrong,
         tone="high" if severe else "",
         category=joined(codes.state(entry) for entry in resource.get("category") or [] if isinstance(entry, str)),
     )
@@ -60,6 +63,8 @@ def condition(resource: Object, naming: Naming) -> Line:
     began, sort = lines.when(
         resource, "onsetDateTime", "onsetPeriod", "onsetAge", "onsetRange", "onsetString", "recordedDate"
     )
+    if began and ("onsetAge" in resource or "onsetRange" in resource):
+        began = f"the age of {began}"
     ended, _ = lines.when(resource, "abatementDateTime", "abatementPeriod", "abatementString", "abatementAge")
     about = [concept(resource.get("severity")), concept(resource.get("bodySite")), *lines.notes(resource)]
     return Line(
@@ -95,13 +100,12 @@ def medicine(resource: Object, naming: Naming) -> Line:
         reference(r, naming) for r in objects(resource.get("reasonReference"))
     )
     about = [
-        "Not to be given" if resource.get("doNotPerform") is True else "",
         f"for {reason}" if reason else "",
         concept(resource.get("statusReason")),
         *lines.notes(resource),
     ]
     return Line(
-        what=_medicine_name(resource, naming),
+        what=("Do not give: " if resource.get("doNotPerform") is True else "") + _medicine_name(resource, naming),
         when=when,
         sort=sort,
         value=how or words.quantity(doses.get("dose")),

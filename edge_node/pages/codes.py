@@ -141,6 +141,11 @@ UNITS = MappingProxyType(
         "10*6/uL": "×10⁶/µL",
         "10*9/L": "×10⁹/L",
         "10*12/L": "×10¹²/L",
+        "10^9/L": "×10⁹/L",
+        "10^12/L": "×10¹²/L",
+        "mm Hg": "mmHg",
+        "degrees C": "°C",
+        "umol/L": "µmol/L",
         "ug/L": "µg/L",
         "ug": "µg",
         "[IU]": "IU",
@@ -180,6 +185,24 @@ MARRIED = MappingProxyType(
     }
 )
 """HL7 v3 MaritalStatus."""
+
+RELATIONS = MappingProxyType(
+    {
+        "C": "emergency contact",
+        "E": "employer",
+        "F": "federal agency",
+        "I": "insurer",
+        "N": "next of kin",
+        "S": "state agency",
+        "CP": "contact person",
+        "O": "other",
+        "U": "not known",
+    }
+)
+"""HL7 v2 table 0131: how somebody is related."""
+
+NONE_KNOWN = frozenset("716186003 409137002 716220001 429625007 428607008 1003774007 716184000".split())
+"""SNOMED CT findings that deny an allergy: of anything, of drugs, of latex, of food, of the environment."""
 
 VISIT_CLASSES = MappingProxyType(
     {

@@ -67,14 +67,16 @@ def dispute(
             sides[same] = msgspec.structs.replace(sides[same], who=joined([sides[same].who, side.who], " and "))
     kind = codes.kind(found.type)
     what = line(found.type, resource, naming).what if resource and found.type != "Patient" else ""
-    title = "Is it to be deleted?" if deletion else label(found.element)
+    title = "is it to be deleted?" if deletion else label(found.element)
+    if found.type != "Patient":
+        title = f"{kind}: {title}"
     return Dispute(
         found.type,
         found.id,
         found.version,
         found.element,
         title[:1].upper() + title[1:],
-        f"{kind[:1].upper()}{kind[1:]}: {what}" if what else "",
+        what,
         dates.moment(found.since_ms, now_ms, zone),
         tuple(sides),
         deletion,

@@ -56,6 +56,8 @@ def anything(value: Any, naming: Naming = nobody) -> str:
             return read(value)
     if "value" in value:
         return _valued(value)
+    if isinstance(value.get("code"), str):
+        return words.concept({"coding": [value]})
     if "reference" in value or "display" in value:
         return words.reference(value, naming)
     if text(value.get("text")):
@@ -126,6 +128,8 @@ _SHAPES: tuple[tuple[Callable[[Any], str], frozenset[str]], ...] = (
     (dosage, frozenset({"doseAndRate", "timing", "asNeededBoolean", "asNeededCodeableConcept", "maxDosePerPeriod"})),
     (words.concept, frozenset({"coding"})),
     (words.human_name, frozenset({"family", "given"})),
+    (words.narrative, frozenset({"div"})),
+    (words.attachment, frozenset({"contentType", "hash"})),
     (words.address, frozenset({"city", "line", "postalCode", "district"})),
     (words.ratio, frozenset({"numerator", "denominator"})),
     (words.range_, frozenset({"low", "high"})),

@@ -4,13 +4,13 @@ import msgspec
 
 from edge_node.pages import codes, dates
 from edge_node.pages.elements import anything
-from edge_node.pages.words import Object, code_of, concept, objects, text
+from edge_node.pages.words import UNNAMED, Object, code_of, concept, objects, text
 
 
 class Line(msgspec.Struct, frozen=True):
     """A record in words. `sort` orders by time; `over`: not any more so; `wrong`: entered by mistake, or found untrue;
     `danger`: to be seen first; `tone`: `high`, `low`, `odd` or nothing; `parts`: name and value of the parts of a result;
-    `exact`: a value as it was written, when `value` is rounded."""
+    `exact`: a value as it was written, when `value` is rounded; `denies`: it says that there is no such danger."""
 
     what: str
     when: str = ""
@@ -26,6 +26,7 @@ class Line(msgspec.Struct, frozen=True):
     parts: tuple[tuple[str, str], ...] = ()
     category: str = ""
     exact: str = ""
+    denies: bool = False
 
 
 def when(resource: Object, *names: str) -> tuple[str, str]:
@@ -54,5 +55,15 @@ def status(resource: Object, name: str = "status") -> tuple[str, bool, bool]:
     return said, code in codes.PAST, code in ("entered-in-error", "refuted")
 
 
+NAMELESS = " without a name"
+
+
 def named(words_: str, otherwise: str) -> str:
-    return words_ or f"{otherwise[:1].upper()}{otherwise[1:]} without a name"
+    """What a record is called, or that it has no name."""
+    return words_ or f"{otherwise[:1].upper()}{otherwise[1:]}{NAMELESS}"
+
+
+def best(*said: str) -> str:
+    """The first of several names that is more than a code."""
+    given = [one for one in said if one]
+    return next((one for one in given if not one.startswith(UNNAMED)), given[0] if given else "")

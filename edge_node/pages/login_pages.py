@@ -21,7 +21,7 @@ def handlers(desk: Desk) -> list[Any]:
 
     @get("/login")
     async def form(request: Request[Any, Any, Any]) -> Response[Any]:
-        asked = parse_qs(request.scope["query_string"].decode("latin-1"))
+        asked = parse_qs(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
         following = safe_next(asked.get("next", [""])[0])
         return _form(desk, following, left="left" in asked)
 

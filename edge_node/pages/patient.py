@@ -91,6 +91,7 @@ class Page(msgspec.Struct, frozen=True):
 
     who: Identity
     dangers: tuple[Entry, ...]
+    denials: tuple[Entry, ...]
     past_dangers: tuple[Entry, ...]
     allergies_asked: bool
     sections: tuple[Section, ...]
@@ -113,7 +114,8 @@ def page(everything: Sequence[Stored], unsafe: Mapping[int, str], naming: Naming
     return Page(
         _identity(everything[0].id, patient, naming, today, unsafe.get(everything[0].key, "")),
         tuple([e for e in alarming if e.danger] + held),
-        tuple(e for e in alarming if not e.danger),
+        tuple(e for e in alarming if e.line.denies and not e.danger),
+        tuple(e for e in alarming if not e.danger and not e.line.denies),
         any(stored.type == "AllergyIntolerance" for stored in everything),
         tuple(section for section in _sections(entries) if section.count or section.empty),
         len(everything),
@@ -131,7 +133,7 @@ def _taken(entries: dict[str, list[Entry]], types: Iterable[str]) -> list[Entry]
 
 def _identity(id_: str, patient: Object, naming: Naming, today: date, unsafe: str) -> Identity:
     contacts = [
-        f"{words.human_name(c.get('name'))} {words.concept(c.get('relationship'))}".strip()
+        f"{words.human_name(c.get('name'))} {words.relationship(c.get('relationship'))}".strip()
         for c in objects(patient.get("contact"))
     ]
     reached = [words.contact(t) for c in objects(patient.get("contact")) for t in objects(c.get("telecom"))]

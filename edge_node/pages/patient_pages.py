@@ -5,6 +5,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 from litestar import Request, Response, get, post
+from litestar.params import FromPath
 
 from edge_node.errors import NotFound
 from edge_node.pages import conflict_pages, dates, people, rendering, words
@@ -52,7 +53,7 @@ def handlers(desk: Desk) -> list[Any]:
         return rendering.redirect(f"/?at={sealer.seal(Place(text), author.user)}" if text else "/")
 
     @get("/patients/{id_:str}")
-    async def one(request: Request[Any, Any, Any], id_: str) -> Response[Any]:
+    async def one(request: Request[Any, Any, Any], id_: FromPath[str]) -> Response[Any]:
         author = desk.author(request)
         read: Read = await desk.threads.search(read_patient, desk.store, id_, desk.now_ms())
         await desk.threads.write(desk.store.record, author, desk.now_ms(), "read", read.key)

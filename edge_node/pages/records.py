@@ -3,18 +3,33 @@
 A table of readers by type of resource; a type that has none is shown by `_other`, so nothing that is stored stays unseen.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
+
 from edge_node.pages import clinical, codes, lines, words
-from edge_node.pages.elements import anything, members
+from edge_node.pages.elements import anything, chosen, members
 from edge_node.pages.lines import Line
 from edge_node.pages.words import Naming, Object, concept, first, joined, objects, reference, text
+
+NARRATIVE_CHARS_MAX = 600
+_GENERATED = "Generated Narrative"
+"""What programs write beside a record, which says nothing that the record does not."""
 
 
 def line(type_: str, resource: Object, naming: Naming) -> Line:
     """A record of any type."""
-    return _READERS.get(type_, _other)(resource, naming)
+    said = _READERS.get(type_, _other)(resource, naming)
+    return said if not said.what.endswith(lines.NAMELESS) else _narrated(said, resource)
+
+
+def _narrated(said: Line, resource: Object) -> Line:
+    """A record without a name, with the words that its writer put beside it."""
+    told = words.narrative(resource.get("text"))
+    if not told or told.startswith(_GENERATED):
+        return said
+    return msgspec.structs.replace(said, notes=(*said.notes, told[:NARRATIVE_CHARS_MAX]))
 
 
 # --- plans, people, papers --------------------------------------------------------------------------------------------
@@ -25,30 +40,40 @@ def _plan(resource: Object, naming: Naming) -> Line:
     when, sort = lines.when(
         resource, "period", "occurrenceDateTime", "occurrencePeriod", "startDate", "created", "authoredOn", "start"
     )
-    title = (
-        text(resource.get("title"))
-        or concept(resource.get("code"))
-        or concept(resource.get("category"))
-        or concept(resource.get("type"))
-    )
-    said = title or concept(resource.get("description")) or concept(resource.get("serviceType"))
+    title = lines.best(text(resource.get("title")), *_concepts(resource, "code", "category", "type"))
+    said = title or lines.best(*_concepts(resource, "description", "serviceType"))
+    forbidden = "Do not: " if resource.get("doNotPerform") is True else ""
+    for_what = joined(reference(one, naming) for one in objects(resource.get("addresses")))
     steps = [_activity(entry, naming) for entry in objects(resource.get("activity"))]
     reached = concept(resource.get("achievementStatus"))
-    about = [text(resource.get("description")) if title else "", joined(steps), reached, *lines.notes(resource)]
+    about = [
+        f"for {for_what}" if for_what else "",
+        text(resource.get("description")) if title else "",
+        joined(steps),
+        reached,
+        *lines.notes(resource),
+    ]
     return Line(
-        what=lines.named(said, "plan"),
+        what=forbidden + lines.named(said, codes.kind(text(resource.get("resourceType")))),
         when=when,
         sort=sort,
         notes=tuple(filter(None, about)),
         state=state if state != "active" else "",
         over=over,
         wrong=wrong,
+        tone="odd" if forbidden else "",
     )
+
+
+def _concepts(resource: Object, *names: str) -> list[str]:
+    return [concept(resource.get(name)) for name in names]
 
 
 def _activity(entry: Object, naming: Naming) -> str:
     detail = first(entry.get("detail"))
     said = concept(detail.get("code")) or text(detail.get("description")) or reference(entry.get("reference"), naming)
+    if detail.get("doNotPerform") is True:
+        said = f"do not: {said}"
     ended = text(detail.get("status")) in codes.PAST
     return f"{said} (done)" if said and ended else said
 
@@ -57,7 +82,7 @@ def _relative(resource: Object, naming: Naming) -> Line:
     numbers = tuple(filter(None, (words.contact(entry) for entry in objects(resource.get("telecom")))))
     return Line(
         what=lines.named(words.human_name(resource.get("name")), "person"),
-        value=concept(resource.get("relationship")),
+        value=words.relationship(resource.get("relationship")),
         notes=numbers,
         over=resource.get("active") is False,
     )
@@ -68,12 +93,12 @@ def _document(resource: Object, naming: Naming) -> Line:
     when, sort = lines.when(resource, "date", "dateTime", "authored", "sent", "created", "recorded")
     attached = first(first(resource.get("content")).get("attachment"))
     title = text(resource.get("description")) or text(attached.get("title")) or text(resource.get("title"))
-    what = title or concept(resource.get("type")) or concept(resource.get("category")) or concept(resource.get("topic"))
+    what = title or lines.best(*_concepts(resource, "type", "category", "topic", "scope"))
     messages = [anything(_payload(entry), naming) for entry in objects(resource.get("payload"))]
-    answers = len(objects(resource.get("item")))
-    about = [concept(resource.get("type")) if title else "", *messages, f"{answers} answers" if answers else ""]
+    answers = list(_answers(resource.get("item"), naming))
+    about = [concept(resource.get("type")) if title else "", *messages, *answers]
     return Line(
-        what=lines.named(what or concept(resource.get("scope")), "document"),
+        what=lines.named(what, codes.kind(text(resource.get("resourceType")))),
         when=when,
         sort=sort,
         notes=tuple(filter(None, about)),
@@ -81,6 +106,19 @@ def _document(resource: Object, naming: Naming) -> Line:
         over=over and state != "done",
         wrong=wrong,
     )
+
+
+def _answers(items: Any, naming: Naming) -> Iterator[str]:
+    """The questions of a form with their answers, in their order."""
+    for item in objects(items):
+        given = objects(item.get("answer"))
+        said = joined(chosen(answer, "value", naming) for answer in given)
+        asked = text(item.get("text")) or text(item.get("linkId"))
+        if said:
+            yield f"{asked}: {said}"
+        yield from _answers(item.get("item"), naming)
+        for answer in given:
+            yield from _answers(answer.get("item"), naming)
 
 
 def _payload(entry: Object) -> Any:

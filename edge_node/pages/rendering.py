@@ -21,7 +21,7 @@ HEADERS = MappingProxyType(
         "cache-control": "no-store",
     }
 )
-HTML = "text/html; charset=utf-8"
+HTML = "text/html"
 ASSETS = MappingProxyType({"clinic.css": "text/css", "clinic.js": "text/javascript", "icon.svg": "image/svg+xml"})
 _A_YEAR = 31_536_000
 
@@ -71,4 +71,4 @@ def asset_address(name: str) -> str:
 def asset_answer(name: str) -> Response[bytes]:
     """A file as an answer."""
     headers = {**HEADERS, "cache-control": f"public, max-age={_A_YEAR}, immutable"}
-    return Response(asset(name), media_type=f"{ASSETS[name]}; charset=utf-8", headers=headers)
+    return Response(asset(name), media_type=ASSETS[name], headers=headers)

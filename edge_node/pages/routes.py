@@ -5,6 +5,7 @@ from typing import Any
 
 from litestar import Request, Response, Router, get
 from litestar.exceptions import HTTPException
+from litestar.params import FromPath
 from litestar.types import ControllerRouterHandler
 
 from edge_node.api.app import Pages, Parts
@@ -44,13 +45,13 @@ def make_pages(sync: Sync | None = None, *, key_is_plain: bool = False) -> Pages
 
 def _rest() -> list[Any]:
     @get("/assets/{name:str}")
-    async def assets(name: str) -> Response[bytes]:
+    async def assets(name: FromPath[str]) -> Response[bytes]:
         if name not in rendering.ASSETS:
             raise NotFound()
         return rendering.asset_answer(name)
 
     @get("/{rest:path}")
-    async def nothing(rest: str) -> Response[str]:
+    async def nothing(rest: FromPath[str]) -> Response[str]:
         raise NotFound()
 
     return [assets, nothing]

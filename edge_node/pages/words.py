@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable
 from datetime import date
 from decimal import Decimal, InvalidOperation
+from html import unescape
 from typing import Any, TypeAlias
 
 import msgspec
@@ -21,11 +22,15 @@ Naming: TypeAlias = Callable[[str], str]
 """What is known here of a reference's target (`Practitioner/f001`), in words; empty when nothing is."""
 
 _DECODER = msgspec.json.Decoder(float_hook=str)
+_TAGS = re.compile(r"<[^>]*>")
 _ANNOTATION = re.compile(r"\{[^}]*\}")
 _QUALIFIER = re.compile(
     r" \((?:qualifier value|body structure|disorder|finding|procedure|product|situation|substance)\)$"
 )
+_ADDRESS = re.compile(r"[A-Z][A-Za-z]+/\S+").fullmatch
 _CODED_STATES = ("terminology.hl7.org", "hl7.org/fhir")
+UNNAMED = "not named"
+"""How a concept begins of which only a code is known."""
 DIGITS_MAX = 8
 """More significant digits than anybody measures: `nearly` rounds them for lists, and the whole number stays to be seen."""
 
@@ -70,9 +75,14 @@ def concept(value: Any) -> str:
         return text(value)
     codings = objects(value.get("coding"))
     if text(value.get("text")) and not any(text(value["text"]) == text(coding.get("code")) for coding in codings):
-        return _QUALIFIER.sub("", text(value["text"]))
+        return plainly(text(value["text"]))
     named = next((text(coding.get("display")) for coding in codings if text(coding.get("display"))), "")
-    return _QUALIFIER.sub("", named) or next(filter(None, map(_code_alone, codings)), "")
+    return plainly(named) or next(filter(None, map(_code_alone, codings)), "")
+
+
+def plainly(name: str) -> str:
+    """A name of SNOMED CT without the kind that it gives in brackets: `Asthma (disorder)` → `Asthma`."""
+    return _QUALIFIER.sub("", name)
 
 
 def _code_alone(coding: Object) -> str:
@@ -80,8 +90,9 @@ def _code_alone(coding: Object) -> str:
     code = text(coding.get("code"))
     if not code:
         return ""
-    is_word = any(part in text(coding.get("system")) for part in _CODED_STATES) and not any(map(str.isdigit, code))
-    return codes.state(code) if is_word else f"not named (code {code})"
+    of_fhir = any(part in text(coding.get("system")) for part in _CODED_STATES)
+    is_word = of_fhir and len(code) > 3 and code.islower() and not any(map(str.isdigit, code))
+    return codes.state(code) if is_word else f"{UNNAMED} (code {code})"
 
 
 def code_of(value: Any) -> str:
@@ -93,8 +104,9 @@ def reference(value: Any, naming: Naming = lambda target: "") -> str:
     """Who or what is referred to: as the reference itself says, else as it is known here; empty when neither."""
     if not isinstance(value, dict):
         return ""
+    display = text(value.get("display"))
     return (
-        text(value.get("display"))
+        ("" if _ADDRESS(display) else display)
         or naming(text(value.get("reference")))
         or text(first(value.get("identifier")).get("value"))
     )
@@ -154,6 +166,12 @@ def age(patient: Object, today: date) -> str:
     return dates.age(patient.get("birthDate"), today) or "age not recorded"
 
 
+def relationship(value: Any) -> str:
+    """How somebody is related, of what is said in words first."""
+    said = [codes.RELATIONS.get(code_of(one)) or concept(one) for one in objects(value)]
+    return joined([one for one in said if not one.startswith(UNNAMED)] or said)
+
+
 def telephone(person: Object) -> str:
     """The number to call first."""
     numbers = [entry for entry in objects(person.get("telecom")) if entry.get("system") in ("phone", "sms", None)]
@@ -210,6 +228,16 @@ def _is_technical(value: str) -> bool:
     return len(value) > 24 or value.startswith("urn:")
 
 
+def attachment(value: Any) -> str:
+    """A file that is attached: its title. Never its content."""
+    return text(first(value).get("title")) or "attached file"
+
+
+def narrative(value: Any) -> str:
+    """What a writer put beside a record, without its markup."""
+    return " ".join(unescape(_TAGS.sub(" ", text(first(value).get("div")))).split())
+
+
 # --- amounts ----------------------------------------------------------------------------------------------------------
 
 
@@ -239,6 +267,7 @@ def _rounded(number: str) -> str:
         return number
     try:
         shown = f"{Decimal(number):.6g}"
+        shown = shown.rstrip("0").rstrip(".") if "." in shown else shown
     except InvalidOperation:
         return number
     return f"≈ {shown}" if "e" not in shown else number

@@ -1,0 +1,185 @@
+"""The pages as answers: their headers, who may see them, where they lead, and what goes wrong."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from edge_node.api.app import Parts, make_app
+from edge_node.api.door import Door
+from edge_node.errors import HubUnreachable
+from edge_node.pages import forms
+from edge_node.pages.routes import make_pages
+from edge_node.store.store import Store
+from tests.edge.pages import clinic
+from tests.edge.pages.server import KEY
+
+PATIENT = {"resourceType": "Patient", "id": "p-1", "name": [{"family": "<b>Owusu</b>", "given": ["Ama"]}]}
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(tmp_path / "node", KEY, create=True) as store:
+        clinic.write(store, PATIENT)
+        store.users.add("ama", "clinician", clinic.PASSWORD, clinic.START_MS)
+        store.users.add("citizen", "citizen", clinic.PASSWORD, clinic.START_MS)
+        yield store
+
+
+async def unreachable() -> Any:
+    raise HubUnreachable("No answer from https://hub.test (ConnectError)")
+
+
+@pytest.fixture
+def app(store: Store) -> Iterator[Door]:
+    app = make_app(store, lambda: clinic.START_MS, sync=unreachable, pages=make_pages(unreachable))
+    yield app
+    parts: Parts = app.app.state.parts
+    parts.feed.close()
+    parts.threads.close()
+
+
+@pytest.fixture
+async def anyone(app: Door) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app)  # type: ignore[arg-type]
+    async with httpx.AsyncClient(transport=transport, base_url="http://clinic.test") as client:
+        yield client
+
+
+@pytest.fixture
+async def ama(anyone: httpx.AsyncClient) -> httpx.AsyncClient:
+    await log_in(anyone, "ama")
+    anyone.headers["origin"] = "http://clinic.test"
+    return anyone
+
+
+async def log_in(client: httpx.AsyncClient, name: str, following: str = "/") -> httpx.Response:
+    sent = {"username": name, "password": clinic.PASSWORD, "next": following}
+    return await client.post("/login", data=sent)
+
+
+@pytest.mark.parametrize("path", ["/", "/patients/p-1", "/conflicts", "/sync"])
+async def test_nothing_is_shown_without_a_login(anyone: httpx.AsyncClient, path: str) -> None:
+    answer = await anyone.get(path)
+    assert answer.status_code == 303
+    assert answer.headers["location"] == ("/login" if path == "/" else f"/login?next={path}")
+    assert "Owusu" not in answer.text
+
+
+@pytest.mark.parametrize("path", ["/", "/patients/p-1", "/conflicts", "/sync", "/sync/state", "/login", "/nothing"])
+async def test_pages_hold_a_strict_policy(ama: httpx.AsyncClient, path: str) -> None:
+    answer = await ama.get(path)
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "style=" not in answer.text
+    assert "<style" not in answer.text
+    assert "onclick" not in answer.text
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+
+
+async def test_data_are_escaped(ama: httpx.AsyncClient) -> None:
+    answer = await ama.get("/patients/p-1")
+    assert "&lt;b&gt;Owusu" in answer.text
+    assert "<b>Owusu" not in answer.text
+
+
+async def test_the_find_box_puts_nothing_of_a_patient_into_an_address(ama: httpx.AsyncClient) -> None:
+    answer = await ama.post("/", data={"find": "owusu"})
+    assert answer.status_code == 303
+    assert "owusu" not in answer.headers["location"].lower()
+    found = await ama.get(answer.headers["location"])
+    assert "/patients/p-1" in found.text
+    broken = await ama.get("/?at=made-up")
+    assert broken.status_code == 400
+    assert "could not be understood" in broken.text
+
+
+async def test_a_citizen_may_not_see_records(anyone: httpx.AsyncClient) -> None:
+    await log_in(anyone, "citizen")
+    answer = await anyone.get("/patients/p-1")
+    assert answer.status_code == 403
+    assert "You may not see this" in answer.text
+    assert "Owusu" not in answer.text
+
+
+async def test_what_is_not_there_has_a_page_and_machines_get_a_problem(ama: httpx.AsyncClient) -> None:
+    for path in ("/patients/nobody", "/no/such/page", "/assets/none.css"):
+        answer = await ama.get(path)
+        assert (answer.status_code, "There is nothing here" in answer.text) == (404, True)
+    assert (await ama.get("/api/v1/none")).headers["content-type"].startswith("application/problem+json")
+
+
+async def test_a_failure_of_ours_says_nothing_of_itself(
+    ama: httpx.AsyncClient, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: object) -> None:
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr(store, "everything", fail)
+    answer = await ama.get("/patients/p-1")
+    assert answer.status_code == 500
+    assert "Something failed here" in answer.text
+    assert "secret" not in answer.text
+
+
+async def test_a_form_from_another_site_is_refused(ama: httpx.AsyncClient) -> None:
+    for path in ("/", "/conflicts", "/sync", "/logout", "/login"):
+        answer = await ama.post(path, content=b"next=/", headers={**FORM, "origin": "http://elsewhere.test"})
+        assert answer.status_code == 403, path
+
+
+async def test_sending_says_what_came_of_it_once(ama: httpx.AsyncClient) -> None:
+    answer = await ama.post("/sync", data={"next": "/conflicts"})
+    assert answer.headers["location"] == "/conflicts"
+    assert "Not sent. The hub did not answer." in (await ama.get("/conflicts")).text
+    assert "Not sent." not in (await ama.get("/conflicts")).text
+
+
+async def test_a_choice_that_is_none_and_one_that_is_settled(ama: httpx.AsyncClient) -> None:
+    assert (await ama.post("/conflicts", data={"type": "Patient", "id": "p-1"})).status_code == 400
+    sent = {"type": "Patient", "id": "p-1", "element": "birthDate", "version": "x", "choose": "0"}
+    assert (await ama.post("/conflicts", data=sent)).status_code == 303
+    assert "settled this already" in (await ama.get("/conflicts")).text
+    assert (await ama.post("/conflicts", json={})).status_code == 415
+
+
+async def test_too_many_wrong_passwords_are_told_to_wait(anyone: httpx.AsyncClient) -> None:
+    for _ in range(5):
+        answer = await anyone.post("/login", data={"username": "ama", "password": "wrong"})
+        assert answer.status_code == 401
+    answer = await anyone.post("/login", data={"username": "ama", "password": "wrong"})
+    assert answer.status_code == 429
+    assert "Wait a minute" in answer.text
+    assert (await anyone.post("/login", data={"username": "ama"})).status_code == 400
+
+
+async def test_files_of_the_look_may_be_kept(anyone: httpx.AsyncClient) -> None:
+    page = (await anyone.get("/login")).text
+    address = page.split('rel="stylesheet" href="')[1].split('"')[0]
+    answer = await anyone.get(address)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/css; charset=utf-8"
+    assert "immutable" in answer.headers["cache-control"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "leads"),
+    [
+        ("/patients/p-1", "/patients/p-1"),
+        ("/?at=AbC-_", "/?at=AbC-_"),
+        ("//evil.test", "/"),
+        ("/\\evil.test", "/"),
+        ("https://evil.test", "/"),
+        ("/logout", "/"),
+        ("/a\r\nset-cookie: x", "/"),
+        ("", "/"),
+        (None, "/"),
+    ],
+)
+def test_a_login_leads_to_this_node_only(asked: str | None, leads: str) -> None:
+    assert forms.safe_next(asked) == leads
