@@ -19,6 +19,9 @@ from sync_protocol.json_text import compact, same, sense
 from sync_protocol.json_text import depth_over as depth_over
 from sync_protocol.register import WITHHELD, Register, Stamp
 from sync_protocol.resource import ALIVE, DELETION, Resource, deletion_value, gone, read_deletion, shown
+from sync_protocol.showing import NOTHING, hidden, quote
+from sync_protocol.showing import assemble as assemble
+from sync_protocol.showing import entries as entries
 
 ODD = "?"
 """The unit of members whose names could not be part of an element key."""
@@ -30,8 +33,6 @@ _ANY = msgspec.json.Decoder()
 _NAME = re.compile(
     r"_?[A-Za-z][A-Za-z0-9_.-]{0,199}"
 )  # short enough for an element key (`bounds.ELEMENT_KEY_BYTES_MAX`)
-_NOTHING = b'{"meta":{}}'
-"""What stands for a resource that has no members: it exists, and a write of it needs an element to be known by. Never shown."""
 
 
 class Parsed(msgspec.Struct, frozen=True):
@@ -80,12 +81,12 @@ def split(parsed: Parsed, seen: Mapping[str, bytes] | None = None) -> dict[str, 
     for key, members in shared.items():
         if len(members) == 1:
             name, text = members[0]
-            values[key] = b'{"%b":%b}' % (name.encode(), text) if key != ODD else b"{%b:%b}" % (_quote(name), text)
+            values[key] = b'{"%b":%b}' % (name.encode(), text) if key != ODD else b"{%b:%b}" % (quote(name), text)
         else:
             members.sort()
-            values[key] = b"{" + b",".join(b"%b:%b" % (_quote(name), text) for name, text in members) + b"}"
+            values[key] = b"{" + b",".join(b"%b:%b" % (quote(name), text) for name, text in members) + b"}"
     if not values:
-        values["meta"] = _NOTHING
+        values["meta"] = NOTHING
     _check_count(len(values))
     return values
 
@@ -93,15 +94,6 @@ def split(parsed: Parsed, seen: Mapping[str, bytes] | None = None) -> dict[str, 
 def _check_count(elements: int) -> None:
     if elements > bounds.RESOURCE_ELEMENTS_MAX:
         raise TooLarge(f"a resource of {elements} elements; at most {bounds.RESOURCE_ELEMENTS_MAX}")
-
-
-def entries(name: str, view: Mapping[str, bytes]) -> list[tuple[str, bytes]]:
-    """The entries of a keyed list in a view, in the order people see: as the order register says, then by key."""
-    prefix = f"{name}|"
-    found = {key: value for key, value in view.items() if key.startswith(prefix) and key != prefix}
-    ordered = [prefix + h for h in _HASHES.decode(view[prefix])] if prefix in view else []
-    first = [(key, found.pop(key)) for key in dict.fromkeys(ordered) if key in found]
-    return first + sorted(found.items())
 
 
 def _split_list(
@@ -199,10 +191,6 @@ def _unit(type_: str, name: str) -> str:
     return policy.unit_of(type_, name) if _NAME.fullmatch(name) else ODD
 
 
-def _quote(name: str) -> bytes:
-    return msgspec.json.encode(name)
-
-
 def _take_server_meta(members: dict[str, msgspec.Raw]) -> str | None:
     """Drop `meta.versionId` and `meta.lastUpdated`, which each server makes, and return the version."""
     if "meta" not in members:
@@ -219,57 +207,6 @@ def _take_server_meta(members: dict[str, msgspec.Raw]) -> str | None:
         members["meta"] = msgspec.Raw(msgspec.json.encode(meta))
     text = msgspec.json.decode(version) if version is not None else None
     return text if isinstance(text, str) else None
-
-
-# --- values to text ---------------------------------------------------------------------------------------------------
-
-
-def assemble(
-    type_: str, id_: str, view: Mapping[str, bytes], version: str | None = None, updated: str | None = None
-) -> bytes:
-    """A view as FHIR JSON: `resourceType`, `id`, `meta`, then members by key. The inverse of `split`."""
-    parts = [b'"resourceType":' + _quote(type_), b'"id":' + _quote(id_)]
-    meta = _assemble_meta(view, version, updated)
-    if meta:
-        parts.append(meta)
-    lists = {key.partition("|")[0] for key in view if "|" in key}
-    for key in sorted(view):
-        name, bar, _ = key.partition("|")
-        if not bar:
-            if key != "meta" and not (key in lists and _hidden(key, view)):
-                parts.append(view[key][1:-1])
-        elif name in lists:
-            lists.remove(name)
-            items = entries(name, view)
-            if items:
-                parts.append(_quote(name) + b":[" + b",".join(value for _, value in items) + b"]")
-    return b"{" + b",".join(parts) + b"}"
-
-
-def _assemble_meta(view: Mapping[str, bytes], version: str | None, updated: str | None) -> bytes:
-    members = _MEMBERS.decode(view["meta"]) if "meta" in view else {}
-    inner = bytes(members.get("meta", b"{}"))
-    if inner.startswith(b"{"):
-        server = [
-            b'"%b":%b' % (name, _quote(text))
-            for name, text in ((b"versionId", version), (b"lastUpdated", updated))
-            if text is not None
-        ]
-        own = [inner[1:-1]] if inner != b"{}" else []
-        inner = b"{" + b",".join(server + own) + b"}"
-    members.pop("meta", None)
-    others = [b"%b:%b" % (_quote(name), bytes(raw)) for name, raw in members.items()]
-    return b",".join(([b'"meta":' + inner] if inner != b"{}" else []) + others)
-
-
-def _hidden(key: str, view: Mapping[str, bytes]) -> bool:
-    """Whether a view has this element without showing it, so that its absence from what comes back removes nothing: an order
-    of no entries, a list's other form (`[]`, null) that someone wrote beside its entries, and what stands for nothing."""
-    if key.endswith("|"):
-        return not entries(key[:-1], view)
-    if key == "meta":
-        return view[key] == _NOTHING
-    return view[key].startswith(b'{"%b":' % key.encode()) and bool(entries(key, view))
 
 
 # --- the write --------------------------------------------------------------------------------------------------------
@@ -300,7 +237,7 @@ def write(
     view = shown(seen)
     values = split(parsed, view)
     removed = {key for key in view if key not in values and known(key.partition("|")[0].removesuffix("[x]"))}
-    changes = {**{key: None for key in removed if not _hidden(key, view)}, **values}
+    changes = {**{key: None for key in removed if not hidden(key, view)}, **values}
     return _write_values(current, seen, changes, frozenset(), parsed.type, id_, stamp)
 
 
@@ -361,7 +298,10 @@ def check_values(part: Resource) -> None:
             value = sibling.value
             if value == WITHHELD:
                 continue
-            _check_shape(key, value)
+            if (
+                value is None or not value.startswith(b'{"') or key == DELETION or key.endswith("|")
+            ):  # all but the usual
+                _check_shape(key, value)
             if value is not None and key != DELETION:
                 values.append(value)
     together = b"[%b]" % b",".join(values)
@@ -373,7 +313,7 @@ def check_values(part: Resource) -> None:
         found = _ENTRIES.decode(together)
     except (msgspec.MsgspecError, RecursionError) as error:
         raise MalformedJson("a value that is not JSON") from error
-    if len(found) != len(values) or any(bytes(a) != b for a, b in zip(found, values, strict=True)):
+    if list(map(bytes, found)) != values:
         raise MalformedJson("a value that is more or less than one JSON value")
 
 

@@ -49,21 +49,30 @@ def pack(resource: Resource) -> bytes:
         for key in keys:
             register = registers[key]
             siblings = register.siblings
-            if len(siblings) != 1 or siblings[0].stamp != stamp or register.context != context:
+            if len(siblings) != 1:
                 break
-            values.append(siblings[0].value)
+            sibling, its = siblings[0], register.context
+            # Identity first: elements written together share both, and comparing structs costs more than all else here.
+            if (sibling.stamp is not stamp and sibling.stamp != stamp) or (its is not context and its != context):
+                break
+            values.append(sibling.value)
         else:
             return _ENCODER.encode(([stamp], [flat(context)], keys, None, values))
     return _pack_mixed(registers, keys)
 
 
 def _pack_mixed(registers: Mapping[str, Register], keys: list[str]) -> bytes:
-    stamps = sorted({s.stamp for r in registers.values() for s in r.siblings})
-    contexts = sorted({tuple(flat(r.context)) for r in registers.values()})
-    stamp_at = {stamp: i for i, stamp in enumerate(stamps)}
-    context_at = {context: i for i, context in enumerate(contexts)}
+    # By identity first: most registers share their stamp and context with others, and neither is quick to hash.
+    stamp_of = {id(s.stamp): s.stamp for r in registers.values() for s in r.siblings}
+    flat_of = {
+        id(context): tuple(flat(context)) for context in {id(r.context): r.context for r in registers.values()}.values()
+    }
+    stamps = sorted(set(stamp_of.values()))
+    contexts = sorted(set(flat_of.values()))
+    stamp_at = {identity: stamps.index(stamp) for identity, stamp in stamp_of.items()}
+    context_at = {identity: contexts.index(context) for identity, context in flat_of.items()}
     layout = [
-        [context_at[tuple(flat(registers[key].context))], *(stamp_at[s.stamp] for s in registers[key].siblings)]
+        [context_at[id(registers[key].context)], *(stamp_at[id(s.stamp)] for s in registers[key].siblings)]
         for key in keys
     ]
     values = [s.value for key in keys for s in registers[key].siblings]

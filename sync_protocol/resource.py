@@ -129,9 +129,10 @@ def disagreements(resource: Resource) -> list[Conflict]:
     """All elements with more than one distinct value, by key, whatever their policy; a disputed deletion too."""
     found = [
         Conflict(key, register.siblings)
-        for key, register in sorted(resource.elements.items())
-        if key != DELETION and len(register.siblings) > 1 and len(register.values) > 1
+        for key, register in resource.elements.items()
+        if len(register.siblings) > 1 and key != DELETION and len(register.values) > 1
     ]
+    found.sort(key=lambda conflict: conflict.element)
     if deletion_disputed(resource):
         found.append(Conflict(DELETION, resource.elements[DELETION].siblings))
     return found

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from edge_node.store import merging, rows
+from edge_node.store.collector import without_collector
 from edge_node.store.connection import Connection
 from edge_node.store.forking import fork
 from edge_node.store.model import MergeReport
@@ -209,6 +210,7 @@ def _cursors(connection: Connection) -> list[Cursor]:
 # --- taking an answer -------------------------------------------------------------------------------------------------
 
 
+@without_collector()
 def take(
     store: Store,
     outgoing: Outgoing,

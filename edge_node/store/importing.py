@@ -4,9 +4,8 @@ Reading, checking and indexing take half of the time, and need no database: a se
 What cannot be taken in is put aside with the reason and blocks nothing behind it.
 """
 
-import gc
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from itertools import islice
 
 import msgspec
@@ -14,6 +13,7 @@ import msgspec
 from edge_node.errors import InvalidResource
 from edge_node.store import indexing, offloading, state, trail
 from edge_node.store.bundles import Item
+from edge_node.store.collector import without_collector
 from edge_node.store.connection import Connection
 from edge_node.store.indexing import Derived
 from edge_node.store.model import Author, ImportReport
@@ -64,7 +64,7 @@ def import_items(
 ) -> ImportReport:
     """Writes them all, in batches. `progress` hears of the part done, once it is durable; `part` tells how much was read."""
     total = changed = quarantined = 0
-    with _without_collector():
+    with without_collector():
         for text in offloading.pieces(lambda: _loads(iter(items), part)):
             load = _DECODER.decode(text)
             with begin() as connection:
@@ -94,8 +94,7 @@ def _parcel(item: Item) -> Parcel:
     p = prepare_import(item.body, item.id, only_new=item.only_new)
     assert p.parsed is not None
     assert p.shown is not None
-    derived = indexing.derive(p.shown, odd=bool(p.issues))
-    return Parcel(p.write.type, p.id, item.body, item.only_new, elements.split(p.parsed), derived)
+    return Parcel(p.write.type, p.id, item.body, item.only_new, elements.split(p.parsed), indexing.derive(p.shown))
 
 
 def _write(connection: Connection, parcels: list[Parcel], author: Author, now_ms: int) -> tuple[int, int]:
@@ -124,17 +123,3 @@ def _put_aside(connection: Connection, now_ms: int, refused: Refused) -> None:
     query = "SELECT 1 FROM quarantine WHERE source = 'import' AND payload = ?"
     if connection.execute(query, (refused.body,)).fetchone() is None:
         state.put_aside(connection, now_ms, "import", "InvalidResource", refused.reason, refused.body)
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """The cyclic collector walks all that is alive, again and again, and finds nothing: an import makes no cycles."""
-    was_on = gc.isenabled()
-    gc.freeze()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
-        if was_on:
-            gc.enable()

@@ -9,7 +9,6 @@ import msgspec
 
 from edge_node.fhir.extraction import index_rows
 from edge_node.fhir.slots import slot_numbers
-from edge_node.fhir.validation import accepts
 
 SearchRow: TypeAlias = tuple[int, str | int | float, str | int | float]
 """`(slot, value, extra)`, as `edge_node.fhir.readers` tells them."""
@@ -32,19 +31,18 @@ def reference_slots() -> frozenset[int]:
 
 
 class Derived(msgspec.Struct, frozen=True, array_like=True):
-    """All that the store derives from a shown resource. `odd`: the published definitions have something to say about it."""
+    """All that the store derives from a shown resource."""
 
     rows: list[SearchRow]
     text: PatientText | None
-    odd: bool
 
 
-def derive(shown: dict[str, Any], *, odd: bool | None = None) -> Derived:
-    """What a resource's decoded text gives; `odd` when the caller has validated it already."""
-    return Derived(search_rows(shown), patient_text(shown), not accepts(shown) if odd is None else odd)
+def derive(shown: dict[str, Any]) -> Derived:
+    """What a resource's decoded text gives."""
+    return Derived(search_rows(shown), patient_text(shown))
 
 
-NOTHING = Derived([], None, False)
+NOTHING = Derived([], None)
 """Of what is deleted, or never was here."""
 
 

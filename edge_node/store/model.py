@@ -4,11 +4,10 @@ import msgspec
 from msgspec import Struct
 
 from edge_node.fhir.search_sql import Position
-from edge_node.fhir.validation import Issue
+from edge_node.fhir.validation import Issue, validate
 
 GONE = 1
 CONFLICT = 2
-ODD = 4
 
 
 class Author(Struct, frozen=True):
@@ -29,7 +28,11 @@ class Stored(Struct, frozen=True):
     gone: bool
     conflict: bool
     body: bytes | None
-    odd: bool = False
+
+    @property
+    def odd(self) -> bool:
+        """Whether the published definitions have something to say about it: it was kept all the same."""
+        return self.body is not None and bool(validate(msgspec.json.decode(self.body)))
 
 
 class Version(Struct, frozen=True):

@@ -9,8 +9,8 @@ import msgspec
 
 from edge_node.fhir.definitions import resource_types, type_number
 from edge_node.store.connection import Connection
-from edge_node.store.model import CONFLICT, GONE, ODD, Stored
-from sync_protocol import bounds, compression, elements, pack
+from edge_node.store.model import CONFLICT, GONE, Stored
+from sync_protocol import bounds, compression, pack, showing
 from sync_protocol.resource import Resource, shown
 
 FIRST_UNKNOWN_TYPE = 1000
@@ -52,9 +52,9 @@ def instant(ms: int) -> str:
     return f"{(_EPOCH + timedelta(milliseconds=ms)).isoformat(timespec='milliseconds')[:-6]}Z"
 
 
-def text_of(resource: Resource) -> bytes:
-    """What is shown, as FHIR JSON without this server's version and time."""
-    return elements.assemble(resource.type, resource.id, shown(resource))
+def shown_of(resource: Resource) -> dict[str, Any]:
+    """What is shown, decoded, without this server's version and time. Raises MalformedJson when it is no resource."""
+    return showing.shown_object(resource.type, resource.id, shown(resource))
 
 
 def object_of(text: bytes) -> dict[str, Any]:
@@ -74,10 +74,8 @@ def present(key: int, resource: Resource, updated: int, hash_: bytes, flags: int
     gone = bool(flags & GONE)
     body = None
     if not gone:
-        body = elements.assemble(resource.type, resource.id, shown(resource), version, instant(updated))
-    return Stored(
-        key, resource.type, resource.id, version, updated, gone, bool(flags & CONFLICT), body, bool(flags & ODD)
-    )
+        body = showing.assemble(resource.type, resource.id, shown(resource), version, instant(updated))
+    return Stored(key, resource.type, resource.id, version, updated, gone, bool(flags & CONFLICT), body)
 
 
 def version_state(connection: Connection, key: int, version: str) -> bytes | None:

@@ -7,16 +7,14 @@ patients' text, scope digests and open conflicts. Whatever writes a resource (a 
 from collections.abc import Iterable
 from itertools import chain
 from operator import itemgetter
-from typing import Any
 
 import msgspec
 
 from edge_node.store import indexing, rows
 from edge_node.store.connection import Connection
 from edge_node.store.indexing import NOTHING, Derived, Entry
-from edge_node.store.model import CONFLICT, GONE, ODD
+from edge_node.store.model import CONFLICT, GONE
 from sync_protocol import digest, pack, policy
-from sync_protocol.errors import MalformedJson
 from sync_protocol.resource import Resource, disagreements, gone
 
 NAMES_A_QUERY = 400
@@ -158,12 +156,11 @@ class Batch:
         if not plain:
             flags = GONE if gone(new) else CONFLICT if _reviewed(new) else 0
         if derived is None:
-            derived = NOTHING if flags & GONE else indexing.derive(_checked(new))
+            derived = NOTHING if flags & GONE else indexing.derive(rows.shown_of(new))
         row = row if row is not None else self._new(name)
         self._remember(row)
         row.scope = row.scope if row.scope is not None else scope
-        row.flags = flags | (ODD if derived.odd else 0)
-        row.updated, row.hash, row.state = self.now_ms, hash_, rows.squeeze(state)
+        row.updated, row.hash, row.state, row.flags = self.now_ms, hash_, rows.squeeze(state), flags
         row.resource, row.derived = new, derived
         return row, True
 
@@ -179,7 +176,7 @@ class Batch:
         """Keeps what the database has of a row before it is changed; its present version goes into the history."""
         if row.before is None:
             if row.state is not None and not row.flags & GONE:
-                row.was = indexing.derive(rows.object_of(rows.text_of(self.resource(row))), odd=False)
+                row.was = indexing.derive(rows.shown_of(self.resource(row)))
             row.before = (row.hash, row.scope, row.flags)
             self._dirty[row.key] = row
         if row.state is not None and row.hash is not None:
@@ -289,14 +286,6 @@ class Batch:
             self.connection.execute("UPDATE scope SET digest = ? WHERE id = ?", (digest.to_bytes(total), scope))
 
 
-def _checked(resource: Resource) -> dict[str, Any]:
-    """What is shown, decoded. Raises MalformedJson when the values do not make up this resource."""
-    shown = rows.object_of(rows.text_of(resource))
-    if shown.get("resourceType") != resource.type or shown.get("id") != resource.id:
-        raise MalformedJson("values that name another resource")
-    return shown
-
-
 def _reviewed(resource: Resource) -> list[str]:
     """Elements whose disagreement waits for a person."""
     return [c.element for c in disagreements(resource) if policy.needs_review(resource.type, c.element)]
@@ -304,6 +293,9 @@ def _reviewed(resource: Resource) -> list[str]:
 
 def _in_index_order(entries: list[Entry]) -> list[Entry]:
     """Sorted as the index is, numbers before texts: pages are then filled one after the other."""
-    numbers = [entry for entry in entries if not isinstance(entry[1], str)]
-    texts = [entry for entry in entries if isinstance(entry[1], str)]
-    return sorted(numbers, key=_SLOT_VALUE_KEY) + sorted(texts, key=_SLOT_VALUE_KEY)
+    try:
+        return sorted(entries)
+    except TypeError:  # numbers and texts in one slot
+        numbers = [entry for entry in entries if not isinstance(entry[1], str)]
+        texts = [entry for entry in entries if isinstance(entry[1], str)]
+        return sorted(numbers, key=_SLOT_VALUE_KEY) + sorted(texts, key=_SLOT_VALUE_KEY)

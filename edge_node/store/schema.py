@@ -38,7 +38,7 @@ CREATE TABLE resource (
     updated INTEGER NOT NULL,        -- ms since 1970 when this node stored it
     hash BLOB,
     state BLOB,                      -- zstd of sync_protocol.pack; NULL: a mere reference target
-    flags INTEGER NOT NULL DEFAULT 0 -- 1 gone, 2 open conflict, 4 odd
+    flags INTEGER NOT NULL DEFAULT 0 -- 1 gone, 2 open conflict
 ) STRICT;
 CREATE UNIQUE INDEX resource_name ON resource (type, id);
 CREATE INDEX resource_updated ON resource (updated);

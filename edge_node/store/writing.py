@@ -174,7 +174,7 @@ def write_one(batch: Batch, pen: Pen, p: Prepared) -> tuple[Row, bool, bool, dic
 
 
 def _create(batch: Batch, pen: Pen, p: Prepared, parsed: Parsed) -> tuple[Row, bool, bool, dict[str, str] | None]:
-    derived = indexing.derive(p.shown, odd=bool(p.issues)) if p.shown is not None else None
+    derived = indexing.derive(p.shown) if p.shown is not None else None
     row, changed = create(batch, pen, p.name, elements.split(parsed), derived)
     return row, True, changed, None
 

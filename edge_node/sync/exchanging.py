@@ -75,7 +75,7 @@ class Syncing:
                 for scope in unequal:
                     repaired.add(scope)
                     reconcile(self._store, scope, lambda question: self._once(link, Progress(), question)[2])
-            scopes = {scope.scope for scope in self._store.status().scopes}
+            scopes = self._store.digests().keys()
             verdict = done.pending == 0 and equal.keys() == scopes and all(equal.values())
             return msgspec.structs.replace(done, digest_equal=verdict, conflicts=len(self._store.conflicts()))
 
