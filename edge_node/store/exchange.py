@@ -242,7 +242,8 @@ def take(
         pending = _pending(connection)
         equal = {} if pending or answer.parked or forked else _compare(connection, answer.pulls)
         more = outcome.lost or forked or bool(answer.scopes) or any(pull.more for pull in answer.pulls)
-        progress = outcome.standing.acked > before.acked
+        # A request that failed is sent again as it was: what was written since goes with the next one.
+        progress = outcome.standing.acked > before.acked or before.highest < before.counter
         return Taken(
             pulled=sum(len(parts) for _, parts in pulls),
             conflicts=report.conflicts,
