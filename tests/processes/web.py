@@ -40,17 +40,18 @@ class Web:
     """Speaks to the server that `port` tells of, logged in when it has a user's name and password."""
 
     def __init__(self, port: Callable[[], int], user: str = "", password: str = "", connect: Connect = on_loopback):
-        self._port, self._user, self._password, self._connect = port, user, password, connect
+        self.user = user
+        self._port, self._password, self._connect = port, password, connect
         self._token = ""
 
     def ask(self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None) -> Reply:
         """One request; logs in first, and again when the login has ended. Raises NoReply."""
         for _ in range(2):
-            if self._user and not self._token:
+            if self.user and not self._token:
                 self._token = self._login()
             bearer = {"Authorization": f"Bearer {self._token}"} if self._token else {}
             reply = self._once(method, path, body, {**bearer, **(headers or {})})
-            if reply.status != 401 or not self._user:
+            if reply.status != 401 or not self.user:
                 break
             self._token = ""
         return reply
@@ -73,7 +74,7 @@ class Web:
         assert reply.status == 200, (name, reply.status, reply.body)
 
     def _login(self) -> str:
-        reply = self._once("POST", "/auth/login", {"username": self._user, "password": self._password}, {})
+        reply = self._once("POST", "/auth/login", {"username": self.user, "password": self._password}, {})
         assert reply.status == 200, (reply.status, reply.body)
         return str(reply.json["access_token"])
 
