@@ -5,6 +5,7 @@ Errors name the parameter and the rule, never the value: a search holds names an
 
 import re
 from decimal import Decimal, InvalidOperation
+from math import inf, nextafter
 from typing import TypeAlias
 
 import msgspec
@@ -225,7 +226,7 @@ def implied_range(text: str) -> tuple[float, float, float]:
     """A number, and the range [low, high) that its digits imply (https://hl7.org/fhir/R4/search.html#number).
 
     100 is [99.5, 100.5) and 5.40e-3 is [0.005395, 0.005405): half a unit of the last digit each way. For a positive
-    exponent the page's own example is narrower: 1e2 is [95, 105).
+    exponent the page's own example is narrower: 1e2 is [95, 105). Digits beyond a double's leave the double itself in the range.
     """
     try:
         number = Decimal(text)
@@ -233,7 +234,8 @@ def implied_range(text: str) -> tuple[float, float, float]:
         raise ValueError("not a number") from error
     exponent = int(number.as_tuple().exponent)
     half = Decimal(5).scaleb(exponent - (2 if exponent > 0 else 1))
-    return float(number), float(number - half), float(number + half)
+    nearest = float(number)
+    return nearest, float(number - half), max(float(number + half), nextafter(nearest, inf))
 
 
 _READ = {

@@ -132,3 +132,11 @@ def test_any_text_is_split_without_loss(text: str) -> None:
 )
 def test_the_range_of_a_number_is_that_of_the_specification(text: str, low: float, high: float) -> None:
     assert implied_range(text) == (float(text), low, high)
+
+
+@pytest.mark.parametrize(
+    "text", ["4.086612262579792", "129.40562909599007", "0.1234567890123456789", "-7.000000000000000001"]
+)
+def test_a_number_is_within_the_range_of_its_own_digits_however_many(text: str) -> None:
+    number, low, high = implied_range(text)
+    assert low <= number < high
