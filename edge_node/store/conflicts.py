@@ -68,8 +68,10 @@ def check_value(type_: str, element: str, value: bytes | None) -> None:
         if element == DELETION or len(element.encode()) > bounds.ELEMENT_KEY_BYTES_MAX:
             raise MalformedData("a deletion is kept or repeated, nothing else")
         elements.check_value(value)
-        if "|" not in element and not value.startswith(b"{"):
-            raise MalformedData("a unit's value is an object of its members")
+        if "|" not in element:
+            members = msgspec.json.decode(value, type=dict[str, msgspec.Raw])
+            if elements.split(elements.Parsed(type_, None, None, members)).keys() != {element}:
+                raise MalformedData("a unit's value is an object of its members")
         if element.endswith("|"):
             msgspec.json.decode(value, type=list[str])
     except (MalformedData, TooLarge, msgspec.MsgspecError) as error:

@@ -21,7 +21,7 @@ from sync_protocol import elements, policy
 from sync_protocol.elements import Parsed
 from sync_protocol.errors import MalformedData, TooLarge
 from sync_protocol.register import Register, Sibling, Stamp
-from sync_protocol.resource import Resource
+from sync_protocol.resource import DELETION, Resource
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -222,13 +222,20 @@ def knowledge(type_name: str) -> Callable[[str], bool]:
 def resolve(
     connection: Connection, row: tuple[str, str], element: str, value: bytes | None, author: Author, now_ms: int
 ) -> Written:
-    """Someone who sees all values of one element chose one, or wrote a new one. Raises NotFound."""
+    """Someone who sees all values of one element chose one, or wrote a new one. Raises NotFound, and InvalidResource when it is
+    the new one that makes the resource invalid."""
     batch = Batch(connection, now_ms)
     found = batch.row(row)
     if found is None or not found.here or element not in batch.resource(found).elements:
         raise NotFound()
     pen = Pen(connection, author, now_ms)
-    new, keys = elements.resolve(batch.resource(found), element, value, pen.stamp())
+    current = batch.resource(found)
+    new, keys = elements.resolve(current, element, value, pen.stamp())
+    if element != DELETION and value not in {sibling.value for sibling in current.elements[element].siblings}:
+        known = validate(rows.shown_of(current))
+        issues = [issue for issue in validate(rows.shown_of(new)) if issue not in known]
+        if has_errors(issues):
+            raise InvalidResource(issues)
     batch.put(new, HOME_SCOPE)
     pen.used(found.key, keys)
     trail.record(connection, now_ms, author, "resolve", key=found.key, hash_=found.hash, detail={"element": element})

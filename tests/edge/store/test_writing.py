@@ -91,11 +91,30 @@ def test_resolving_closes_a_conflict(store: Store) -> None:
     assert store.audit()[0].action == "resolve"
 
 
-@pytest.mark.parametrize("value", [b"1990", b'{"birthDate":', b'{"birthDate": "1990"}'])
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"1990",
+        b'{"birthDate":',
+        b'{"birthDate": "1990"}',
+        b'{"birthDate":"soon"}',
+        b'{"gender":"male"}',
+        b'{"birthDate":"1990","gender":"male"}',
+        b"{}",
+    ],
+)
 def test_resolving_with_what_is_no_value_is_refused(store: Store, value: bytes) -> None:
     put(store, "Patient", "p", patient(birthDate="1990-01-01"))
     with pytest.raises(InvalidResource):
         store.resolve("Patient", "p", "birthDate", value, AMA, NOW)
+
+
+def test_resolving_removes_nothing_that_a_resource_must_have(store: Store) -> None:
+    body = b'{"resourceType":"Observation","status":"final","code":{"text":"a"},"valueString":"x"}'
+    put(store, "Observation", "o", body)
+    with pytest.raises(InvalidResource):
+        store.resolve("Observation", "o", "code", None, AMA, NOW)
+    assert store.resolve("Observation", "o", "code", b'{"code":{"text":"b"}}', AMA, NOW).changed
 
 
 def test_if_match_names_the_present_version_or_nothing_happens(store: Store) -> None:
