@@ -6,6 +6,7 @@ from importlib.metadata import version
 import click
 
 from edge_node.commands.run import Node, now_ms, on_node, working
+from edge_node.pages import agreement
 from edge_node.sync.exchanging import Progress, Syncing
 
 
@@ -17,6 +18,8 @@ def command(node: Node) -> Progress:
     waiting = node.store.status().pending or 1
     try:
         with working("exchanging") as bar:
-            return syncing.run(lambda done: bar(1 - min(done.pending, waiting) / waiting))
+            progress = syncing.run(lambda done: bar(1 - min(done.pending, waiting) / waiting))
+        agreement.note(node.store, progress.digest_equal, now_ms())
+        return progress
     finally:
         syncing.close()

@@ -30,6 +30,8 @@ _REASONS: tuple[tuple[str, str, str], ...] = (
     ("The hub asks to come", "The hub is busy", "Nothing is lost; it tries again by itself."),
     ("The hub has revoked", "The hub has shut this clinic out", "Call whoever runs the hub. The records here stay."),
 )
+_PASSING = ("No answer from", "The hub failed to answer", "The hub asks to come", "Another sync is running")
+"""Failures that a clinic meets every day: it goes on by itself, and nobody need be alarmed."""
 _OTHERWISE = "Nothing is lost. Try again; if it stays so, call whoever runs the hub, and read this to them."
 
 
@@ -52,7 +54,10 @@ class Facts(msgspec.Struct, frozen=True):
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """The same in words. `mood`: `safe`, `waits` or `trouble`; `reason` and `advice` are empty when all is well."""
+    """The same in words. `mood`: `safe`, `waits`, or `trouble` that somebody has to see to.
+
+    `reason` and `advice` are empty when all is well.
+    """
 
     mood: str
     headline: str
@@ -128,7 +133,8 @@ def standing(known: Facts, now_ms: int, zone: tzinfo | None = None) -> Standing:
     else:
         headline = "Nothing waits here, but the hub has not yet shown that it holds the same"
         advice = advice or "Press Send now to compare."
-    mood = "trouble" if reason else "waits"
+    passing = not known.last_error or known.last_error.startswith(_PASSING)
+    mood = "waits" if passing else "trouble"
     return Standing(mood, headline, tuple(details), reason, advice, True, known.conflicts, clock)
 
 

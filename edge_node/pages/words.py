@@ -25,7 +25,9 @@ _DECODER = msgspec.json.Decoder(float_hook=str)
 _TAGS = re.compile(r"<[^>]*>")
 _ANNOTATION = re.compile(r"\{[^}]*\}")
 _QUALIFIER = re.compile(
-    r" \((?:qualifier value|body structure|disorder|finding|procedure|product|situation|substance)\)$"
+    r" \((?:qualifier value|body structure|disorder|event|finding|observable entity|physical object|procedure|product|"
+    r"record artifact|regime/therapy|situation|substance)\)$",
+    re.IGNORECASE,
 )
 _ADDRESS = re.compile(r"[A-Z][A-Za-z]+/\S+").fullmatch
 _CODED_STATES = ("terminology.hl7.org", "hl7.org/fhir")

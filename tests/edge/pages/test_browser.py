@@ -181,7 +181,7 @@ def test_send_now_says_why_it_did_not_go(page: Page, served: Served) -> None:
     expect(page.locator(".standing-headline")).to_contain_text("not at the hub yet")
     page.get_by_role("button", name="Send now").click()
     expect(page.get_by_role("status").first).to_contain_text("Not sent. The hub did not answer.")
-    expect(page.locator("#standing")).to_have_attribute("data-mood", "trouble")
+    expect(page.locator("#standing")).to_have_attribute("data-mood", "waits")
     expect(page.locator(".standing-details").first).to_contain_text("Look whether this computer has a network")
 
 

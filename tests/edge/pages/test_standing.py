@@ -59,7 +59,8 @@ def test_what_waits_is_told_with_since_when_why_and_what_to_do() -> None:
     assert waits.details[1].startswith("Last sent today at")
     assert waits.reason == "The hub did not answer"
     assert "network" in waits.advice
-    assert waits.mood == "trouble"
+    assert waits.mood == "waits", "a hub that is away is an everyday thing"
+    assert told(pending=1, last_error="The hub has revoked this node").mood == "trouble"
     assert told(pending=1, last_sync_ms=None).details == ("Never sent yet",)
 
 
