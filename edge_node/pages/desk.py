@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 from litestar import Request, Response
 
-from edge_node.api.access import ADMINS, check_records
+from edge_node.api.access import check_records
 from edge_node.api.app import Parts
 from edge_node.api.node import Sync
 from edge_node.pages import rendering
@@ -63,7 +63,6 @@ class Desk:
         return rendering.page(
             template,
             author=author,
-            is_admin=author.role in ADMINS,
             place=known.facility or known.node,
             standing=told,
             known=known,

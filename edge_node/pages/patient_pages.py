@@ -7,7 +7,6 @@ import msgspec
 from litestar import Request, Response, get, post
 from litestar.params import FromPath
 
-from edge_node.errors import NotFound
 from edge_node.pages import conflict_pages, dates, people, rendering, words
 from edge_node.pages import patient as arranging
 from edge_node.pages.desk import Desk
@@ -106,10 +105,3 @@ def name_of(resource: words.Object) -> str:
     if isinstance(name, str):
         return words.text(name)
     return words.human_name(name) or words.concept(resource.get("code")) or words.concept(resource.get("type"))
-
-
-def required(stored: Stored | None) -> Stored:
-    """Raises NotFound for what is not here, or deleted."""
-    if stored is None or stored.gone:
-        raise NotFound()
-    return stored

@@ -1,4 +1,4 @@
-"""A clinic's server with its pages as a process: `python -m tests.edge.pages.server DIR [--slow-hub]`. Prints the ready line."""
+"""A clinic's server with its pages as a process: `python -m tests.edge.pages.server DIR`. Prints the ready line."""
 
 import asyncio
 import os
