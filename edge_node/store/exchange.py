@@ -320,12 +320,7 @@ def _apply(
 
 def _present(connection: Connection, parts: Sequence[Resource], now_standing: Standing) -> dict[str, Resource]:
     """Our states of those parts that hold dots of this incarnation: nearly always none."""
-    own = now_standing.incarnation
-    named = [
-        (part.type, part.id)
-        for part in parts
-        if any(s.stamp.node == own for register in part.elements.values() for s in register.siblings)
-    ]
+    named = [(part.type, part.id) for part in rules.of_incarnation(parts, now_standing.incarnation)]
     batch = Batch(connection, 0)
     batch.load(named)
     found = [batch.row(name) for name in named]

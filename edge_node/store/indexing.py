@@ -9,6 +9,8 @@ import msgspec
 
 from edge_node.fhir.extraction import index_rows
 from edge_node.fhir.slots import slot_numbers
+from sync_protocol.resource import Resource, shown
+from sync_protocol.showing import shown_object
 
 SearchRow: TypeAlias = tuple[int, str | int | float, str | int | float]
 """`(slot, value, extra)`, as `edge_node.fhir.readers` tells them."""
@@ -40,6 +42,19 @@ class Derived(msgspec.Struct, frozen=True, array_like=True):
 def derive(shown: dict[str, Any]) -> Derived:
     """What a resource's decoded text gives."""
     return Derived(search_rows(shown), patient_text(shown))
+
+
+def derive_change(old: Resource, new: Resource) -> tuple[Derived, Derived]:
+    """What two states give, at least where they differ: of an edit of one element, the rows of that element alone.
+
+    Each slot is read from one unit or list, so what both states have alike gives both the same rows.
+    """
+    before, after = shown(old), shown(new)
+    if new.type != "Patient" and "contained" not in before and "contained" not in after:  # those are read as a whole
+        keys = before.keys() | after.keys()
+        names = {key.partition("|")[0] for key in keys if before.get(key) != after.get(key)}
+        before, after = ({k: v for k, v in view.items() if k.partition("|")[0] in names} for view in (before, after))
+    return derive(shown_object(old.type, old.id, before)), derive(shown_object(new.type, new.id, after))
 
 
 NOTHING = Derived([], None)

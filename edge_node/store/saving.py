@@ -45,6 +45,8 @@ class Row(msgspec.Struct):
     """What the database has derived of it, once something was put."""
     derived: Derived = NOTHING
     """What is to be derived of it, once something was put."""
+    base: Resource | None = None
+    """Its registers in the database, while `was` and `derived` are told only where they differ."""
 
     @property
     def here(self) -> bool:
@@ -155,10 +157,16 @@ class Batch:
         flags = 0
         if not plain:
             flags = GONE if gone(new) else CONFLICT if _reviewed(new) else 0
+        was = None
         if derived is None:
-            derived = NOTHING if flags & GONE else indexing.derive(rows.shown_of(new))
+            if flags & GONE:
+                derived = NOTHING
+            elif row is not None and row.before is None and row.here and not row.flags & GONE:
+                was, derived = indexing.derive_change(self.resource(row), new)
+            else:
+                derived = indexing.derive(rows.shown_of(new))
         row = row if row is not None else self._new(name)
-        self._remember(row)
+        self._remember(row, was)
         row.scope = row.scope if row.scope is not None else scope
         row.updated, row.hash, row.state, row.flags = self.now_ms, hash_, rows.squeeze(state), flags
         row.resource, row.derived = new, derived
@@ -172,13 +180,21 @@ class Batch:
         row.scope, row.hash, row.state, row.flags = None, None, None, 0
         row.resource, row.derived = None, NOTHING
 
-    def _remember(self, row: Row) -> None:
-        """Keeps what the database has of a row before it is changed; its present version goes into the history."""
+    def _remember(self, row: Row, was: Derived | None = None) -> None:
+        """Keeps what the database has of a row before it is changed; its present version goes into the history.
+
+        `was`: what is derived of it where it changes, when the caller knows that. A row that changes again is looked at
+        as a whole.
+        """
         if row.before is None:
-            if row.state is not None and not row.flags & GONE:
+            if was is not None:
+                row.was, row.base = was, self.resource(row)
+            elif row.state is not None and not row.flags & GONE:
                 row.was = indexing.derive(rows.shown_of(self.resource(row)))
             row.before = (row.hash, row.scope, row.flags)
             self._dirty[row.key] = row
+        elif row.base is not None:
+            row.was, row.base = indexing.derive(rows.shown_of(row.base)), None
         if row.state is not None and row.hash is not None:
             self._history.append((row.key, row.key, row.updated, row.hash, row.state))
 
@@ -199,7 +215,7 @@ class Batch:
         self._write_conflicts()
         self._write_digests()
         for row in self._dirty.values():
-            row.before, row.was, row.derived = None, NOTHING, NOTHING
+            row.before, row.was, row.derived, row.base = None, NOTHING, NOTHING, None
         self._dirty.clear()
 
     def _search_changes(self) -> tuple[list[Entry], list[Entry]]:

@@ -103,17 +103,23 @@ def restored(standing: Standing, incarnation: int) -> Standing:
 
 def meets_itself(parts: Iterable[Resource], standing: Standing, present: Mapping[str, Resource]) -> bool:
     """Whether what arrived holds a dot of this incarnation that this node has not written, or wrote otherwise."""
+    mine = of_incarnation(parts, standing.incarnation)
     return any(
         sibling.stamp.node == standing.incarnation
         and (sibling.stamp.counter > standing.counter or _unlike(sibling, key, present.get(part.name)))
-        for part in parts
+        for part in mine
         for key, register in part.elements.items()
         for sibling in register.siblings
     ) or any(
         register.context.get(standing.incarnation, 0) > standing.counter
-        for part in parts
+        for part in mine
         for register in part.elements.values()
     )
+
+
+def of_incarnation(parts: Iterable[Resource], incarnation: int) -> list[Resource]:
+    """Those that hold anything of an incarnation: a register's context has seen all its own dots. Nearly always none."""
+    return [part for part in parts if any(incarnation in register.context for register in part.elements.values())]
 
 
 def _unlike(sibling: Sibling, key: str, mine: Resource | None) -> bool:
