@@ -19,8 +19,8 @@ def fork(connection: Connection, before: Standing, incarnation: int) -> Standing
         key for (key,) in connection.execute("SELECT DISTINCT key FROM outbox WHERE counter > ?", (before.acked,))
     ]
     for key in touched:
-        _rename_present(connection, key, renaming)
         _rename_history(connection, key, renaming)
+        _rename_present(connection, key, renaming)
     after = rules.forked(before, incarnation)
     _begin(connection, before, after)
     return after
@@ -43,29 +43,34 @@ def _begin(connection: Connection, before: Standing, after: Standing) -> None:
 
 
 def _rename_present(connection: Connection, key: int, renaming: Renaming) -> None:
-    query = "SELECT type, id, scope, hash, state FROM resource WHERE key = ? AND state IS NOT NULL"
+    query = "SELECT type, id, scope, hash, state, updated FROM resource WHERE key = ? AND state IS NOT NULL"
     row = connection.execute(query, (key,)).fetchone()
     if row is None:
         return
-    type_, id_, scope, old_hash, state = row
+    type_, id_, scope, old_hash, state, updated = row
     resource = rename(rows.resource_of(rows.type_name(connection, type_), id_, state), renaming)
     new_hash, stored = _packed(resource)
+    if new_hash == old_hash:
+        return
     connection.execute("UPDATE resource SET hash = ?, state = ? WHERE key = ?", (new_hash, stored, key))
+    connection.execute(
+        "INSERT INTO history (key, number, updated, hash, state)"
+        " SELECT ?, 1 + coalesce((SELECT max(number) FROM history WHERE key = ?), 0), ?, ?, ?",
+        (key, key, updated, old_hash, stored),
+    )
     kept = connection.execute("SELECT digest FROM scope WHERE id = ?", (scope,)).fetchone()[0]
     total = digest.add(digest.from_bytes(kept), new=new_hash, old=old_hash)
     connection.execute("UPDATE scope SET digest = ? WHERE id = ?", (digest.to_bytes(total), scope))
 
 
 def _rename_history(connection: Connection, key: int, renaming: Renaming) -> None:
-    """Earlier versions too: someone may still write against one of them."""
+    """Earlier versions too, under the names that they have on somebody's screen: she may still write against one of them."""
     type_, id_ = connection.execute("SELECT type, id FROM resource WHERE key = ?", (key,)).fetchone()
     name = rows.type_name(connection, type_)
     versions = connection.execute("SELECT number, state FROM history WHERE key = ?", (key,)).fetchall()
     for number, state in versions:
-        new_hash, stored = _packed(rename(rows.resource_of(name, id_, state), renaming))
-        connection.execute(
-            "UPDATE history SET hash = ?, state = ? WHERE key = ? AND number = ?", (new_hash, stored, key, number)
-        )
+        _, stored = _packed(rename(rows.resource_of(name, id_, state), renaming))
+        connection.execute("UPDATE history SET state = ? WHERE key = ? AND number = ?", (stored, key, number))
 
 
 def _packed(resource: Resource) -> tuple[bytes, bytes]:
