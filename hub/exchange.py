@@ -42,6 +42,8 @@ async def _within(
     own = frozenset({request.incarnation, *await _lives(shard, node, request)})
     memory = admission.row
     ingest = Ingest(hub, shard, node, request.incarnation, own, scopes)
+    for type_, id_, scope in request.elsewhere:
+        ingest.place(f"{type_}/{id_}", scope)
     if parts:
         await ingest.take(parts)
     memory = replace(memory, acked=rules.watermark(memory.acked, request.push))
@@ -67,8 +69,9 @@ async def _within(
 
 
 async def _lives(shard: Shard, node: NodeRow, request: Request) -> set[int]:
-    """All lives of a node. Those that ended before this hub heard of them are written down, unless they are another node's."""
+    """The earlier lives that a node remembers; a copy of it has others. Those that this hub never heard of are written down."""
     known = {row.id for row in (await shard.incarnations_of([node.id]))[node.id]}
+    found = set()
     for life in request.lives:
         if life not in known:
             try:
@@ -76,8 +79,8 @@ async def _lives(shard: Shard, node: NodeRow, request: Request) -> set[int]:
             except Forbidden:
                 continue  # what is said in its name goes to quarantine
             await shard.write_incarnation(_row(node, rules.Incarnation(life)))
-            known.add(life)
-    return known
+        found.add(life)
+    return found
 
 
 async def _compared(shard: Shard, hub: Hub, request: Request, scopes: Sequence[ScopeRow], ingest: Ingest) -> Comparison:

@@ -72,10 +72,19 @@ class Ingest:
         self._pointers: list[Pointer] = []
         self._digests: Counter[int] = Counter()
         self._rule: Rule = lambda present, part: rules.merge(present, part, own)
+        self._places: dict[str, int] = {}
         self.notes: list[Note] = []
 
-    async def recover(self, offered: Sequence[Resource]) -> None:
-        """Take whole states that a reconciliation says this hub lacks, others' values included, as far as they can be true."""
+    def place(self, name: str, scope: str) -> None:
+        """Where the node has a resource, in case that it is new here: in one of its scopes, else it is not believed."""
+        self._places.update(
+            (name, row.id) for row in self._scopes.values() if row.name == scope and row.id in self._held
+        )
+
+    async def recover(self, offered: Sequence[Resource], scope: str) -> None:
+        """Take whole states that a reconciliation says a scope lacks, others' values included, as far as they can be true."""
+        for part in offered:
+            self.place(part.name, scope)
         authors = {node for part in offered for register in part.elements.values() for node in register.context}
         remembered = await self._shard.acked_of(sorted(authors))
         usual = self._rule
@@ -117,11 +126,11 @@ class Ingest:
 
     async def _fresh(self, rkey: Key, patient: ResourceRow | None, parts: Sequence[Resource]) -> Work:
         """What was never here: in its patient's scope, when this node has or had a part in that."""
-        work = Work(rkey, self._home, None, None, None, None, set())
-        if patient is not None and patient.scope != self._home:
+        work = Work(rkey, self._places.get(parts[0].name, self._home), None, None, None, None, set())
+        if patient is not None and patient.scope != work.scope:
             moved = patient.scope not in self._held
             if not moved or self._held & set(await self._shard.former_scopes(patient.key)):
-                work.scope, work.left = patient.scope, frozenset({self._home})
+                work.scope, work.left = patient.scope, frozenset({work.scope})
             if moved and work.left:
                 self.notes += [_moved(part) for part in parts]
         return work

@@ -32,7 +32,7 @@ class Comparison(Struct, frozen=True):
 async def compare(hub: Hub, shard: Shard, scope: ScopeRow, request: Request, ingest: Ingest) -> Comparison:
     """One round: take what is offered, compare what is asked, give what is wanted."""
     if request.offer:
-        await ingest.recover(frame.decode(request.offer))
+        await ingest.recover(frame.decode(request.offer), scope.name)
     if not request.ranges and not request.wanted:
         return Comparison([], [], b"")
     positions = await _positions(hub, shard, scope)

@@ -14,6 +14,7 @@ from edge_node.store.forking import fork
 from edge_node.store.model import MergeReport
 from edge_node.store.reconciling import Question
 from edge_node.store.saving import Batch
+from edge_node.store.schema import HOME_SCOPE
 from edge_node.store.store import Store
 from sync_protocol import bounds, digest, frame
 from sync_protocol.compression import FRAME_LEVEL, LATEST, Codec
@@ -125,6 +126,7 @@ def prepare(store: Store, fresh_token: bytes, now_ms: int, program: str, questio
             lives=_earlier(connection, begun.incarnation),
             receipt=begun.receipt,
             push=[push] if push is not None else [],
+            elsewhere=_elsewhere(connection, keys),
             pull=_cursors(connection) if question is None else [],
             budget_bytes=pace.frame_bytes,
             clock_ms=now_ms,
@@ -181,6 +183,16 @@ def _parts(
         if part is not None:
             parts[key] = part
     return parts
+
+
+def _elsewhere(connection: Connection, keys: Sequence[int]) -> list[tuple[str, str, str]]:
+    """Those of the pushed that are in another scope than this node's own facility: only a point of presence has such."""
+    found = connection.execute(
+        "SELECT resource.type, resource.id, name FROM json_each(?) AS wanted JOIN resource ON resource.key = wanted.value"
+        " JOIN scope ON scope.id = resource.scope WHERE scope.id <> ?",
+        (msgspec.json.encode(keys).decode(), HOME_SCOPE),
+    )
+    return [(rows.type_name(connection, type_), id_, scope) for type_, id_, scope in found.fetchall()]
 
 
 def _resources(connection: Connection, keys: Sequence[int]) -> list[tuple[int, Resource]]:

@@ -159,9 +159,7 @@ def fill(mine: Register | None, pushed: Register, own: frozenset[int]) -> Regist
     held = {(s.stamp.node, s.stamp.counter): s for s in (mine.siblings if mine is not None else ())}
     siblings: list[Sibling] = []
     for sibling in pushed.siblings:
-        if sibling.stamp.node in own:
-            if sibling.value == WITHHELD:
-                raise ForgedChange("a change without its value")
+        if sibling.stamp.node in own and sibling.value != WITHHELD:
             siblings.append(sibling)
         elif (ours := held.get((sibling.stamp.node, sibling.stamp.counter))) is not None:
             siblings.append(ours)

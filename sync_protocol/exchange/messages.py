@@ -68,11 +68,15 @@ class Request(msgspec.Struct, frozen=True, omit_defaults=True):
     lives: Annotated[list[int], msgspec.Meta(max_length=bounds.REQUEST_LIVES_MAX)] = msgspec.field(
         name="e", default_factory=list
     )
-    """Earlier incarnations of this node: what a restored backup had not sent yet is in their names."""
+    """Earlier incarnations that this node remembers to have been: with the present one, those in whose names it speaks."""
     receipt: bytes = msgspec.field(name="r", default=b"")
     push: Annotated[list[Push], msgspec.Meta(max_length=bounds.REQUEST_FRAMES_MAX)] = msgspec.field(
         name="p", default_factory=list
     )
+    elsewhere: Annotated[list[tuple[str, str, str]], msgspec.Meta(max_length=bounds.FRAME_RESOURCES_MAX)] = (
+        msgspec.field(name="h", default_factory=list)
+    )
+    """`(type, id, scope)` of what is pushed and is not in the scope of the node's own facility, should the hub have lost it."""
     pull: Annotated[list[Cursor], msgspec.Meta(max_length=bounds.REQUEST_CURSORS_MAX)] = msgspec.field(
         name="c", default_factory=list
     )

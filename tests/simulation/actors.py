@@ -1,6 +1,6 @@
 """Those who act: edges with their real stores and exchange, and the hub with its own. Processes may end between any two commits."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,8 @@ class Records:
     def __init__(self) -> None:
         self.oracle = Oracle()
         self.names = Names()
+        self.doubled: set[Fact] = set()
+        """Facts that two lives of a node have under different names: made before a copy was taken, and not acknowledged by then."""
         self._facts: dict[bytes, frozenset[Fact]] = {}
 
     def facts(self, hash_: bytes, opened: Callable[[], Resource]) -> frozenset[Fact]:
@@ -167,6 +169,10 @@ class Edge:
         self.known: set[Fact] = set()
         self.present: set[str] = set()
         """Names of the resources that it holds."""
+        self.left: set[str] = set()
+        """Those that it held once, and was told to let go."""
+        self.unacknowledged: dict[Fact, int] = {}
+        """What was written here, with its counter, as far as the hub has not acknowledged it."""
         self.life = 0
         """How often its process ended."""
         self.copied = 0
@@ -239,8 +245,19 @@ class Edge:
         gone = self.present - held
         if gone:  # what has left this node is the hub's to keep
             self.known = {fact for fact in self.known if fact.resource not in gone or fact not in self.hub.known}
+            self.left |= gone
         self.present = held
-        self.lives.add(connection.execute("SELECT incarnation FROM sync").fetchone()[0])
+        life, acked = connection.execute("SELECT incarnation, acked FROM sync").fetchone()
+        self.lives.add(life)
+        self.unacknowledged = {fact: counter for fact, counter in self.unacknowledged.items() if counter > acked}
+
+    def promised(self, facts: Collection[Fact]) -> None:
+        """It answered somebody that these are written: from now on they are its to keep."""
+        assert self.store is not None
+        self.known |= {one for fact in facts for one in self.records.oracle.closure(fact)}
+        with self.store.reading() as connection:
+            counter = connection.execute("SELECT counter FROM sync").fetchone()[0]
+        self.unacknowledged.update(dict.fromkeys(facts, counter))
 
     def registers(self, type_: str, id_: str) -> Resource | None:
         """The present registers of a resource."""
@@ -279,15 +296,19 @@ class Edge:
 
     def copy(self) -> "Copy":
         """A copy of the disk as it is, with what is on it."""
-        return Copy(image(self.disk, self.world.new_folder()), set(self.known), set(self.present))
+        return Copy(
+            image(self.disk, self.world.new_folder()), set(self.known), set(self.present), dict(self.unacknowledged)
+        )
 
     def become(self, copy: "Copy", *, told: bool) -> None:
         """Its files are those of a copy now: `told` by way of the restore command, else silently."""
         if self.store is not None:
             self.end()
-        self.known, self.present = set(copy.known), set(copy.present)
-        self.copied += not told
-        if told:
+        self.known, self.present, self.unacknowledged = set(copy.known), set(copy.present), dict(copy.unacknowledged)
+        if not told:
+            self.copied += 1
+            self.records.doubled |= copy.unacknowledged.keys()
+        else:
             self._restart(copy)
         self.begin(image(copy.disk, self.world.new_folder()))
 
@@ -303,8 +324,8 @@ class Edge:
 class Copy:
     """What a disk held once."""
 
-    def __init__(self, disk: Path, known: set[Fact], present: set[str]) -> None:
-        self.disk, self.known, self.present = disk, known, present
+    def __init__(self, disk: Path, known: set[Fact], present: set[str], unacknowledged: dict[Fact, int]) -> None:
+        self.disk, self.known, self.present, self.unacknowledged = disk, known, present, unacknowledged
 
 
 class HubActor:

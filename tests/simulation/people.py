@@ -83,7 +83,7 @@ class People:
         if facts and not done.changed and not (wanted.body is None and done.stored.gone):
             raise Violation(f"{edge.name} {write}: nothing was written")
         if done.changed:
-            edge.known |= {one for fact in facts for one in self._records.oracle.closure(fact)}
+            edge.promised(facts)
         what = "creates" if done.created else "deletes" if wanted.body is None else "writes"
         self._world.note("write", f"{edge.name} {write} {what} {wanted.type}/{wanted.id} {done.changed}")
 
@@ -229,7 +229,7 @@ class People:
             text = canonical(msgspec.json.decode(value)) if value is not None else None
             fact = self._records.oracle.wrote(resource.name, element, write, text, saw[element])
         edge.store.resolve(resource.type, resource.id, conflict.element, value, Author(write, "doctor"), edge.clock())
-        edge.known |= self._records.oracle.closure(fact)
+        edge.promised([fact])
         self._world.note("resolve", f"{edge.name} {write} {resource.name} {conflict.element}")
 
     def _judge(self, resource: Resource, write: str, saw: dict[str, frozenset[str]]) -> tuple[bytes | None, Fact]:
@@ -242,9 +242,12 @@ class People:
         """One of the files that are about is read in, here and perhaps elsewhere too."""
         assert edge.store is not None
         write = self._new_write()
-        texts, facts = [], []
+        texts: list[bytes] = []
+        facts: list[Fact] = []
         for body in self._file(edge.node.facility, self._chance.randrange(2)):
             type_, id_ = body["resourceType"], body["id"]
+            if f"{type_}/{id_}" in edge.left and f"{type_}/{id_}" not in edge.present:
+                return  # Known gap: entered again, it would seem to have seen what this node itself wrote of it before.
             now = edge.registers(type_, id_)
             form = self.form(edge, type_, id_) if now is not None else Form(type_, id_, "", {}, {})
             assert form is not None
@@ -256,7 +259,7 @@ class People:
         report = edge.store.import_resources(texts, Author(write, "import"), edge.clock)
         if report.quarantined:
             raise Violation("a good file was not taken")
-        edge.known |= {one for fact in facts for one in self._records.oracle.closure(fact)}
+        edge.promised(facts)
         self._world.note("import", f"{edge.name} {write} {report.changed}")
 
     # --- content ---

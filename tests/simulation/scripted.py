@@ -8,6 +8,7 @@ import msgspec
 
 from edge_node.store.model import Author, Write
 from hub.moving import Moved, move_patient
+from hub.store.nodes import NodeRow
 from sync_protocol.resource import Resource
 from tests.simulation.actors import Edge, HubActor, Records
 from tests.simulation.checkers import check_edge, check_hub, hub_states
@@ -46,6 +47,18 @@ class Script:
             if edge.store is not None:
                 edge.store.edge = None
                 edge.store.close()
+
+    def add(self, name: str, node: NodeRow) -> Edge:
+        """One more machine of a node, without a disk yet."""
+        self.edges[name] = Edge(self.world, name, node, self.hub, self.records)
+        return self.edges[name]
+
+    def version(self, edge: str, name: str) -> str | None:
+        """The version that an edge shows."""
+        store = self.edges[edge].store
+        assert store is not None
+        stored = store.read(*name.split("/"))
+        return stored.version if stored is not None else None
 
     def write(self, edge: str, name: str, seen: str | None = None, **members: Any) -> str:
         """Somebody saves a resource at an edge. Returns its new version."""

@@ -73,7 +73,7 @@ class Simulation:
         self.faults.begin(self.lasting_ms)
         self.world.run()
         self.quiesce()
-        check_all(self.edges, self.hub, self.records.oracle, self.records.names)
+        check_all(self.edges, self.hub, self.records)
         return self.report
 
     @property

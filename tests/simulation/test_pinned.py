@@ -1,6 +1,7 @@
 """What the simulator found, each as the shortest story that shows it."""
 
 from tests.simulation.conftest import MakeScript
+from tests.simulation.scripted import Script
 
 
 def test_a_request_whose_changes_were_all_written_again_since_is_taken(script: MakeScript) -> None:
@@ -22,4 +23,56 @@ def test_what_a_node_wrote_before_it_ever_met_the_hub_survives_a_restore(script:
     world.edges["a"].become(world.edges["a"].copy(), told=True)
     world.sync("a", "b", "a")
     assert world.body("b", "Patient/p") == {"birthDate": "1990-01-01"}
+    world.check()
+
+
+def test_what_a_point_of_presence_pushes_first_to_a_hub_that_lost_it_stays_in_its_clinic(script: MakeScript) -> None:
+    """The hub cannot tell any more where it was; else the clinic's own push was refused as another facility's."""
+    world = script({"a": "f0", "both": "f1"}, presences=("both",))
+    tables = world.hub.hub.tables.snapshot()
+    world.sync("both")
+    world.write("a", "Patient/p", birthDate="1990-01-01")
+    world.sync("a", "both")
+    world.write("both", "Patient/p", birthDate="1990-01-01", gender="female")
+    world.sync("both", "a")
+    world.hub.go_back(tables, set())
+    for _ in range(3):
+        world.sync("both", "a")
+    assert world.body("a", "Patient/p") == {"birthDate": "1990-01-01", "gender": "female"}
+    world.check()
+
+
+def two_copies(world: Script) -> str:
+    """A node a, and b, a copy of it. Both write the same element; b finds out that it is the copy. Returns what b had shown before."""
+    world.write("a", "Patient/p", birthDate="1990-01-01")
+    world.sync("a")
+    copy = world.edges["a"].copy()
+    world.add("b", world.edges["a"].node).become(copy, told=False)
+    seen = world.write("b", "Patient/p", birthDate="1990-01-02")
+    world.write("a", "Patient/p", birthDate="1991-01-01")
+    world.sync("a", "b", "a", "b")
+    assert seen != world.version("b", "Patient/p")
+    return seen
+
+
+def test_a_form_that_was_open_during_a_fork_is_saved_against_what_it_showed(script: MakeScript) -> None:
+    """The fork renames dots, and with them versions; what came with it was not on the screen."""
+    world = script({"a": "f0"})
+    seen = two_copies(world)
+    world.write("b", "Patient/p", birthDate="1992-01-01", seen=seen)
+    world.sync("b", "a")
+    assert world.disagreements("a", "Patient/p") == {
+        "birthDate": ['{"birthDate":"1991-01-01"}', '{"birthDate":"1992-01-01"}']
+    }
+    world.check()
+
+
+def test_one_copy_of_a_node_writes_beside_what_the_other_wrote(script: MakeScript) -> None:
+    """The lives that the hub knows of a node are not all its pusher's: the other copy's value comes without its text."""
+    world = script({"a": "f0"})
+    seen = two_copies(world)
+    world.write("a", "Patient/p", birthDate="1993-01-01", gender="female")
+    world.sync("a")
+    world.write("b", "Patient/p", birthDate="1992-01-01", seen=seen)
+    world.sync("b", "a", "b")
     world.check()
