@@ -21,6 +21,8 @@ URL_CHARS_MAX = 64_000
 HEADERS_MAX = 100
 HEADER_BYTES_MAX = 32_000
 SLOW_SECONDS = 1.0
+LISTENING = frozenset({"/events", "/ws"})
+"""Where an answer lasts as long as somebody listens."""
 
 _HEADERS: tuple[tuple[bytes, bytes], ...] = (
     (b"x-content-type-options", b"nosniff"),
@@ -102,7 +104,7 @@ class Door:
         error = state.get("error")
         if status >= 500 or status == 0:
             log.error("request failed", method=scope["method"], route=template, status=status, error=_kind(error))
-        elif seconds > SLOW_SECONDS:
+        elif seconds > SLOW_SECONDS and template not in LISTENING:
             log.warning("slow request", method=scope["method"], route=template, status=status, ms=round(seconds * 1000))
 
 

@@ -1,6 +1,7 @@
 """Searches: a parsed FHIR query, the find box, and all that belongs to a patient."""
 
 import re
+import unicodedata
 from functools import cache
 
 from edge_node.fhir import compartment, search_sql
@@ -150,7 +151,7 @@ def _words(text: str) -> list[str]:
     digits = phone_words(text).split(" ")[-1]
     if len(digits) >= NATIONAL_DIGITS - 2 and not any(letter.isalpha() for letter in text):
         return [digits]
-    return _word.findall(text)[:WORDS_MAX]
+    return _word.findall(unicodedata.normalize("NFC", text))[:WORDS_MAX]
 
 
 def _match(word: str) -> str:
