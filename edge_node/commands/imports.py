@@ -27,6 +27,9 @@ def command(node: Node, files: tuple[Path, ...]) -> dict[str, Any]:
     Ids are kept, and it may be repeated. References `urn:uuid:…` that resolve within a file are rewritten. A resource that is
     not valid is put into quarantine and blocks nothing.
     """
+    for path in files:
+        if not path.is_file():
+            raise click.UsageError(f"{path} is no file that can be read twice, as an import has to. Save it to one.")
     started = time.monotonic()
     reading = Reading(files)
     with working("importing") as bar:

@@ -8,6 +8,7 @@ import gzip
 import hashlib
 import io
 import re
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -39,12 +40,23 @@ _NOTHING = msgspec.Raw(b"null")
 
 class _Request(msgspec.Struct):
     url: str = ""
+    method: str = ""
+
+
+class _Search(msgspec.Struct):
+    mode: str = ""
 
 
 class _Entry(msgspec.Struct):
     resource: msgspec.Raw = _NOTHING
     fullUrl: str = ""
     request: _Request | None = None
+    search: _Search | None = None
+
+    @property
+    def is_record(self) -> bool:
+        """Whether it brings a record: not a bare request, nor what a server says about a search."""
+        return bytes(self.resource) != b"null" and (self.search is None or self.search.mode != "outcome")
 
 
 class _Document(msgspec.Struct):
@@ -92,20 +104,34 @@ def _rewritten(item: Item, meaning: dict[bytes, bytes]) -> Item:
 def items(text: bytes) -> Iterator[Item]:
     """The resources of one JSON document: a Bundle's entries, or the resource itself.
 
-    A document Bundle with an id is a resource as well as its entries, which state what was when it was made.
+    A document Bundle with an id is a resource as well as its entries, which state what was when it was made. A history has
+    the newest version first; it is taken in from the oldest on.
     """
     found = _read(text)
     if found is None or found.resourceType != "Bundle":
         yield Item(text, None if found is None or found.id is not None else _id_of_content(text))
         return
     document = found.type == "document" and found.id is not None
-    for entry in found.entry:
-        body = bytes(entry.resource)
-        if body != b"null":
+    for entry in _versions(found.entry) if found.type == "history" else found.entry:
+        if entry.is_record:
+            body = bytes(entry.resource)
             name = _name(body)
             yield Item(body, None if name is None or name.id is not None else _id_of_entry(entry, body), document)
     if document:
         yield Item(text)
+
+
+def _versions(newest_first: list[_Entry]) -> list[_Entry]:
+    """A history's entries, oldest first, without those before a deletion: what its sender deleted does not come back."""
+    deleted: set[str] = set()
+    kept = []
+    for entry in newest_first:
+        name = _name(bytes(entry.resource))
+        if entry.request is not None and entry.request.method == "DELETE":
+            deleted.add("/".join(entry.request.url.split("/")[-2:]))
+        elif name is None or f"{name.resourceType}/{name.id}" not in deleted:
+            kept.append(entry)
+    return kept[::-1]
 
 
 def addresses(text: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -157,10 +183,17 @@ def documents(path: Path, read: Callable[[int], None] = lambda count: None) -> I
         counted = _Counted(raw, read)
         packed = raw.peek(2)[:2] == _GZIP_MARK
         plain = gzip.GzipFile(fileobj=cast(BinaryIO, counted)) if packed else counted
-        yield from _documents(io.BufferedReader(cast(io.RawIOBase, plain), 1 << 20))
+        try:
+            yield from _documents(path, io.BufferedReader(cast(io.RawIOBase, plain), 1 << 20))
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise _unreadable(path, "The compressed file is damaged or not whole") from error
 
 
-def _documents(file: io.BufferedReader) -> Iterator[bytes]:
+def _unreadable(path: Path, why: str) -> InvalidResource:
+    return InvalidResource([Issue("error", "structure", path.name, why)])
+
+
+def _documents(path: Path, file: io.BufferedReader) -> Iterator[bytes]:
     first = b""
     while not first.strip(_WHITE):
         first = file.readline()
@@ -176,7 +209,7 @@ def _documents(file: io.BufferedReader) -> Iterator[bytes]:
         return
     whole = first + b"\n" + file.read()
     if not _is_json(whole):
-        raise InvalidResource([Issue("error", "structure", "Bundle", "The file is not JSON and not NDJSON")])
+        raise _unreadable(path, "The file is not JSON and not NDJSON")
     if whole.startswith(b"["):
         yield from (bytes(entry) for entry in _ARRAY.decode(whole))
     else:

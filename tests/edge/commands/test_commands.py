@@ -117,6 +117,12 @@ def test_a_file_of_nothing_but_faults_is_a_failure_and_one_of_some_is_not(edge: 
     assert edge.json("status")["quarantine"] == 1
 
 
+def test_what_can_be_read_only_once_is_refused_and_not_taken_for_empty(edge: Edge) -> None:
+    done = edge.run("import", "/dev/stdin", stdin=PATIENT)
+    assert done.returncode == 2
+    assert "read twice" in done.stderr
+
+
 def test_a_password_comes_from_a_file_or_standard_input(edge: Edge, tmp_path: Path) -> None:
     (tmp_path / "password").write_text("correct horse\n")
     added = edge.json("user", "add", "ama", "--role", "clinician", "--password-file", tmp_path / "password")

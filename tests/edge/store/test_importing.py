@@ -156,6 +156,43 @@ def test_a_file_that_is_no_json_is_refused(store: Store, tmp_path: Path) -> None
         take_in(store, file)
 
 
+@pytest.mark.parametrize("fault", ["short", "torn"])
+def test_a_damaged_compressed_file_is_refused_by_name(store: Store, tmp_path: Path, fault: str) -> None:
+    packed = gzip.compress(b"\n".join(patient(id=f"p-{number}") for number in range(500)))
+    file = tmp_path / "clinic.ndjson.gz"
+    file.write_bytes(packed[:-20] if fault == "short" else packed[:99] + bytes(20) + packed[119:])
+    with pytest.raises(InvalidResource, match=r"clinic\.ndjson\.gz"):
+        take_in(store, file)
+    assert store.status().resources == 0
+
+
+def test_the_newest_version_of_a_history_stands_and_what_was_deleted_does_not_come_back(
+    store: Store, tmp_path: Path
+) -> None:
+    newest_first: list[dict[str, Any]] = [
+        {"resource": json.loads(patient(id="a", gender="female")), "request": {"method": "PUT", "url": "Patient/a"}},
+        {"request": {"method": "DELETE", "url": "http://elsewhere.example/fhir/Patient/b"}},
+        {"resource": json.loads(patient(id="a", gender="male")), "request": {"method": "PUT", "url": "Patient/a"}},
+        {"resource": json.loads(patient(id="b")), "request": {"method": "PUT", "url": "Patient/b"}},
+    ]
+    file = tmp_path / "history.json"
+    file.write_text(json.dumps({"resourceType": "Bundle", "type": "history", "entry": newest_first}))
+    assert take_in(store, file) == ImportReport(2, 2, 0)
+    assert shown(store.read("Patient", "a"))["gender"] == "female"
+    assert store.read("Patient", "b") is None
+
+
+def test_what_a_server_says_about_a_search_is_no_record(store: Store, tmp_path: Path) -> None:
+    outcome = {"resourceType": "OperationOutcome", "issue": [{"severity": "warning", "code": "not-supported"}]}
+    entries = [
+        {"resource": json.loads(patient(id="a")), "search": {"mode": "match"}},
+        {"resource": outcome, "search": {"mode": "outcome"}},
+    ]
+    file = tmp_path / "found.json"
+    file.write_text(json.dumps({"resourceType": "Bundle", "type": "searchset", "entry": entries}))
+    assert take_in(store, file) == ImportReport(1, 1, 0)
+
+
 def test_an_import_is_one_entry_of_the_audit_a_batch_with_its_counters(store: Store) -> None:
     store.import_resources([patient(id="a"), patient(id="b")], AMA, lambda: NOW)
     (entry,) = store.audit()
