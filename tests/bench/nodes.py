@@ -26,7 +26,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 EDGE: Final = "from edge_node.cli import main; main()"
 HUB: Final = "from hub.cli import main; main()"
 FACILITY: Final = "f0"
-LOCAL_SCHEDULE: Final = ("--sync-interval", "0")
+ON_DEMAND: Final = ("--sync-interval", "0")
 USER, PASSWORD = "ama", "correct horse battery staple 9!"
 
 
@@ -100,7 +100,7 @@ def hub(place: Path) -> Iterator[Server]:
 @contextmanager
 def edge_server(data: Path) -> Iterator[Server]:
     """A node's server, exchanging only on demand."""
-    server = Server(EDGE, data, "serve", "--data", str(data), "--port", "0", *LOCAL_SCHEDULE)
+    server = Server(EDGE, data, "serve", "--data", str(data), "--port", "0", *ON_DEMAND)
     try:
         yield server
     finally:
