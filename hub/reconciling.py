@@ -14,6 +14,7 @@ from hub.states import States
 from hub.store.scopes import ScopeRow
 from hub.store.shard import Shard
 from sync_protocol import bounds, frame, reconciliation
+from sync_protocol.errors import TooLarge
 from sync_protocol.exchange.messages import Leaf, Range, Request
 from sync_protocol.reconciliation import Item
 from sync_protocol.resource import Resource
@@ -39,7 +40,7 @@ async def compare(hub: Hub, shard: Shard, scope: ScopeRow, request: Request, ing
     ranges, leaves = reconciliation.answer(positions.items, request.ranges)
     wanted = [positions.keys[p] for p in request.wanted[: bounds.RANGES_MAX] if p in positions.keys]
     parts = await _whole(hub, shard, scope, wanted)
-    return Comparison(ranges, leaves, frame.encode(parts) if parts else b"")
+    return Comparison(ranges, leaves, _fitting(parts) if parts else b"")
 
 
 async def _positions(hub: Hub, shard: Shard, scope: ScopeRow) -> Positions:
@@ -65,3 +66,13 @@ async def _whole(hub: Hub, shard: Shard, scope: ScopeRow, keys: Sequence[int]) -
     states = States(hub)
     rows = await shard.read_states(keys) if keys else {}
     return [states.open(scope, row.rkey, row.state) for row in rows.values() if row.scope == scope.id]
+
+
+def _fitting(parts: Sequence[Resource]) -> bytes:
+    """A frame of as many of these as fit into one; the rest is found again by the next reconciliation."""
+    try:
+        return frame.encode(parts)
+    except TooLarge:
+        if len(parts) == 1:
+            raise
+        return _fitting(parts[: len(parts) // 2])

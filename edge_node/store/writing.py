@@ -17,7 +17,7 @@ from edge_node.store.indexing import Derived
 from edge_node.store.model import GONE, Author, Stored, Write, Written
 from edge_node.store.saving import Batch, Name, Row
 from edge_node.store.schema import HOME_SCOPE
-from sync_protocol import elements, policy
+from sync_protocol import bounds, elements, policy
 from sync_protocol.elements import Parsed
 from sync_protocol.errors import MalformedData, TooLarge
 from sync_protocol.register import Register, Sibling, Stamp
@@ -90,17 +90,22 @@ def _name_issues(write: Write, parsed: Parsed, id_: str) -> list[Issue]:
     return found
 
 
+def _within_time(ms: int) -> int:
+    """A clock may show any year; a stamp that no other node takes would keep a frame from being taken."""
+    return max(0, min(ms, bounds.CLOCK_MS_MAX))
+
+
 class Pen:
     """Stamps for one transaction: this node's incarnation and its rising counter, written back by `close`."""
 
     def __init__(self, connection: Connection, author: Author, now_ms: int) -> None:
         self._connection = connection
         self.author = author
-        self.device_ms = now_ms
+        self.device_ms = _within_time(now_ms)
         row = connection.execute("SELECT incarnation, counter, coalesce(clock_offset_ms, 0) FROM sync").fetchone()
         self.incarnation, self.first, offset = row
         self.counter: int = self.first
-        self.ts = max(0, now_ms + offset)
+        self.ts = _within_time(now_ms + offset)
         self._outbox: list[tuple[int, int, str | None]] = []
 
     def stamp(self) -> Stamp:

@@ -11,11 +11,13 @@ import structlog
 from edge_node.store import reconciling as stored
 from edge_node.store.reconciling import Question
 from edge_node.store.store import Store
-from sync_protocol import reconciliation
-from sync_protocol.exchange.messages import Answer
+from sync_protocol import bounds, reconciliation
+from sync_protocol.exchange.messages import Answer, Range
 
 ROUNDS_MAX: Final = 40
 """Each round splits intervals by 16; sixteen reach single positions, the rest is for states in several frames."""
+RANGES_A_QUESTION: Final = bounds.RANGES_MAX // reconciliation.PARTS
+"""So that an answer that splits all of them stays within its bounds too."""
 log = structlog.get_logger()
 
 
@@ -27,11 +29,14 @@ def reconcile(store: Store, scope: str, ask: Callable[[Question], Answer]) -> in
     offer: set[int] = set()
     wanted: set[int] = set()
     for _ in range(ROUNDS_MAX):
-        answer = ask(Question(scope, ranges=ranges))
-        more_offer, more_wanted = reconciliation.unequal(items, answer.leaves)
-        offer |= more_offer
-        wanted |= more_wanted
-        ranges = reconciliation.differing(items, answer.ranges)
+        deeper: list[Range] = []
+        for start in range(0, len(ranges), RANGES_A_QUESTION):
+            answer = ask(Question(scope, ranges=ranges[start : start + RANGES_A_QUESTION]))
+            more_offer, more_wanted = reconciliation.unequal(items, answer.leaves)
+            offer |= more_offer
+            wanted |= more_wanted
+            deeper += reconciliation.differing(items, answer.ranges)
+        ranges = deeper
         if not ranges:
             break
     log.warning("digests differ", scope=scope, ours=len(offer), theirs=len(wanted))

@@ -18,7 +18,6 @@ PROTOCOLS = frozenset({1})
 MEDIA_TYPE = "application/vnd.medtech.exchange+msgpack"
 
 Verdict = Literal["merged", "fork"]
-Kind = Literal["parked", "quarantined", "late-moved", "recovered"]
 
 
 class Push(msgspec.Struct, frozen=True, array_like=True):
@@ -100,7 +99,8 @@ class Request(msgspec.Struct, frozen=True, omit_defaults=True):
 class Note(msgspec.Struct, frozen=True, array_like=True):
     """What became of a pushed resource that was not plainly applied."""
 
-    kind: Kind
+    kind: str
+    """`parked`, `quarantined`, `late-moved`, `recovered`, or what a newer hub knows."""
     type: str
     id: str
     reason: str = ""
