@@ -61,7 +61,8 @@ class Server:
         line = self._process.stdout.readline()
         self.ready_seconds = time.perf_counter() - begun
         if b"ready" not in line:
-            raise RuntimeError(f"it did not start; see {data}.log")
+            said = data.with_name(f"{data.name}.log").read_text(encoding="utf-8", errors="replace")
+            raise RuntimeError(f"{program} did not start: {said[-1000:]}")
         self.url = str(json.loads(line)["url"])
         self.process = psutil.Process(self._process.pid)
         threading.Thread(target=self._process.stdout.read, daemon=True).start()
