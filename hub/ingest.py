@@ -16,7 +16,7 @@ from hub.runtime import Hub
 from hub.states import States
 from hub.store.facts import FactKey
 from hub.store.feed import Pointer
-from hub.store.held import Parked, Quarantined
+from hub.store.held import Parked, ParkedRow, Quarantined
 from hub.store.nodes import NodeRow
 from hub.store.resources import ChangedRow, NewRow, ResourceRow
 from hub.store.scopes import Advance, ScopeRow
@@ -197,20 +197,33 @@ class Ingest:
             return
         lives = await self._shard.incarnations_of(sorted({row.node for row in waiting}))
         await self._know({row.scope for row in waiting})
-        done: list[int] = []
+        of_one: dict[Key, list[ParkedRow]] = {}
         for row in waiting:
-            work = works[row.rkey]
-            part = self._states.open(self._scopes[row.scope], row.rkey, row.state)
-            own = frozenset(life.id for life in lives[row.node]) | (
-                self._own if row.node == self._node.id else frozenset()
-            )
-            merged = rules.merge(work.after, part, own)
-            if merged.parked is None:
-                self._apply(work, merged)
-                work.others = True
-                done.append(row.id)
-        if done:
-            await self._shard.unpark(done)
+            of_one.setdefault(row.rkey, []).append(row)
+        for rkey, rows in of_one.items():
+            tried = []
+            for row in rows:
+                own = {life.id for life in lives[row.node]} | (self._own if row.node == self._node.id else set())
+                part = self._states.open(self._scopes[row.scope], row.rkey, row.state)
+                tried.append(rules.Waiting(part, frozenset(own)))
+            await self._settle(works[rkey], rows, tried)
+
+    async def _settle(self, work: Work, rows: Sequence[ParkedRow], tried: Sequence[rules.Waiting]) -> None:
+        after, settled = rules.settle(work.after, tried)
+        moved = [
+            (row, merged) for row, merged, one in zip(rows, settled, tried, strict=True) if merged.parked != one.part
+        ]
+        if not moved:
+            return
+        await self._shard.unpark([row.id for row, _ in moved])
+        work.after, work.others = after, True
+        for row, merged in moved:
+            work.changed |= merged.changed
+            if merged.refused is not None:
+                await self._refuse(work, merged.refused, merged.reason, "forged")
+            if merged.parked is not None:
+                state = self._states.seal(self._scopes[row.scope], row.rkey, merged.parked, pack.pack(merged.parked))
+                await self._shard.park([Parked(row.node, row.scope, row.rkey, state, row.reason)])
 
     # --- writing ---
 

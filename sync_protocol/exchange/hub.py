@@ -15,7 +15,7 @@ from sync_protocol import bounds
 from sync_protocol.errors import ForgedChange, MalformedState
 from sync_protocol.exchange.messages import Cursor, Push, Request
 from sync_protocol.frame import WITHHELD
-from sync_protocol.register import Register, Sibling, clashes, covers, dot, join, seen
+from sync_protocol.register import Register, Sibling, clashes, covers, dot, join, join_context, seen
 from sync_protocol.resource import DELETION, Resource, read_deletion
 
 
@@ -201,6 +201,72 @@ def _covers_what_is_here(deletion: Register, elements: Mapping[str, Register], o
 
 def _part(whole: Resource, elements: dict[str, Register]) -> Resource | None:
     return Resource(whole.type, whole.id, elements) if elements else None
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """A parked part, and all incarnations of the node that it came from."""
+
+    part: Resource
+    own: frozenset[int]
+
+
+def settle(present: Resource | None, waiting: Sequence[Waiting]) -> tuple[Resource | None, list[Merge]]:
+    """Take what waited, as far as it can be now: the state after all of it, and what became of each.
+
+    Those that wait only for each other come in together. After a hub went back, each of two authors may offer a register that
+    has seen the other's write: each speaks for its own, so together they say no more than each of them may.
+    """
+    here = dict(present.elements) if present is not None else {}
+    changed: list[set[str]] = [set() for _ in waiting]
+    parked: list[dict[str, Register]] = [dict(one.part.elements) for one in waiting]
+    refused: list[dict[str, Register]] = [{} for _ in waiting]
+    reasons = [""] * len(waiting)
+    # The deletions last: what they cover may come with them.
+    for key in sorted({key for one in parked for key in one}, key=lambda k: (k == DELETION, k)):
+        asking = [(i, parked[i][key], one.own) for i, one in enumerate(waiting) if key in parked[i]]
+        ready = _ready(here, key, asking)
+        brought = {dot(s): s for _, register, own in ready for s in register.siblings if _said(s, own)}
+        brought.update((dot(s), s) for s in (here[key].siblings if key in here else ()))
+        for i, register, own in ready:
+            siblings = (s if _said(s, own) else brought.get(dot(s)) for s in register.siblings)
+            filled = Register(tuple(s for s in siblings if s is not None), register.context)
+            del parked[i][key]
+            try:
+                filled = _honest(here.get(key), filled)
+            except ForgedChange as error:
+                refused[i][key], reasons[i] = register, str(error)
+                continue
+            if (joined := join(here[key], filled) if key in here else filled) is not here.get(key):
+                here[key] = joined
+                changed[i].add(key)
+    first = waiting[0].part
+    after = Resource(first.type, first.id, here) if any(changed) else present
+    return after, [
+        Merge(after, frozenset(changed[i]), _part(one.part, parked[i]), _part(one.part, refused[i]), reasons[i])
+        for i, one in enumerate(waiting)
+    ]
+
+
+_Asking = tuple[int, Register, frozenset[int]]
+
+
+def _ready(here: Mapping[str, Register], key: str, asking: list[_Asking]) -> list[_Asking]:
+    """The most of these registers of one element that need nothing but what is here and what they say themselves."""
+    if key == DELETION:
+        asking = [one for one in asking if _covers_what_is_here(one[1], here, one[2])]
+    asking = [one for one in asking if any(_said(s, one[2]) for s in one[1].siblings)]
+    while True:
+        vouched = here[key].context if key in here else {}
+        for _, register, own in asking:
+            vouched = join_context(vouched, {n: c for n, c in register.context.items() if n in own})
+        kept = [one for one in asking if covers(vouched, {n: c for n, c in one[1].context.items() if n not in one[2]})]
+        if len(kept) == len(asking):
+            return kept
+        asking = kept
+
+
+def _said(sibling: Sibling, own: frozenset[int]) -> bool:
+    return sibling.stamp.node in own and sibling.value != WITHHELD
 
 
 def recover(present: Resource | None, offered: Resource, own: frozenset[int], remembered: Mapping[int, int]) -> Merge:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+import structlog.testing
 
 from tests.simulation.actors import Edge, HubActor, Records, Violation
 from tests.simulation.checkers import check_all
@@ -14,6 +15,8 @@ from tests.simulation.world import HOUR, MINUTE, SECOND, Weather, World
 
 ROUNDS_MAX = 12
 """All edges once, in turn: so often at most, until nothing changes any more."""
+
+LOG_LINES = 40
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -109,6 +112,10 @@ class Simulation:
             *(edge.store.digests() for edge in self.edges if edge.store is not None),
         ]
 
+    def log_end(self) -> str:
+        """The last that happened."""
+        return "\n".join(["", *self.world.log[-LOG_LINES:]])
+
     def close(self) -> None:
         """Ends all processes."""
         for edge in self.edges:
@@ -123,6 +130,10 @@ def simulate(seed: int, kinds: Sequence[str] | None = None) -> Report:
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None, prefix="medtech-sim-") as name:
         simulation = Simulation(seed, Path(name), kinds)
         try:
-            return simulation.run()
+            with structlog.testing.capture_logs():  # a reconciliation warns, as it should
+                return simulation.run()
+        except Exception:
+            print(f"seed {seed} failed; faults: {' '.join(sorted(simulation.faults.kinds))}; {simulation.log_end()}")
+            raise
         finally:
             simulation.close()

@@ -76,3 +76,18 @@ def test_one_copy_of_a_node_writes_beside_what_the_other_wrote(script: MakeScrip
     world.write("b", "Patient/p", birthDate="1992-01-01", seen=seen)
     world.sync("b", "a", "b")
     world.check()
+
+
+def test_two_who_saw_each_others_write_both_come_back_to_a_hub_that_lost_them(script: MakeScript) -> None:
+    """Each register waited for the other's author, and nothing ever came in."""
+    world = script({"a": "f0", "b": "f0"})
+    world.sync("a", "b")
+    tables = world.hub.hub.tables.snapshot()
+    world.write("a", "Patient/p", birthDate="1990-01-01")
+    world.write("b", "Patient/p", birthDate="1991-01-01")
+    world.sync("a", "b", "a")
+    world.hub.go_back(tables, set())
+    for _ in range(3):
+        world.sync("a", "b")
+    assert len(world.disagreements("a", "Patient/p")["birthDate"]) == 2
+    world.check()
