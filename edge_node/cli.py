@@ -7,7 +7,7 @@ from typing import Final
 
 import click
 
-from edge_node.errors import EdgeError
+from edge_node.errors import EdgeError, of_system
 from sync_protocol.errors import ProtocolError
 
 COMMANDS: Final[dict[str, str]] = {
@@ -70,6 +70,9 @@ def main() -> None:
         status = error.exit_code
     except ProtocolError as error:
         tell(error)
+        status = 1
+    except OSError as error:
+        tell(of_system(error))
         status = 1
     sys.exit(status)
 

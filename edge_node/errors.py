@@ -11,6 +11,7 @@
     │   ├── CorruptDatabase
     │   ├── DiskFull
     │   ├── DatabaseBusy       another program writes for very long (try again)
+    │   ├── FileFault          a file or folder that cannot be read or written
     │   ├── NewerSchema        the database was made by a newer program
     │   └── BadBackup          a backup that does not open or is not what it says
     ├── SyncFault              between this node and its hub; nothing is lost by any of them
@@ -32,6 +33,7 @@
 `status` is the HTTP status, `exit_code` the command's (75: try again later). No message carries patient data.
 """
 
+import errno
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
@@ -136,6 +138,13 @@ class DatabaseBusy(StorageFault):
     hint = "Another program is writing to it. Try again in a moment."
 
 
+class FileFault(StorageFault):
+    """A file or folder that cannot be read or written."""
+
+    title = "A file or folder cannot be used"
+    hint = "See that it is there, that its disk can be written, and that this user may do so."
+
+
 class NewerSchema(StorageFault):
     """The database was made by a newer program."""
 
@@ -148,6 +157,13 @@ class BadBackup(StorageFault):
 
     title = "The backup cannot be used"
     hint = "Take another copy, and give the passphrase that was in force when it was made."
+
+
+def of_system(error: OSError) -> StorageFault:
+    """What an error of the operating system means."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DiskFull()
+    return FileFault(f"{error.filename}: {error.strerror}" if error.filename else str(error))
 
 
 # --- the hub ----------------------------------------------------------------------------------------------------------

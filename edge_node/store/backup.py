@@ -100,7 +100,7 @@ def restore(
     file: Path, directory: Path, passphrase: bytes | None, random_bytes: Callable[[int], bytes] = os.urandom
 ) -> Backup:
     """Puts a backup into a folder, as a new incarnation: what was written after the backup may already be at the hub, so
-    its counters are not used again; what the hub lacks is pushed as it is.
+    its counters are not used again; what the hub lacks is pushed as it is. A plain key is wrapped if there is a passphrase now.
 
     A database that is there is kept as `edge.db.before-restore`. Raises BadBackup, WrongPassphrase, DatabaseBusy.
     """
@@ -111,6 +111,8 @@ def restore(
         embedded = _unpack(file, new)
         key_file, key = _key(file, embedded, directory, passphrase)
         resources, digests = verify(new, key.raw)
+        if key_file.wrapping is None and passphrase is not None:
+            key_file = keys.keep(key.raw, passphrase, random_bytes)
         _begin_again(new, key, random_bytes)
         _step_aside(directory, passphrase)
         os.replace(new, database)

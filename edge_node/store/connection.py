@@ -4,11 +4,12 @@ import queue
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, TypeAlias
 
 from sqlcipher3 import dbapi2 as sqlcipher
 
-from edge_node.errors import CorruptDatabase, DatabaseBusy, DiskFull, EdgeError, StorageFault
+from edge_node.errors import CorruptDatabase, DatabaseBusy, DiskFull, EdgeError, FileFault, StorageFault, of_system
 
 Connection: TypeAlias = Any
 """A `sqlcipher3.dbapi2.Connection`; the module is published without types."""
@@ -86,9 +87,9 @@ def read_only(connection: Connection) -> None:
 def connect(path: Path, key: bytes, *, writer: bool) -> Connection:
     """An open connection in autocommit mode: transactions are begun and ended in plain sight.
 
-    Raises CorruptDatabase when the file is no database of this key.
+    Raises CorruptDatabase when the file is no database of this key, DiskFull or FileFault when its folder takes no more.
     """
-    with named_errors():
+    with named_errors(), _told_from_damage(path):
         connection = sqlcipher.connect(str(path), isolation_level=None, check_same_thread=False, cached_statements=256)
         try:
             _configure(connection, key, writer)
@@ -96,6 +97,31 @@ def connect(path: Path, key: bytes, *, writer: bool) -> Connection:
             connection.close()
             raise
     return connection
+
+
+@contextmanager
+def _told_from_damage(path: Path) -> Iterator[None]:
+    """SQLite has one error for damage and for a disk without room for what it keeps beside a database: so the disk is tried."""
+    try:
+        yield
+    except sqlcipher.Error as error:
+        if error.sqlite_errorcode & _PRIMARY == sqlcipher.SQLITE_IOERR:
+            try_folder(path.parent)
+        raise
+
+
+def try_folder(folder: Path) -> None:
+    """Whether a file can be written there at all. Raises DiskFull or FileFault."""
+    try:
+        with TemporaryFile(dir=folder) as file:
+            file.write(bytes(_BESIDE_BYTES))
+            file.flush()
+    except OSError as error:
+        raise of_system(error) from error
+
+
+_BESIDE_BYTES = 64 * 1024
+"""The write-ahead log's index takes 32 KiB at first, its log a page."""
 
 
 def _configure(connection: Connection, key: bytes, writer: bool) -> None:
@@ -121,7 +147,7 @@ def _configure(connection: Connection, key: bytes, writer: bool) -> None:
 
 @contextmanager
 def named_errors() -> Iterator[None]:
-    """SQLite's errors as this program's. Their texts may hold names of tables, never values."""
+    """SQLite's errors as this program's. Their texts may hold names of tables and files, never values."""
     try:
         yield
     except sqlcipher.Error as error:
@@ -130,14 +156,22 @@ def named_errors() -> Iterator[None]:
 
 def named(error: Exception) -> EdgeError:
     """What one of SQLite's errors means."""
-    text = str(error)
-    if "full" in text:
-        return DiskFull()
-    if "locked" in text or "busy" in text:
-        return DatabaseBusy()
-    if "not a database" in text or "malformed" in text or "disk I/O" in text or "corrupt" in text:
-        return CorruptDatabase()
-    return StorageFault(f"SQLite: {text}")
+    kind = _NAMED.get(getattr(error, "sqlite_errorcode", 0) & _PRIMARY)
+    return kind() if kind is not None else StorageFault(f"SQLite: {error}")
+
+
+_PRIMARY = 0xFF
+"""The part of an extended result code that is the result code proper (https://sqlite.org/rescode.html)."""
+_NAMED: dict[int, type[EdgeError]] = {
+    sqlcipher.SQLITE_FULL: DiskFull,
+    sqlcipher.SQLITE_BUSY: DatabaseBusy,
+    sqlcipher.SQLITE_LOCKED: DatabaseBusy,
+    sqlcipher.SQLITE_NOTADB: CorruptDatabase,
+    sqlcipher.SQLITE_CORRUPT: CorruptDatabase,
+    sqlcipher.SQLITE_IOERR: CorruptDatabase,
+    sqlcipher.SQLITE_CANTOPEN: FileFault,
+    sqlcipher.SQLITE_READONLY: FileFault,
+}
 
 
 @contextmanager

@@ -7,7 +7,16 @@ from typing import Any, Final
 import httpx
 import msgspec
 
-from edge_node.errors import EdgeError, HubBusy, HubRefused, HubTooNew, HubTooOld, HubUnreachable, RevokedNode
+from edge_node.errors import (
+    EdgeError,
+    HubBusy,
+    HubRefused,
+    HubTooNew,
+    HubTooOld,
+    HubUnreachable,
+    RevokedNode,
+    SettingsWrong,
+)
 from sync_protocol.exchange.messages import MEDIA_TYPE
 
 CONNECT_SECONDS_MAX: Final = 20
@@ -59,14 +68,16 @@ class Link:
         return self.ask("/sync/v1/exchange", body, MEDIA_TYPE)
 
     def ask(self, path: str, body: bytes, media_type: str) -> Asked:
-        """POST. Raises HubUnreachable, HubBusy, HubRefused, HubTooOld, HubTooNew or RevokedNode."""
+        """POST. Raises HubUnreachable, HubBusy, HubRefused, HubTooOld, HubTooNew, RevokedNode or SettingsWrong."""
         headers = {**self._headers, "Content-Type": media_type}
         try:
             answer = self._client.post(self._hub + path, content=body, headers=headers)
+        except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+            raise SettingsWrong(
+                f"{self._hub} is no address of a hub", hint="Write it as https://HOST or http://HOST:PORT."
+            ) from error
         except httpx.HTTPError as error:
             raise HubUnreachable(f"No answer from {self._hub} ({type(error).__name__})") from error
-        except httpx.InvalidURL as error:
-            raise HubUnreachable(f"{self._hub} is no address") from error
         if answer.is_success:
             if len(answer.content) > ANSWER_BYTES_MAX:
                 raise HubRefused("The answer is larger than any hub's")

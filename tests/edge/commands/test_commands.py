@@ -100,6 +100,26 @@ def test_a_wrong_call_is_status_2(edge: Edge, arguments: list[str]) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("folder", ["a file", "nowhere at all"])
+def test_a_folder_that_cannot_be_used_is_told_in_one_clear_line(tmp_path: Path, folder: str) -> None:
+    (tmp_path / "file").write_text(PATIENT)
+    data = tmp_path / "file" if folder == "a file" else Path("/proc/nowhere/node")
+    done = Edge(data).run("import", tmp_path / "file", "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stderr)["error"] == "FileFault"
+
+
+def test_a_backup_into_a_folder_that_is_not_there_says_so(edge: Edge, tmp_path: Path) -> None:
+    done = edge.run("backup", "--out", tmp_path / "full of nothing" / "copy", "--json")
+    assert (done.returncode, json.loads(done.stderr)["error"]) == (1, "FileFault")
+
+
+@pytest.mark.parametrize("hub", ["nonsense", "ftp://hub.example", "http://", "http://[::1"])
+def test_what_is_no_address_of_a_hub_is_a_wrong_call(edge: Edge, hub: str) -> None:
+    done = edge.run("enroll", "--hub", hub, "--code", "x", "--json")
+    assert (done.returncode, json.loads(done.stderr)["error"]) == (2, "SettingsWrong")
+
+
 def test_a_hub_that_is_away_is_status_75_in_one_clear_line(edge: Edge) -> None:
     done = edge.run("enroll", "--hub", "http://127.0.0.1:9", "--code", "x")
     assert done.returncode == 75
@@ -215,6 +235,16 @@ def test_a_backup_under_a_passphrase_needs_nothing_else(tmp_path: Path) -> None:
     other = Edge(tmp_path / "c", MEDTECH_PASSPHRASE_FILE=str(tmp_path / "right"))
     other.json("restore", tmp_path / "copy")
     assert [user["name"] for user in other.json("user", "list")] == ["ama"]
+
+
+def test_a_plain_key_comes_back_under_the_passphrase_that_is_set(edge: Edge, tmp_path: Path) -> None:
+    edge.json("backup", "--out", tmp_path / "copy")
+    (tmp_path / "secret").write_text("a long passphrase")
+    other = Edge(tmp_path / "other", MEDTECH_PASSPHRASE_FILE=str(tmp_path / "secret"))
+    other.json("restore", tmp_path / "copy")
+    assert other.json("status")["resources"] == 2
+    done = Edge(other.data).run("status", "--json")
+    assert (done.returncode, json.loads(done.stderr)["error"]) == (1, "PassphraseMissing")
 
 
 def test_restoring_over_a_node_keeps_what_was_there_beside_it(edge: Edge, tmp_path: Path) -> None:

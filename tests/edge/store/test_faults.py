@@ -72,6 +72,23 @@ def test_a_full_disk_refuses_the_write_and_loses_nothing(tmp_path: Path) -> None
         nodes.digests_are_those_of_the_rows(store)
 
 
+def test_no_room_for_what_sqlite_keeps_beside_it_is_not_told_as_damage(tmp_path: Path) -> None:
+    opened(tmp_path).close()
+    code = script(
+        f"""
+        import resource
+        from edge_node.errors import FileFault
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+        try:
+            opened(pathlib.Path({str(tmp_path)!r}), create=False)
+        except FileFault:
+            print("told")
+        """
+    )
+    assert subprocess.run([*RUN, code], check=True, timeout=60, stdout=subprocess.PIPE, text=True).stdout == "told\n"
+
+
 def test_a_newer_database_is_left_alone(tmp_path: Path) -> None:
     opened(tmp_path).close()
     connection = connect(tmp_path / DATABASE_NAME, KEY, writer=True)
