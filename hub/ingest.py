@@ -105,17 +105,17 @@ class Ingest:
         await self._know({row.scope for row in rows})
         present = {row.rkey: row for row in rows}
         works = {rkey: self._work(present[rkey]) for rkey in wanted if rkey in present}
+        strange = [rkey for rkey, work in works.items() if not await self._admitted(work, wanted[rkey])]
+        works |= await self._beside(strange, wanted)
         for rkey, of_one in wanted.items():
             if rkey not in works:
                 works[rkey] = await self._fresh(rkey, present.get(about[rkey]), of_one)
-            work = works[rkey]
-            if await self._admitted(work, of_one):
-                for part in of_one:
-                    await self._merge(work, part)
-        await self._retry_parked(works)
-        again = await self._write([work for work in works.values() if work.changed and work.after is not None])
-        if again:  # another node's transaction stored them first: they are here now, and locked
-            await self.take([part for rkey in again for part in wanted[rkey]])
+            for part in of_one:
+                await self._merge(works[rkey], part)
+        await self._retry_parked({work.rkey: work for work in works.values()})
+        lost = set(await self._write([work for work in works.values() if work.changed and work.after is not None]))
+        if lost:  # another node's transaction stored them first: they are here now, and locked
+            await self.take([part for rkey, work in works.items() if work.rkey in lost for part in wanted[rkey]])
 
     # --- reading ---
 
@@ -134,6 +134,23 @@ class Ingest:
             if moved and work.left:
                 self.notes += [_moved(part) for part in parts]
         return work
+
+    async def _beside(self, strange: Sequence[Key], wanted: dict[Key, list[Resource]]) -> dict[Key, Work]:
+        """Records of this facility whose ids another facility uses too, for records of its own.
+
+        FHIR ids are unique within one server, and old registers number their patients from 1. Such a record is kept under a
+        key of its facility, and neither ever sees or changes the other.
+        """
+        if not strange:
+            return {}
+        home = self._scopes[self._home].name
+        keys = {rkey: self._hub.keys.resource_key(f"{home} {wanted[rkey][0].name}") for rkey in strange}
+        present = {row.rkey: row for row in await self._shard.lock_present(list(keys.values()))}
+        await self._know({row.scope for row in present.values()})
+        return {
+            rkey: self._work(present[own]) if own in present else Work(own, self._home, None, None, None, None, set())
+            for rkey, own in keys.items()
+        }
 
     async def _know(self, scopes: set[int]) -> None:
         unknown = scopes - self._scopes.keys()
@@ -155,8 +172,6 @@ class Ingest:
         if work.left:
             self.notes += [_moved(part) for part in parts]
             return True
-        for part in parts:
-            await self._refuse(work, part, "another facility has a resource of this id", "another-facility")
         return False
 
     async def _merge(self, work: Work, part: Resource) -> None:

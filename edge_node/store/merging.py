@@ -13,8 +13,8 @@ from edge_node.store.connection import Connection
 from edge_node.store.model import MergeReport
 from edge_node.store.saving import Batch
 from sync_protocol import elements, pack
-from sync_protocol.errors import ProtocolError
-from sync_protocol.resource import Resource, join_resource
+from sync_protocol.errors import MalformedData, ProtocolError
+from sync_protocol.resource import Resource, context_of, join_resource
 
 
 def merge(
@@ -49,12 +49,25 @@ def _join(batch: Batch, part: Resource, scope: int) -> int | None:
     row = batch.row((part.type, part.id))
     if row is None or not row.here:
         new = part
+    elif row.scope != scope and _strangers(batch.resource(row), part):
+        raise SameName("an id that two facilities use for different records; the first that came here is shown")
     else:
         new, keys = join_resource(batch.resource(row), part)
         if not keys:
             return None
     row, changed = batch.put(new, scope)
     return row.key if changed else None
+
+
+def _strangers(mine: Resource, theirs: Resource) -> bool:
+    """Whether two states of one name have no author in common: not one record that moved, but two."""
+    return not context_of(mine).keys() & context_of(theirs).keys()
+
+
+class SameName(MalformedData):
+    """Two facilities use one id for two records, and this node holds both facilities' scopes."""
+
+    hint = "Records are looked at where they belong; the second one's facility should number its records anew."
 
 
 def _detail(resource: Resource, error: Exception) -> str:
