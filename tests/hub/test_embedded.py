@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -131,7 +132,8 @@ def test_it_recovers_from_the_death_of_everything(tmp_path: Path) -> None:
         keeper = running.parent()
         assert keeper is not None
         for process in (keeper, running, *running.children()):
-            process.kill()
+            with suppress(psutil.NoSuchProcess):  # it ended with the one before
+                process.kill()
         psutil.wait_procs([keeper, running], timeout=30)
     os.killpg(killed.pid, signal.SIGKILL)
     killed.communicate(timeout=30)
