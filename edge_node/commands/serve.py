@@ -14,6 +14,7 @@ from edge_node.errors import SettingsWrong
 from edge_node.keys import PLAIN_WARNING
 from edge_node.pages import agreement
 from edge_node.pages.routes import make_pages
+from edge_node.sync.background import apart
 from edge_node.sync.exchanging import Progress, Syncing
 from edge_node.sync.schedule import Schedule
 
@@ -48,7 +49,7 @@ def run(node: Node) -> None:
         agreement.note(store, progress.digest_equal, now_ms())
 
     async def sync() -> Progress:
-        progress = await asyncio.to_thread(syncing.run)
+        progress = await apart(syncing.run)
         await asyncio.to_thread(noted, progress)
         return progress
 

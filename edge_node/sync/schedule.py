@@ -4,6 +4,7 @@ Nothing is queued: each run looks at what waits, on both sides, and does all of 
 """
 
 import random
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -14,6 +15,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from edge_node.errors import EdgeError, NotEnrolled
 from edge_node.store import exchange as stored
 from edge_node.store.store import Store
+from edge_node.sync import background
 from edge_node.sync.exchanging import Progress, Syncing
 from edge_node.sync.link import Busy
 from sync_protocol.exchange import pace as paces
@@ -37,7 +39,8 @@ class Schedule:
     ) -> None:
         self._store, self._syncing, self._interval = store, syncing, interval_seconds
         self._done, self._jitter = done, jitter
-        self._poked = self._failing = False
+        self._poked = self._failing = self._missed = False
+        self._alone = threading.Lock()
         self._scheduler = BackgroundScheduler(timezone=UTC)
 
     def start(self) -> None:
@@ -45,7 +48,7 @@ class Schedule:
         if self._interval > 0:
             options: dict[str, Any] = {"id": JOB, "max_instances": 1, "coalesce": True, "misfire_grace_time": None}
             first = datetime.now(UTC)
-            self._scheduler.add_job(self._run, "interval", seconds=self._interval, next_run_time=first, **options)
+            self._scheduler.add_job(self._begin, "interval", seconds=self._interval, next_run_time=first, **options)
             self._scheduler.start()
 
     def stop(self) -> None:
@@ -59,6 +62,24 @@ class Schedule:
         if self._scheduler.running and not self._poked and not self._failing:
             self._poked = True
             self._next(timedelta(seconds=min(SOON_SECONDS, self._interval)))
+
+    def _begin(self) -> None:
+        """One exchange at a time; when its time comes while another one runs, it follows that."""
+        if self._alone.acquire(blocking=False):
+            background.begin(self._work)
+        else:
+            self._missed = True
+
+    def _work(self) -> None:
+        try:
+            self._run()
+        except Exception as error:  # noqa: BLE001 - said in the log; the next run comes all the same
+            log.error("sync failed", error=type(error).__name__)
+        finally:
+            self._alone.release()
+        if self._missed and not self._failing:
+            self._missed = False
+            self._next(timedelta(0))
 
     def _run(self) -> None:
         self._poked, self._failing = False, True
