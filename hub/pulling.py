@@ -58,7 +58,7 @@ class Puller:
             return await self._pull(scope, cursor, after)
         more = seq < scope.seq
         proof = b"" if more else await self._proof(scope)
-        return Pull(scope.name, scope.epoch, seq, packed, evicted, more or not proof, proof)
+        return Pull(scope.name, scope.epoch, seq, packed, evicted, more or not proof, proof, after < cursor.seq)
 
     async def _proof(self, scope: ScopeRow) -> bytes:
         """The digest at the seq we served, or nothing when the scope went on while we read states: these may be newer."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from edge_node.store import merging, rows
+from edge_node.store import leaving, merging, rows
 from edge_node.store.collector import without_collector
 from edge_node.store.connection import Connection
 from edge_node.store.forking import fork
@@ -26,8 +26,8 @@ from sync_protocol.exchange.messages import Answer, Cursor, Pull, Push, Request
 from sync_protocol.exchange.pace import Pace
 from sync_protocol.resource import Resource
 
-LEAVING = "leaving"
-"""Reason in `held`: the hub says that the resource left our scope; it goes when nothing of it waits in the outbox."""
+DOUBTED = "hub-went-back"
+"""Name in `meta`: the hub lost what this node had seen at it, and the two have not been found equal since."""
 KEYS_A_QUERY = 500
 
 
@@ -252,7 +252,11 @@ def take(
             merging.merge(connection, states, _scope(connection, outgoing.request.compare), now_ms)
         _note_held(connection, outgoing, answer)
         pending = _pending(connection)
-        equal = {} if pending or answer.parked or forked else _compare(connection, answer.pulls)
+        # What is parked makes digests differ until its dependency comes; to a hub that went back it may have to be given.
+        early = bool(pending) or forked or (answer.parked > 0 and not _is_doubted(connection))
+        equal = {} if early else _compare(connection, answer.pulls)
+        if equal and all(equal.values()) and not answer.parked:
+            connection.execute("DELETE FROM meta WHERE name = ?", (DOUBTED,))
         more = outcome.lost or forked or bool(answer.scopes) or any(pull.more for pull in answer.pulls)
         # A request that failed is sent again as it was: what was written since goes with the next one.
         progress = outcome.standing.acked > before.acked or before.highest < before.counter
@@ -266,6 +270,10 @@ def take(
             pending=pending,
             equal=equal,
         )
+
+
+def _is_doubted(connection: Connection) -> bool:
+    return bool(connection.execute("SELECT EXISTS (SELECT 1 FROM meta WHERE name = ?)", (DOUBTED,)).fetchone()[0])
 
 
 def failed(store: Store, reason: str) -> None:
@@ -319,8 +327,10 @@ def _apply(
         total = MergeReport(
             total.changed + report.changed, total.conflicts + report.conflicts, total.quarantined + report.quarantined
         )
-        _settle(connection, parts, scope)
-        _evict(connection, pull, scope, now_ms)
+        leaving.settle(connection, parts, scope)
+        leaving.let_go(connection, pull.evicted, scope, now_ms)
+        if pull.cut:
+            connection.execute("INSERT INTO meta (name, value) VALUES (?, 1) ON CONFLICT DO NOTHING", (DOUBTED,))
         if epoch not in (0, pull.epoch):
             connection.execute(
                 "INSERT OR REPLACE INTO lineage (scope, epoch, seq) VALUES (?, ?, ?)",
@@ -339,50 +349,11 @@ def _present(connection: Connection, parts: Sequence[Resource], now_standing: St
     return {f"{row.type}/{row.id}": batch.resource(row) for row in found if row is not None and row.here}
 
 
-def _settle(connection: Connection, parts: Sequence[Resource], scope: int) -> None:
-    """What the hub sends for a scope is in that scope, though it was in another one of ours before."""
-    names = msgspec.json.encode([[rows.find_type(connection, part.type), part.id] for part in parts]).decode()
-    moved = connection.execute(
-        "SELECT resource.key, scope, hash FROM json_each(?) AS wanted JOIN resource"
-        " ON resource.type = wanted.value ->> 0 AND resource.id = wanted.value ->> 1 WHERE scope <> ?",
-        (names, scope),
-    ).fetchall()
-    for key, before, hash_ in moved:
-        connection.execute("UPDATE resource SET scope = ? WHERE key = ?", (scope, key))
-        _shift(connection, before, old=hash_)
-        _shift(connection, scope, new=hash_)
-
-
-def _shift(connection: Connection, scope: int, *, new: bytes | None = None, old: bytes | None = None) -> None:
-    present = connection.execute("SELECT digest FROM scope WHERE id = ?", (scope,)).fetchone()[0]
-    after = digest.add(digest.from_bytes(present), new=new, old=old)
-    connection.execute("UPDATE scope SET digest = ? WHERE id = ?", (digest.to_bytes(after), scope))
-
-
-def _evict(connection: Connection, pull: Pull, scope: int, now_ms: int) -> None:
-    """Resources that left the scope go, unless something of them still waits to be pushed; those go later."""
-    batch = Batch(connection, now_ms)
-    leaving = [batch.row((type_, id_)) for type_, id_ in pull.evicted]
-    keys = {row.key for row in leaving if row is not None and row.here and row.scope == scope}
-    keys |= {key for (key,) in connection.execute("SELECT key FROM held WHERE reason = ?", (LEAVING,))}
-    if not keys:
-        return
-    acked = connection.execute("SELECT acked FROM sync").fetchone()[0]
-    busy = {key for (key,) in connection.execute("SELECT DISTINCT key FROM outbox WHERE counter > ?", (acked,))}
-    connection.executemany(
-        "INSERT INTO held (key, reason) VALUES (?, ?) ON CONFLICT DO NOTHING", [(key, LEAVING) for key in keys & busy]
-    )
-    for key, resource in _resources(connection, sorted(keys - busy)):
-        row = batch.row((resource.type, resource.id))
-        if row is not None and row.here:
-            batch.evict(row)
-        connection.execute("DELETE FROM held WHERE key = ?", (key,))
-    batch.flush()
-
-
 def _note_held(connection: Connection, outgoing: Outgoing, answer: Answer) -> None:
     """What the hub did not take is marked, so that nobody believes it safe; what it took this time is marked no more."""
-    connection.executemany("DELETE FROM held WHERE key = ? AND reason <> ?", [(key, LEAVING) for key in outgoing.keys])
+    connection.executemany(
+        "DELETE FROM held WHERE key = ? AND reason <> ?", [(key, leaving.LEAVING) for key in outgoing.keys]
+    )
     batch = Batch(connection, 0)
     for note in answer.notes:
         row = batch.row((note.type, note.id))

@@ -107,7 +107,8 @@ class Note(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Pull(msgspec.Struct, frozen=True, array_like=True):
-    """Changes of a scope up to `seq`. `digest` is there when `more` is not: the scope's at exactly `seq`."""
+    """Changes of a scope up to `seq`. `digest` is there when `more` is not: the scope's at exactly `seq`. `cut`: the hub lost
+    a part of what the node had seen."""
 
     scope: str
     epoch: int
@@ -116,6 +117,7 @@ class Pull(msgspec.Struct, frozen=True, array_like=True):
     evicted: list[tuple[str, str]] = []
     more: bool = False
     digest: bytes = b""
+    cut: bool = False
 
 
 class Answer(msgspec.Struct, frozen=True, omit_defaults=True):

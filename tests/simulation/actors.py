@@ -196,7 +196,7 @@ class Edge:
         if not enrolled:
             keep(store, "https://hub.example", self.hub.enrolled(self.node))
         store.edge, self.store = self, store
-        self.committed()
+        self.look()
 
     def end(self) -> Path:
         """The process ends without a word. Returns what is on the disk: everything committed, since each commit is synced."""
@@ -229,11 +229,14 @@ class Edge:
 
     def committed(self) -> None:
         """Looks at what the disk holds now; then the process may end."""
-        store = self.store
-        if store is not None:
-            with store.reading() as connection:
-                self._look(connection)
+        self.look()
         self.boundary.after_commit()
+
+    def look(self) -> None:
+        """Looks at what the disk holds now."""
+        if self.store is not None:
+            with self.store.reading() as connection:
+                self._look(connection)
 
     def _look(self, connection: Connection) -> None:
         held: set[str] = set()

@@ -91,3 +91,35 @@ def test_two_who_saw_each_others_write_both_come_back_to_a_hub_that_lost_them(sc
         world.sync("a", "b")
     assert len(world.disagreements("a", "Patient/p")["birthDate"]) == 2
     world.check()
+
+
+def test_what_nobody_says_any_more_comes_back_from_who_wrote_over_it(script: MakeScript) -> None:
+    """Its author's own write is replaced, so she offers nothing; who replaced it waits for her, and compared nothing meanwhile."""
+    world = script({"a": "f0", "b": "f0"})
+    world.sync("a", "b")
+    tables = world.hub.hub.tables.snapshot()
+    world.write("a", "Patient/p", birthDate="1990-01-01")
+    world.sync("a", "b")
+    world.write("b", "Patient/p", birthDate="1991-01-01")
+    world.sync("b", "a")
+    world.hub.go_back(tables, set())
+    for _ in range(3):
+        world.sync("a", "b")
+    assert world.body("a", "Patient/p") == {"birthDate": "1991-01-01"}
+    world.check()
+
+
+def test_a_patient_comes_into_one_of_a_nodes_scopes_while_she_was_leaving_another(script: MakeScript) -> None:
+    """What had to wait in the outbox before it could go is let go of only if it did not come back meanwhile."""
+    world = script({"a": "f0", "both": "f0"}, presences=("both",))
+    world.write("a", "Patient/p", birthDate="1990-01-01")
+    world.sync("a", "both")
+    world.write("both", "Patient/p", birthDate="1990-01-01", gender="female")
+    world.cut()
+    world.sync("both", fails=True)
+    world.write("both", "Patient/p", birthDate="1990-01-01", gender="other")
+    world.move("p", "f1")
+    world.mend()
+    world.sync("both", "a", "both")
+    assert world.body("both", "Patient/p") == {"birthDate": "1990-01-01", "gender": "other"}
+    world.check()

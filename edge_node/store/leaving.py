@@ -1,0 +1,58 @@
+"""Which of this node's scopes a resource is in, as the hub says: it comes into one, goes over into another, or leaves them all."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from edge_node.store import rows
+from edge_node.store.connection import Connection
+from edge_node.store.saving import Batch
+from sync_protocol import digest
+from sync_protocol.resource import Resource
+
+LEAVING: Final = "leaving"
+"""Reason in `held`: the hub says that the resource left our scope; it goes when nothing of it waits in the outbox."""
+
+
+def settle(connection: Connection, parts: Sequence[Resource], scope: int) -> None:
+    """What the hub sends for a scope is in that scope, though it was in another one of ours before, or about to leave that."""
+    names = msgspec.json.encode([[rows.find_type(connection, part.type), part.id] for part in parts]).decode()
+    moved = connection.execute(
+        "SELECT resource.key, scope, hash FROM json_each(?) AS wanted JOIN resource"
+        " ON resource.type = wanted.value ->> 0 AND resource.id = wanted.value ->> 1 WHERE scope <> ?",
+        (names, scope),
+    ).fetchall()
+    for key, before, hash_ in moved:
+        connection.execute("UPDATE resource SET scope = ? WHERE key = ?", (scope, key))
+        connection.execute("DELETE FROM held WHERE key = ? AND reason = ?", (key, LEAVING))
+        _shift(connection, before, old=hash_)
+        _shift(connection, scope, new=hash_)
+
+
+def _shift(connection: Connection, scope: int, *, new: bytes | None = None, old: bytes | None = None) -> None:
+    present = connection.execute("SELECT digest FROM scope WHERE id = ?", (scope,)).fetchone()[0]
+    after = digest.add(digest.from_bytes(present), new=new, old=old)
+    connection.execute("UPDATE scope SET digest = ? WHERE id = ?", (digest.to_bytes(after), scope))
+
+
+def let_go(connection: Connection, evicted: Sequence[tuple[str, str]], scope: int, now_ms: int) -> None:
+    """Resources that left the scope go, unless something of them still waits to be pushed; those go later."""
+    batch = Batch(connection, now_ms)
+    leaving = [batch.row(name) for name in evicted]
+    keys = {row.key for row in leaving if row is not None and row.here and row.scope == scope}
+    keys |= {key for (key,) in connection.execute("SELECT key FROM held WHERE reason = ?", (LEAVING,))}
+    if not keys:
+        return
+    acked = connection.execute("SELECT acked FROM sync").fetchone()[0]
+    busy = {key for (key,) in connection.execute("SELECT DISTINCT key FROM outbox WHERE counter > ?", (acked,))}
+    connection.executemany(
+        "INSERT INTO held (key, reason) VALUES (?, ?) ON CONFLICT DO NOTHING", [(key, LEAVING) for key in keys & busy]
+    )
+    for key in sorted(keys - busy):
+        type_, id_ = connection.execute("SELECT type, id FROM resource WHERE key = ?", (key,)).fetchone()
+        row = batch.row((rows.type_name(connection, type_), id_))
+        if row is not None and row.here:
+            batch.evict(row)
+        connection.execute("DELETE FROM held WHERE key = ?", (key,))
+    batch.flush()
