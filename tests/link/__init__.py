@@ -1,0 +1,1 @@
+"""The exchange over a link as a remote clinic has it."""
