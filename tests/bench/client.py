@@ -1,7 +1,7 @@
 """Sixteen clients in a process of their own: keep-alive connections that each send the next request when the last is answered.
 
 Written on asyncio's protocols, since a client that takes as long as the server would measure itself. Reads JSON from standard
-input, writes the latencies in seconds.
+input, writes the latencies in microseconds.
 """
 
 import asyncio
@@ -65,4 +65,5 @@ def _request(path: str, host: str, token: str) -> bytes:
 
 
 if __name__ == "__main__":
-    print(json.dumps(uvloop.run(measured(json.load(sys.stdin)))))
+    seconds = uvloop.run(measured(json.load(sys.stdin)))
+    print(json.dumps([round(one * 1e6) for one in seconds]))

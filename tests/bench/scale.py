@@ -1,15 +1,15 @@
 """The same work where a thousand, ten thousand and a hundred thousand resources are stored, and an exchange with nothing to do there.
 
-"All": the store grows from one size to the next by one import, one push and one pull at an empty or as large other edge. Then, at
-each size, the same small work: import 400 new resources, edit 400 stored ones in one transaction, push both, pull both at the
-other edge, read 400 there, chosen all over the store; the median of several rounds. The floor of a row is the same part at the smallest
-size, where 400 resources share their pages, and all pages are in the cache.
+For each size two nodes and a hub of their own. "All": the store grows from nothing to its size by one import, one push, and one pull at
+an empty node. Then the same small work at all sizes in turn, round by round: import 400 new resources, edit 400 stored ones in one
+transaction, push both, pull both at the other node, read 400 there, chosen all over the store; the median of the rounds. The floor of a
+row is the same part at the smallest size, where 400 resources share their pages, and all pages are in the cache.
 """
 
 import random
 import time
 from collections.abc import Callable
-from itertools import pairwise
+from contextlib import ExitStack
 from statistics import median
 
 from edge_node.store.bundles import Item
@@ -25,17 +25,16 @@ Times = dict[str, float]
 
 
 def measure(options: Options) -> list[Row]:
-    found: dict[int, Times] = {}
-    with (
-        nodes.folder() as place,
-        nodes.hub(place) as hub,
-        nodes.node(place / "a", hub, place) as a,
-        nodes.node(place / "b", hub, place) as b,
-    ):
-        for before, size in pairwise((0, *options.sizes)):
-            grown = _grown(a, b, before, size)
-            rounds = [_round(a, b, size, run) for run in range(2 * options.runs + 1)]
-            found[size] = grown | {part: median(one[part] for one in rounds) for part in PARTS}
+    with ExitStack() as stack:
+        pairs = {size: _pair(stack) for size in options.sizes}
+        grown = {size: _grown(*pairs[size], size) for size in options.sizes}
+        rounds: dict[int, list[Times]] = {size: [] for size in options.sizes}
+        for run in range(2 * options.runs + 1):
+            for size, (a, b) in pairs.items():
+                rounds[size].append(_round(a, b, size, run))
+        found = {
+            size: grown[size] | {part: median(one[part] for one in rounds[size]) for part in PARTS} for size in pairs
+        }
     least = found[options.sizes[0]]
     return [
         Row(
@@ -54,15 +53,23 @@ def measure(options: Options) -> list[Row]:
     ]
 
 
-def _grown(a: nodes.Node, b: nodes.Node, before: int, size: int) -> Times:
-    """From one size to the next, all at once: seconds a resource."""
-    fresh = [Item(body) for body in samples.bodies(size)[before:]]
+def _pair(stack: ExitStack) -> tuple[nodes.Node, nodes.Node]:
+    """Two empty nodes of one facility, and a hub of their own."""
+    place = stack.enter_context(nodes.folder())
+    hub = stack.enter_context(nodes.hub(place))
+    a, b = (stack.enter_context(nodes.node(place / name, hub, place)) for name in "ab")
+    return a, b
+
+
+def _grown(a: nodes.Node, b: nodes.Node, size: int) -> Times:
+    """From nothing to a size, all at once: seconds a resource."""
+    fresh = [Item(body) for body in samples.bodies(size)]
     times = {
         "import all": _timed(lambda: a.store.import_resources(fresh, samples.AUTHOR, nodes.now_ms)),
         "push all": _timed(a.sync),
         "pull all": _timed(b.sync),
     }
-    return {part: seconds / len(fresh) for part, seconds in times.items()}
+    return {part: seconds / size for part, seconds in times.items()}
 
 
 def _round(a: nodes.Node, b: nodes.Node, size: int, run: int) -> Times:
