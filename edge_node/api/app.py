@@ -102,7 +102,7 @@ def make_app(
             path="/schema",
             render_plugins=[JsonRenderPlugin(path="/openapi.json")],
         ),
-        exception_handlers={Exception: _problem, HTTPException: _problem},
+        exception_handlers={Exception: problem, HTTPException: problem},
         request_max_body_size=options.body_bytes_max,
         on_shutdown=[close],
         logging_config=None,
@@ -143,7 +143,7 @@ def _parts(
     )
 
 
-def _problem(request: Request, error: Exception) -> Response[bytes]:  # type: ignore[type-arg]
+def problem(request: Request, error: Exception) -> Response[bytes]:  # type: ignore[type-arg]
     """An error outside of FHIR paths, as RFC 9457 asks."""
     request.scope["state"]["error"] = error
     answered = as_problem(_of_framework(error))

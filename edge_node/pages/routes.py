@@ -9,8 +9,9 @@ from litestar.params import FromPath
 from litestar.types import ControllerRouterHandler
 
 from edge_node.api.app import Pages, Parts
+from edge_node.api.app import problem as for_machines
 from edge_node.api.node import Sync
-from edge_node.api.outcome import PROBLEM_JSON, Refused, as_problem, understand
+from edge_node.api.outcome import Refused, understand
 from edge_node.errors import EdgeError, NotFound, Unauthorised
 from edge_node.pages import conflict_pages, login_pages, patient_pages, rendering, sync_pages
 from edge_node.pages.desk import Desk
@@ -80,16 +81,18 @@ _SAID = {
 
 
 def _problem(desk: Desk) -> Callable[[Request[Any, Any, Any], Exception], Response[Any]]:
-    """Any error as a page in plain words; who is not logged in is led to the login and then back."""
+    """Any error as a page in plain words, to who reads pages; who is not logged in is led to the login and then back."""
 
     def problem(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
         request.scope["state"]["error"] = error
         path = request.scope["path"]
         if path.startswith(_MACHINES):
-            return _for_machines(error)
+            return for_machines(request, error)
         if isinstance(error, Unauthorised):
             came_from = safe_next(path) if request.method == "GET" else "/"
             return rendering.redirect("/login" if came_from == "/" else f"/login?next={came_from}")
+        if "text/html" not in request.headers.get("accept", ""):
+            return for_machines(request, error)
         status = error.status_code if isinstance(error, HTTPException) else understand(error).status
         status = status if status in _SAID else 500 if status >= 500 else 400
         title, advice = _SAID[status]
@@ -98,12 +101,6 @@ def _problem(desk: Desk) -> Callable[[Request[Any, Any, Any], Exception], Respon
         return rendering.page("problem.html", status, title=title, advice=advice, logged_in=_is_in(desk, request))
 
     return problem
-
-
-def _for_machines(error: Exception) -> Response[bytes]:
-    """What has no page and is no page's address is answered as all interfaces answer."""
-    answered = as_problem(error)
-    return Response(answered.body, status_code=answered.status, media_type=PROBLEM_JSON)
 
 
 def _is_in(desk: Desk, request: Request[Any, Any, Any]) -> bool:

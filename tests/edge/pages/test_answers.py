@@ -45,7 +45,8 @@ def app(store: Store) -> Iterator[Door]:
 @pytest.fixture
 async def anyone(app: Door) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app)  # type: ignore[arg-type]
-    async with httpx.AsyncClient(transport=transport, base_url="http://clinic.test") as client:
+    accept = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    async with httpx.AsyncClient(transport=transport, base_url="http://clinic.test", headers=accept) as client:
         yield client
 
 
@@ -111,6 +112,13 @@ async def test_what_is_not_there_has_a_page_and_machines_get_a_problem(ama: http
     for path in ("/patients/nobody", "/no/such/page", "/assets/none.css"):
         answer = await ama.get(path)
         assert (answer.status_code, "There is nothing here" in answer.text) == (404, True)
+        for accept in ("application/json", "*/*"):
+            answer = await ama.get(path, headers={"accept": accept})
+            assert (answer.status_code, answer.headers["content-type"]) == (
+                404,
+                "application/problem+json; charset=utf-8",
+            )
+    assert (await ama.put("/patients/nobody", headers={"accept": "*/*"})).status_code == 405
     assert (await ama.get("/api/v1/none")).headers["content-type"].startswith("application/problem+json")
 
 
