@@ -278,7 +278,9 @@ class Ingest:
             # What its own node has in another scope is sent back to it, so that it is in the same scope there.
             source = self._incarnation if not work.left and not work.others else None
             self._pointers.append(Pointer(work.scope, 0, key, source, hashes))
-            self._pointers += [Pointer(scope, 0, key, None, None) for scope in sorted(work.left)]
+            for scope in sorted(work.left):
+                self._pointers.append(Pointer(scope, 0, key, None, None))
+                await self._shard.note_former([key], scope)  # more may come from there, and is about the same resource
             self._digests[work.scope] += digest.add(0, new=hash_, old=work.hash)
             for fact, n in changes(work.before, work.after).items():
                 counts[FactKey(work.scope, fact.day, fact.kind, fact.code)] += n

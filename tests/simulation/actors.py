@@ -171,8 +171,6 @@ class Edge:
         """Names of the resources that it holds."""
         self.left: set[str] = set()
         """Those that it held once, and was told to let go."""
-        self.unacknowledged: dict[Fact, int] = {}
-        """What was written here, with its counter, as far as the hub has not acknowledged it."""
         self.life = 0
         """How often its process ended."""
         self.copied = 0
@@ -250,17 +248,29 @@ class Edge:
             self.known = {fact for fact in self.known if fact.resource not in gone or fact not in self.hub.known}
             self.left |= gone
         self.present = held
-        life, acked = connection.execute("SELECT incarnation, acked FROM sync").fetchone()
-        self.lives.add(life)
-        self.unacknowledged = {fact: counter for fact, counter in self.unacknowledged.items() if counter > acked}
+        self.lives.add(connection.execute("SELECT incarnation FROM sync").fetchone()[0])
 
     def promised(self, facts: Collection[Fact]) -> None:
         """It answered somebody that these are written: from now on they are its to keep."""
-        assert self.store is not None
         self.known |= {one for fact in facts for one in self.records.oracle.closure(fact)}
+
+    def _unacknowledged(self) -> set[Fact]:
+        """What was written in this life and is not acknowledged: a fork would give it other names."""
+        assert self.store is not None
+        query = "SELECT type, id, {0}.state FROM resource {1} WHERE {0}.state IS NOT NULL"
+        found: set[Fact] = set()
         with self.store.reading() as connection:
-            counter = connection.execute("SELECT counter FROM sync").fetchone()[0]
-        self.unacknowledged.update(dict.fromkeys(facts, counter))
+            life, acked = connection.execute("SELECT incarnation, acked FROM sync").fetchone()
+            states = connection.execute(query.format("resource", "")).fetchall()
+            states += connection.execute(query.format("history", "JOIN history USING (key)")).fetchall()
+            for number, id_, state in states:
+                resource = rows.resource_of(rows.type_name(connection, number), id_, state)
+                for key, register in resource.elements.items():
+                    element = self.records.names.of(resource, key)
+                    mine = [s.stamp for s in register.siblings if s.stamp.node == life and s.stamp.counter > acked]
+                    if element is not None:
+                        found |= {Fact(resource.name, element, stamp.user) for stamp in mine}
+        return found
 
     def registers(self, type_: str, id_: str) -> Resource | None:
         """The present registers of a resource."""
@@ -300,17 +310,17 @@ class Edge:
     def copy(self) -> "Copy":
         """A copy of the disk as it is, with what is on it."""
         return Copy(
-            image(self.disk, self.world.new_folder()), set(self.known), set(self.present), dict(self.unacknowledged)
+            image(self.disk, self.world.new_folder()), set(self.known), set(self.present), self._unacknowledged()
         )
 
     def become(self, copy: "Copy", *, told: bool) -> None:
         """Its files are those of a copy now: `told` by way of the restore command, else silently."""
         if self.store is not None:
             self.end()
-        self.known, self.present, self.unacknowledged = set(copy.known), set(copy.present), dict(copy.unacknowledged)
+        self.known, self.present = set(copy.known), set(copy.present)
         if not told:
             self.copied += 1
-            self.records.doubled |= copy.unacknowledged.keys()
+            self.records.doubled |= copy.unacknowledged
         else:
             self._restart(copy)
         self.begin(image(copy.disk, self.world.new_folder()))
@@ -327,7 +337,7 @@ class Edge:
 class Copy:
     """What a disk held once."""
 
-    def __init__(self, disk: Path, known: set[Fact], present: set[str], unacknowledged: dict[Fact, int]) -> None:
+    def __init__(self, disk: Path, known: set[Fact], present: set[str], unacknowledged: set[Fact]) -> None:
         self.disk, self.known, self.present, self.unacknowledged = disk, known, present, unacknowledged
 
 

