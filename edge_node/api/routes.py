@@ -82,7 +82,7 @@ def route(method: str, path: tuple[str, ...]) -> Route:
     if interaction is None:
         allowed = ", ".join(sorted(methods))
         raise Refused(
-            405, "not-supported", f"{shape or 'The base'} has no {method}", f"Use {allowed}", headers={"allow": allowed}
+            405, "not-supported", f"{template(shape)} has no {method}", f"Use {allowed}", headers={"allow": allowed}
         )
     return Route(interaction, template(shape), *_names(shape, path))
 
