@@ -12,6 +12,7 @@ from edge_node.errors import EdgeError, HubUnreachable
 from edge_node.store import exchange as stored
 from edge_node.store import forking, rows
 from edge_node.store.connection import Connection
+from edge_node.store.reconciling import Question
 from edge_node.store.store import Store, new_incarnation
 from edge_node.sync.enrolment import keep
 from edge_node.sync.exchanging import Progress, Syncing
@@ -158,6 +159,11 @@ class SimulatedSyncing(Syncing):
     def _linked(self) -> Any:
         return self.simulated_link
 
+    def _once(self, link: Any, done: Progress, question: Question | None = None) -> Any:
+        if question is not None and not self.edge.hub.went_back:
+            raise Violation(f"{self.edge.name}: digests differ though the hub lost nothing")
+        return super()._once(link, done, question)
+
 
 class Edge:
     """One clinic's node. `known`: the facts that it must not lose."""
@@ -248,7 +254,10 @@ class Edge:
             self.known = {fact for fact in self.known if fact.resource not in gone or fact not in self.hub.known}
             self.left |= gone
         self.present = held
-        self.lives.add(connection.execute("SELECT incarnation FROM sync").fetchone()[0])
+        life = connection.execute("SELECT incarnation FROM sync").fetchone()[0]
+        if self.lives and life not in self.lives and not self.copied:
+            raise Violation(f"{self.name} forked though nobody copied it")
+        self.lives.add(life)
 
     def promised(self, facts: Collection[Fact]) -> None:
         """It answered somebody that these are written: from now on they are its to keep."""
@@ -322,6 +331,7 @@ class Edge:
             self.copied += 1
             self.records.doubled |= copy.unacknowledged
         else:
+            self.lives.clear()
             self._restart(copy)
         self.begin(image(copy.disk, self.world.new_folder()))
 
@@ -349,6 +359,7 @@ class HubActor:
         self.clock = Clock(world)
         self.boundary = Boundary()
         self.known: set[Fact] = set()
+        self.went_back = False
         self._keys = Keys(world.chance.randbytes(KEY_BYTES), world.chance.randbytes(KEY_BYTES * SECRETS_COUNT))
         self.hub = self._process()
 
@@ -367,6 +378,7 @@ class HubActor:
     def go_back(self, tables: Any, known: set[Fact]) -> None:
         """The database is an earlier one; the keys are not."""
         self.restart()
+        self.went_back = True
         self.hub.tables = tables.snapshot()
         self.known = set(known)
 
