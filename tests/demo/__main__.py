@@ -1,7 +1,6 @@
 """Runs the demonstration until SIGINT or SIGTERM."""
 
 import json
-import os
 import shutil
 import signal
 import sys
@@ -26,27 +25,30 @@ class Ended(BaseException):
     """Somebody wants it to end."""
 
 
-def end(_number: int, _frame: FrameType | None) -> None:
-    """Once; what comes while everything is being ended changes nothing."""
+class Ending:
+    """What a signal does: once; what comes while everything is being ended changes nothing."""
+
+    def __init__(self) -> None:
+        self.demo: Demo | None = None
+
+    def __call__(self, _number: int, _frame: FrameType | None) -> None:
+        ignore_signals()
+        if self.demo is not None:
+            self.demo.tell_to_end()
+        raise Ended
+
+
+def ignore_signals() -> None:
+    """From now on nothing interrupts the end."""
     for number in ENDS:
         signal.signal(number, signal.SIG_IGN)
-    end_children()
-    raise Ended
-
-
-def end_children() -> None:
-    """Tells all that was started here to end: servers, and commands that are at work."""
-    for child in psutil.Process().children():
-        try:
-            child.terminate()
-        except psutil.NoSuchProcess:
-            continue
 
 
 def main() -> int:
     """The exit status."""
+    ending = Ending()
     for number in ENDS:
-        signal.signal(number, end)
+        signal.signal(number, ending)
     screen = Screen()
     root = Path(tempfile.mkdtemp(prefix="medtech-demo-"))
     # Postgres has a user of its own when root runs this, and has to be able to walk through.
@@ -54,7 +56,7 @@ def main() -> int:
     stack = ExitStack()
     begun = time.monotonic()
     try:
-        demo = Demo(root, stack, screen)
+        ending.demo = demo = Demo(root, stack, screen)
         screen.title(
             "MedTech Edge", "Health records for clinics that are often alone. What you see is measured as it runs."
         )
@@ -76,23 +78,20 @@ def main() -> int:
         screen.bad(str(error))
         return 1
     finally:
-        for number in ENDS:
-            signal.signal(number, signal.SIG_IGN)
+        ignore_signals()
         finish(stack, root)
 
 
 def finish(stack: ExitStack, root: Path) -> None:
     """Ends what runs, then removes the folder."""
-    stack.close()
-    end_children()
-    _, left = psutil.wait_procs(psutil.Process().children(), LEFT_SECONDS_MAX)
-    for child in left:
-        child.kill()
-    shutil.rmtree(root, ignore_errors=True)
+    try:
+        stack.close()
+    finally:
+        _, left = psutil.wait_procs(psutil.Process().children(), LEFT_SECONDS_MAX)
+        for child in left:
+            child.kill()
+        shutil.rmtree(root, ignore_errors=True)
 
 
 if __name__ == "__main__":
-    status = main()
-    sys.stdout.flush()
-    # Threads that waited for a command that was ended have nothing more to do.
-    os._exit(status) if status else sys.exit(status)
+    sys.exit(main())

@@ -4,17 +4,18 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+import psutil
 from msgspec import Struct
 
 from tests.demo.people import NORTH, SOUTH, Person, called, write_people
 from tests.demo.screen import Line, Screen, size
-from tests.processes.programs import Server, call
+from tests.processes.programs import Failed, Server, call
 from tests.processes.relay import Relay
 from tests.processes.web import Web
 from tests.processes.world import Clinic, Hub
@@ -47,7 +48,7 @@ class Demo:
     """The hub, the clinics and their people, in a folder of their own. Everything ends with `stack`."""
 
     def __init__(self, root: Path, stack: ExitStack, screen: Screen) -> None:
-        self.root, self.screen = root, screen
+        self.root, self.screen, self.ending = root, screen, False
         self.relay = stack.enter_context(Relay())
         self.hub = Hub(root / "hub", self.relay)
         self.clinics = {cast.name: self._clinic(cast) for cast in CASTS}
@@ -59,12 +60,26 @@ class Demo:
         return Clinic(server.data, server, Web(lambda: server.port, cast.user, PASSWORD))
 
     def _stop(self) -> None:
-        """All servers are told to end before any is waited for; the hub goes last."""
-        for server in self.servers[1:]:
-            server.send(15)
-        for server in self.servers[1:]:
+        """All servers are told to end before any is waited for."""
+        self.tell_to_end()
+        for server in self.servers:
             server.stop()
-        self.hub.server.stop()
+
+    def tell_to_end(self) -> None:
+        """Whatever runs is told to end, commands at work too, and nothing more is begun."""
+        self.ending = True
+        servers = {server.pid for server in self.servers if server.running}
+        for server in self.servers:
+            server.tell_to_end()
+        for child in psutil.Process().children():
+            if child.pid not in servers:
+                with suppress(psutil.NoSuchProcess):
+                    child.terminate()
+
+    def _call(self, *words: str | Path, data: Path, given: str = "") -> Any:
+        if self.ending:
+            raise Failed(str(words[0]), None, "everything is being ended")
+        return call("medtech-edge", *words, data=data, given=given)
 
     @property
     def servers(self) -> list[Server]:
@@ -104,11 +119,11 @@ class Demo:
             south = cast is CLINIC
             start = 0 if south else PEOPLE_OF_ALL // 2
             self.people[cast.facility] = write_people(file, SOUTH if south else NORTH, start, PEOPLE_OF_ALL // 2)
-            taken = int(call("medtech-edge", "import", file, data=data)["resources"])
+            taken = int(self._call("import", file, data=data)["resources"])
             file.unlink()
-        call("medtech-edge", "enroll", "--hub", self.hub.url, "--code", code, "--name", cast.name, data=data)
+        self._call("enroll", "--hub", self.hub.url, "--code", code, "--name", cast.name, data=data)
         words = ["user", "add", cast.user, "--role", cast.role, "--password-file", "-"]
-        call("medtech-edge", *words, data=data, given=PASSWORD)
+        self._call(*words, data=data, given=PASSWORD)
         return taken
 
     def first_exchange(self) -> None:

@@ -119,6 +119,7 @@ def test_it_ends_as_quickly_while_it_is_still_beginning(demo: Running) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     demo.end(signal.SIGTERM)
+    assert demo.process.returncode == 0, demo.words()
     assert demo.out.read() == ""
     assert "Traceback" not in demo.words()
     assert demo.left() == []

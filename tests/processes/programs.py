@@ -77,6 +77,7 @@ class Server:
         self.seconds_to_ready = 0.0
         self._process: subprocess.Popen[bytes] | None = None
         self._begun = 0.0
+        self._told = False
 
     @property
     def log(self) -> Path:
@@ -99,6 +100,7 @@ class Server:
         assert not self.running
         self.data.mkdir(parents=True, exist_ok=True)
         self._begun = time.monotonic()
+        self._told = False
         words = [*self.inside, str(BIN / self.program), "serve", "--data", str(self.data), "--port", str(port)]
         with self._said.open("wb") as said, self.log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -150,9 +152,15 @@ class Server:
             return False
         return True
 
+    def tell_to_end(self) -> None:
+        """SIGTERM, once: a program that is ending is killed by a second one, before it has cleaned up behind it."""
+        if not self._told:
+            self._told = True
+            self.send(signal.SIGTERM)
+
     def stop(self) -> int | None:
         """SIGTERM and its exit status; by force when it does not end."""
-        self.send(signal.SIGTERM)
+        self.tell_to_end()
         if self._process is None:
             return None
         try:
