@@ -150,7 +150,7 @@ def _push(connection: Connection, begun: Standing, pace: Pace) -> tuple[Push | N
         ).fetchall()
         if not waiting:
             return None, (), pace
-        found = _parts(connection, waiting, own_incarnations(connection), begun.highest)
+        found = _parts(connection, waiting, begun)
         parts = list(found.values())
         try:
             packed = frame.encode(parts, Codec(LATEST, FRAME_LEVEL)) if parts else b""
@@ -170,7 +170,7 @@ def _push(connection: Connection, begun: Standing, pace: Pace) -> tuple[Push | N
 
 
 def _parts(
-    connection: Connection, waiting: Sequence[tuple[int, int, str | None]], own: frozenset[int], highest: int
+    connection: Connection, waiting: Sequence[tuple[int, int, str | None]], begun: Standing
 ) -> dict[int, Resource]:
     """Key → the present registers of what outbox rows name, each resource once."""
     named: dict[int, set[str] | None] = {}
@@ -178,8 +178,9 @@ def _parts(
         before = named.get(key, set())
         named[key] = None if text is None or before is None else before | set(msgspec.json.decode(text, type=list[str]))
     parts = {}
+    own = own_incarnations(connection)
     for key, resource in _resources(connection, list(named)):
-        part = rules.sendable(resource, named[key], own, highest)
+        part = rules.sendable(resource, named[key], own, begun.highest, begun.incarnation)
         if part is not None:
             parts[key] = part
     return parts

@@ -45,16 +45,19 @@ def begin(standing: Standing, fresh_token: bytes) -> Standing:
     return msgspec.structs.replace(standing, sent=fresh_token, highest=standing.counter)
 
 
-def sendable(resource: Resource, keys: Iterable[str] | None, own: frozenset[int], highest: int) -> Resource | None:
+def sendable(
+    resource: Resource, keys: Iterable[str] | None, own: frozenset[int], highest: int, life: int | None = None
+) -> Resource | None:
     """The part of a resource to push: registers with a value of our own, others' siblings by dot alone. None: nothing to say.
 
-    A register with an own dot above `highest` waits: a later outbox row names it again.
+    A register with a dot of this `life` (None: of any own one) above `highest` waits: a later outbox row names it again. Earlier
+    lives may go on in a copy, with counters of their own.
     """
     chosen = resource.elements if keys is None else {k: resource.elements[k] for k in keys if k in resource.elements}
     elements: dict[str, Register] = {}
     for key, register in chosen.items():
         mine = [s.stamp for s in register.siblings if s.stamp.node in own]
-        if not mine or any(stamp.counter > highest for stamp in mine):
+        if not mine or any(stamp.counter > highest and life in (None, stamp.node) for stamp in mine):
             continue
         elements[key] = register if len(mine) == len(register.siblings) else _withhold(register, own)
     return Resource(resource.type, resource.id, elements) if elements else None

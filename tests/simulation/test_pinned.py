@@ -123,3 +123,21 @@ def test_a_patient_comes_into_one_of_a_nodes_scopes_while_she_was_leaving_anothe
     world.sync("both", "a", "both")
     assert world.body("both", "Patient/p") == {"birthDate": "1990-01-01", "gender": "other"}
     world.check()
+
+
+def test_what_stands_beside_a_later_write_of_an_earlier_life_is_pushed(script: MakeScript) -> None:
+    """The earlier life goes on in the copy, with higher counters; they say nothing about what this life may send."""
+    world = script({"a": "f0"})
+    seen = world.write("a", "Patient/p", birthDate="1990-01-01")
+    world.sync("a")
+    copy = world.edges["a"].copy()
+    world.sync("a")
+    world.add("b", world.edges["a"].node).become(copy, told=False)
+    world.sync("b")
+    for gender in ("male", "female", "other", "unknown"):
+        world.write("a", "Patient/p", birthDate="1990-01-01", gender=gender)
+    world.sync("a", "b")
+    world.write("b", "Patient/p", birthDate="1990-01-01", gender="x", seen=seen)
+    world.sync("b", "a")
+    assert world.disagreements("a", "Patient/p") == {"gender": ['{"gender":"unknown"}', '{"gender":"x"}']}
+    world.check()
