@@ -62,9 +62,9 @@ class Web:
         assert reply.status == 200, (name, reply.status, reply.body)
         return reply.json, reply.headers["etag"]
 
-    def put(self, resource: dict[str, Any], etag: str | None = None) -> Reply:
-        """Writes a resource under its id."""
-        headers = {"If-Match": etag} if etag is not None else {}
+    def put(self, resource: dict[str, Any], etag: str | None = None, *, new: bool = False) -> Reply:
+        """Writes a resource under its id: over the version of the ETag, or only if there is none yet."""
+        headers = {"If-None-Match": "*"} if new else {"If-Match": etag} if etag is not None else {}
         return self.ask("PUT", f"/fhir/{resource['resourceType']}/{resource['id']}", resource, headers)
 
     def edit(self, name: str, /, **members: Any) -> None:

@@ -92,7 +92,9 @@ class Writer(threading.Thread):
             found, etag = reply.json, reply.headers["etag"]
         system = f"urn:{self._name}:{self._next()}"
         identifiers = [*found.get("identifier", []), {"system": system, "value": f"{MARK}{self._number}"}]
-        if self._stored(self._web.put({**found, "identifier": identifiers}, etag).status, {200, 201}):
+        # What an exchange brings between the reading and the writing is not to be written over unseen.
+        reply = self._web.put({**found, "identifier": identifiers}, etag, new=etag is None)
+        if self._stored(reply.status, {200, 201}):
             self.book.identifiers.setdefault(name, set()).add(system)
 
     def _count(self) -> None:
