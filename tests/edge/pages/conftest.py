@@ -71,8 +71,9 @@ def served(filled: Path, tmp_path: Path) -> Iterator[Served]:
     one.end()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """A browser for one module: while it is there an event loop counts as running, and other tests need their own."""
     rules = OPTIONS.index("--host-resolver-rules")
     arguments = [*OPTIONS[:rules].split(), OPTIONS[rules:]]
     with sync_playwright() as playwright:
