@@ -55,12 +55,13 @@ class Records:
         found = self._facts.get(hash_)
         if found is None:
             resource = opened()
-            found = self._facts[hash_] = frozenset(
-                fact
-                for element, writes in self.names.told(resource).items()
-                for write in writes
-                for fact in self.oracle.closure(Fact(resource.name, element, write))
-            )
+            told = [
+                Fact(resource.name, e, write) for e, writes in self.names.told(resource).items() for write in writes
+            ]
+            for fact in told:
+                if not self.oracle.was_told(fact):
+                    raise Violation(f"{fact.resource} {fact.element}: {fact.write} did not write that")
+            found = self._facts[hash_] = frozenset(one for fact in told for one in self.oracle.closure(fact))
         return found
 
 

@@ -62,6 +62,10 @@ class Oracle:
         behind = self._told[fact].behind
         return {fact, *(Fact(fact.resource, fact.element, write) for write in behind)}
 
+    def was_told(self, fact: Fact) -> bool:
+        """Whether anybody wrote that."""
+        return fact in self._told
+
     def value(self, fact: Fact) -> str | None:
         """What was written."""
         return self._told[fact].value

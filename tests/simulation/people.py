@@ -21,7 +21,7 @@ from tests.simulation.screens import TAGS, Form, canonical, changes, members
 from tests.simulation.world import World
 
 FORMS_MAX = 4
-PATIENTS_MAX = 5
+PATIENTS_MAX = 3
 UNKNOWN = {"favouriteColour"}
 """Elements that only a newer program knows."""
 BIRTH_ORDINAL = date(1900, 1, 1).toordinal()
@@ -48,9 +48,9 @@ class People:
         deeds: list[tuple[float, Callable[[Edge], None]]] = [
             (3, self._open),
             (6, self._save),
-            (2, self._create_observation),
-            (1, self._delete),
-            (1, self._resolve),
+            (0.7, self._create_observation),
+            (2, self._delete),
+            (1.2, self._resolve),
             (0.7, self._import),
             (2.5 if len(self._ids) < PATIENTS_MAX else 0, self._create_patient),
             (0.7 if edge.name in self._modern else 0, self._create_unknown),
@@ -170,7 +170,8 @@ class People:
         forms[:] = [form for form in forms if form.name in edge.present]
         if not forms or self._world.maybe(0.2):
             self._open(edge)
-        return forms.pop(self._chance.randrange(len(forms))) if forms else None
+        oldest = self._world.maybe(0.5)
+        return forms.pop(0 if oldest else self._chance.randrange(len(forms))) if forms else None
 
     def _save(self, edge: Edge) -> None:
         form = self._pick(edge)
