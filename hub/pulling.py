@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import structlog
+
 from hub.runtime import Hub
 from hub.states import States
 from hub.store.feed import Pointer
@@ -12,6 +14,8 @@ from sync_protocol.errors import TooLarge
 from sync_protocol.exchange import hub as rules
 from sync_protocol.exchange.messages import Cursor, Pull, Request
 from sync_protocol.resource import Resource
+
+log = structlog.get_logger()
 
 BYTES_PER_RESOURCE = 64
 """What a resource takes in a large frame, about; the pull's budget is told in bytes, the feed is read in rows."""
@@ -78,7 +82,9 @@ class Puller:
         parts: list[Resource] = []
         evicted: list[tuple[str, str]] = []
         for key, hashes in named.items():
-            row = rows[key]
+            if (row := rows.get(key)) is None:
+                log.error("a pointer without its resource", scope=scope.name, key=key)
+                continue
             resource = self._states.open(owners.get(row.scope, scope), row.rkey, row.state)
             if row.scope != scope.id:
                 evicted.append((resource.type, resource.id))

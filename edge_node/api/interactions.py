@@ -112,7 +112,9 @@ def update_of(service: Service, request: Request, type_: str, id_: str, version:
     check_whole(request.body)
     if request.headers.get("if-none-match", "").strip() == ANY:
         stored = service.store.read(type_, id_)
-        if stored is not None and not stored.gone:
+        if stored is None:  # what an exchange brings until the write begins is not written over either
+            return Write(type_, id_, request.body, create=True)
+        if not stored.gone:
             raise VersionConflict(stored.version)
     wanted = matched_version(service, request, type_, id_)
     return Write(type_, id_, request.body, seen=wanted or version, if_match=wanted is not None)
