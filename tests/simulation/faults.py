@@ -7,6 +7,7 @@ import msgspec
 
 from hub.moving import move_patient
 from tests.simulation.actors import Copy, Edge, HubActor
+from tests.simulation.carrying import pack
 from tests.simulation.memory_shard import finish
 from tests.simulation.oracle import Fact
 from tests.simulation.people import People
@@ -14,7 +15,7 @@ from tests.simulation.world import HOUR, SECOND, YEAR, Crash, World
 
 KINDS = (
     *("loss", "repetition", "truncation", "corruption"),
-    *("edge-crash", "hub-crash", "power", "clock", "restore", "copy", "clone", "hub-back", "move", "newer"),
+    *("edge-crash", "hub-crash", "power", "clock", "restore", "copy", "clone", "hub-back", "move", "newer", "stick"),
 )
 
 
@@ -41,6 +42,9 @@ class Faults:
             # Known limits: what had moved away and was lost is refused when others offer it; and a hub that forgot which of
             # two copies it knew cannot tell one from the other.
             self.kinds -= {"move", "copy", "clone"}
+        if "stick" in self.kinds and kinds is None:
+            # Known limit: what a copy handed out before it knew that it is one keeps its old name there.
+            self.kinds -= {"copy", "clone"}
         self._copies: dict[str, Copy] = {}
         self._snapshot: tuple[Any, set[Fact]] | None = None
 
@@ -60,6 +64,7 @@ class Faults:
             "clone": (1, self._clone),
             "hub-back": (1, self._hub_back),
             "move": (3, self._move),
+            "stick": (12, self._stick),
         }
         for kind, (times, deed) in deeds.items():
             if kind in self.kinds:
@@ -137,6 +142,21 @@ class Faults:
         if self._snapshot is not None:
             self.place.hub.go_back(*self._snapshot)
             self.place.world.note("hub-back")
+
+    def _stick(self) -> None:
+        """Somebody carries one node's changes to another of the same clinic; some time the carrier is at the hub's door."""
+        world = self.place.world
+        author, carrier = self._some_edge(), self._some_edge()
+        if author is carrier or author.node.facility != carrier.node.facility or author.store is None:
+            return
+        stick = pack(author, carrier, everything=world.maybe(0.2))
+        if stick is None:
+            return
+        self.place.hub.foreign_changes = True
+        world.note("stick", f"{author.name} {carrier.name}")
+        for _ in range(world.chance.choice((1, 1, 2))):
+            world.after(world.chance.randrange(6 * HOUR), lambda: carrier.receive_stick(stick))
+        world.after(world.chance.randrange(6 * HOUR), carrier.relay_sticks)
 
     def _move(self) -> None:
         world, hub = self.place.world, self.place.hub

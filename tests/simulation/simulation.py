@@ -94,6 +94,9 @@ class Simulation:
         self.world.run()
         for self.rounds in range(1, ROUNDS_MAX + 1):
             before = self._standing()
+            for edge in self.edges:
+                edge.relay_sticks()
+            self.world.run(self.world.now_ms + MINUTE)
             equal = [self._last_sync(edge) for edge in self.edges]
             if self._standing() == before and all(equal):
                 return
