@@ -25,67 +25,17 @@ from hub.store.nodes import NodeRow
 from sync_protocol.errors import ProtocolError
 from sync_protocol.exchange.messages import read_answer
 from sync_protocol.resource import Resource
+from tests.simulation.boundary import Boundary
 from tests.simulation.carrying import Stick, relay, take
 from tests.simulation.memory_shard import MemoryHub, finish
-from tests.simulation.oracle import Fact, Oracle
-from tests.simulation.screens import Names
+from tests.simulation.oracle import Fact
+from tests.simulation.records import Copy, Records, Violation
 from tests.simulation.world import SECOND, Clock, Crash, World, image
 
 KEY = bytes(range(32))
 PATIENCE_MS = 90 * SECOND
 EXCHANGES_A_SYNC_MAX = 300
 CHECKPOINT_PAGES = 100
-
-
-class Violation(AssertionError):
-    """Something that must hold does not."""
-
-
-class Records:
-    """What all replicas are compared by: the oracle, the names of elements, and which facts a state holds."""
-
-    def __init__(self) -> None:
-        self.oracle = Oracle()
-        self.names = Names()
-        self.doubled: set[Fact] = set()
-        """Facts that two lives of a node have under different names: made before a copy was taken, and not acknowledged by then."""
-        self._facts: dict[bytes, frozenset[Fact]] = {}
-
-    def facts(self, hash_: bytes, opened: Callable[[], Resource]) -> frozenset[Fact]:
-        """The facts in a state, and all behind them. Looked into once for each state."""
-        found = self._facts.get(hash_)
-        if found is None:
-            resource = opened()
-            told = [
-                Fact(resource.name, e, write) for e, writes in self.names.told(resource).items() for write in writes
-            ]
-            for fact in told:
-                if not self.oracle.was_told(fact):
-                    raise Violation(f"{fact.resource} {fact.element}: {fact.write} did not write that")
-            found = self._facts[hash_] = frozenset(one for fact in told for one in self.oracle.closure(fact))
-        return found
-
-
-class Boundary:
-    """Ends a process at the n-th commit from now, just before or just after it."""
-
-    def __init__(self) -> None:
-        self._left, self._after = 0, False
-
-    def arm(self, commits: int, *, after: bool) -> None:
-        """The `commits`-th commit from now is the last thing that the process does, or the first that it does not."""
-        self._left, self._after = commits, after
-
-    def before_commit(self) -> None:
-        if self._left == 1 and not self._after:
-            self._left = 0
-            raise Crash
-
-    def after_commit(self) -> None:
-        if self._left:
-            self._left -= 1
-            if not self._left:
-                raise Crash
 
 
 class SimulatedStore(Store):
@@ -336,13 +286,13 @@ class Edge:
 
     # --- copies ---
 
-    def copy(self) -> "Copy":
+    def copy(self) -> Copy:
         """A copy of the disk as it is, with what is on it."""
         return Copy(
             image(self.disk, self.world.new_folder()), set(self.known), set(self.present), self._unacknowledged()
         )
 
-    def become(self, copy: "Copy", *, told: bool) -> None:
+    def become(self, copy: Copy, *, told: bool) -> None:
         """Its files are those of a copy now: `told` by way of the restore command, else silently."""
         if self.store is not None:
             self.end()
@@ -355,20 +305,13 @@ class Edge:
             self._restart(copy)
         self.begin(image(copy.disk, self.world.new_folder()))
 
-    def _restart(self, copy: "Copy") -> None:
+    def _restart(self, copy: Copy) -> None:
         """What `edge_node.store.backup.restore` does to the database that it unpacked."""
         store = Store.open(copy.disk, KEY, random_bytes=self.world.chance.randbytes)
         with store.transaction() as connection:
             before = stored.standing(connection)
             forking.restart(connection, before, new_incarnation(self.world.chance.randbytes))
         store.close()
-
-
-class Copy:
-    """What a disk held once."""
-
-    def __init__(self, disk: Path, known: set[Fact], present: set[str], unacknowledged: set[Fact]) -> None:
-        self.disk, self.known, self.present, self.unacknowledged = disk, known, present, unacknowledged
 
 
 class HubActor:

@@ -44,8 +44,12 @@ def pack(author: "Edge", carrier: "Edge", *, everything: bool) -> Stick | None:
     with author.store.snapshot() as connection:
         standing = stored.standing(connection)
         begun = msgspec.structs.replace(standing, highest=standing.counter)
-        query = "SELECT counter, key, elements FROM outbox WHERE counter > ? ORDER BY counter"
-        waiting = connection.execute(query, (0 if everything else standing.acked,)).fetchall()
+        # Only what is of the clinic that both are of: another clinic's patient in the carrier's hands would be a stranger's.
+        query = (
+            "SELECT counter, outbox.key, elements FROM outbox JOIN resource USING (key)"
+            " WHERE counter > ? AND scope = ? ORDER BY counter"
+        )
+        waiting = connection.execute(query, (0 if everything else standing.acked, HOME_SCOPE)).fetchall()
         parts = list(stored._parts(connection, waiting, begun).values()) if waiting else []
         lives = [standing.incarnation, *sorted(stored.own_incarnations(connection) - {standing.incarnation})]
     if not parts:

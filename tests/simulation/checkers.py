@@ -9,8 +9,9 @@ from edge_node.store import reading
 from hub.states import States
 from sync_protocol import digest, pack
 from sync_protocol.resource import Resource, gone
-from tests.simulation.actors import Edge, HubActor, Records, Violation
+from tests.simulation.actors import Edge, HubActor
 from tests.simulation.oracle import DELETION, Fact
+from tests.simulation.records import Records, Violation
 
 
 def check_all(edges: Sequence[Edge], hub: HubActor, records: Records) -> None:

@@ -6,11 +6,12 @@ from typing import Any
 import msgspec
 
 from hub.moving import move_patient
-from tests.simulation.actors import Copy, Edge, HubActor
+from tests.simulation.actors import Edge, HubActor
 from tests.simulation.carrying import pack
 from tests.simulation.memory_shard import finish
 from tests.simulation.oracle import Fact
 from tests.simulation.people import People
+from tests.simulation.records import Copy
 from tests.simulation.world import HOUR, SECOND, YEAR, Crash, World
 
 KINDS = (

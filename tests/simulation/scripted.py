@@ -10,10 +10,11 @@ from edge_node.store.model import Author, Write
 from hub.moving import Moved, move_patient
 from hub.store.nodes import NodeRow
 from sync_protocol.resource import Resource
-from tests.simulation.actors import Edge, HubActor, Records
+from tests.simulation.actors import Edge, HubActor
 from tests.simulation.checkers import check_edge, check_hub, hub_states
 from tests.simulation.memory_shard import finish
 from tests.simulation.oracle import Fact
+from tests.simulation.records import Records
 from tests.simulation.world import Weather, World
 
 

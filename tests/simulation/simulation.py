@@ -7,10 +7,11 @@ from pathlib import Path
 import msgspec
 import structlog.testing
 
-from tests.simulation.actors import Edge, HubActor, Records, Violation
+from tests.simulation.actors import Edge, HubActor
 from tests.simulation.checkers import check_all
 from tests.simulation.faults import Faults, Place
 from tests.simulation.people import People
+from tests.simulation.records import Records, Violation
 from tests.simulation.world import HOUR, MINUTE, SECOND, Weather, World
 
 ROUNDS_MAX = 12

@@ -24,8 +24,9 @@ from sync_protocol.exchange.hub import Admission, Incarnation
 from sync_protocol.exchange.messages import Push, Request
 from sync_protocol.register import Context, Register, Stamp
 from sync_protocol.resource import Resource
-from tests.simulation.actors import SimulatedStore, Violation
+from tests.simulation.actors import SimulatedStore
 from tests.simulation.memory_shard import MemoryHub, MemoryShard
+from tests.simulation.records import Violation
 from tests.simulation.simulation import simulate
 from tests.simulation.world import Crash
 
