@@ -73,6 +73,7 @@ class Ingest:
         self._digests: Counter[int] = Counter()
         self._rule: Rule = lambda present, part: rules.merge(present, part, own)
         self._places: dict[str, int] = {}
+        self._recovering = False
         self.notes: list[Note] = []
 
     def place(self, name: str, scope: str) -> None:
@@ -88,11 +89,12 @@ class Ingest:
         authors = {node for part in offered for register in part.elements.values() for node in register.context}
         remembered = await self._shard.acked_of(sorted(authors))
         usual = self._rule
+        self._recovering = True
         self._rule = lambda present, part: rules.recover(present, part, self._own, remembered)
         try:
             await self.take(offered)
         finally:
-            self._rule = usual
+            self._rule, self._recovering = usual, False
         self.notes += [Note("recovered", part.type, part.id, "the hub had lost it") for part in offered]
 
     async def take(self, parts: Sequence[Resource]) -> None:
@@ -113,9 +115,20 @@ class Ingest:
             for part in of_one:
                 await self._merge(works[rkey], part)
         await self._retry_parked({work.rkey: work for work in works.values()})
+        self._remind([work for work in works.values() if work.left and not work.changed])
         lost = set(await self._write([work for work in works.values() if work.changed and work.after is not None]))
         if lost:  # another node's transaction stored them first: they are here now, and locked
             await self.take([part for rkey, work in works.items() if work.rkey in lost for part in wanted[rkey]])
+
+    def _remind(self, works: Sequence[Work]) -> None:
+        """Who offers in a reconciliation what has moved away has it by some other way than us: it is told again to let go."""
+        if self._recovering:
+            self._pointers += [
+                Pointer(scope, 0, work.key, None, None)
+                for work in works
+                if work.key is not None
+                for scope in sorted(work.left)
+            ]
 
     # --- reading ---
 

@@ -1,5 +1,6 @@
 """What the simulator found, each as the shortest story that shows it."""
 
+from tests.simulation.carrying import pack
 from tests.simulation.conftest import MakeScript
 from tests.simulation.scripted import Script
 
@@ -140,4 +141,21 @@ def test_what_stands_beside_a_later_write_of_an_earlier_life_is_pushed(script: M
     world.write("b", "Patient/p", birthDate="1990-01-01", gender="x", seen=seen)
     world.sync("b", "a")
     assert world.disagreements("a", "Patient/p") == {"gender": ['{"gender":"unknown"}', '{"gender":"x"}']}
+    world.check()
+
+
+def test_a_patient_who_moved_away_and_came_back_on_a_stick_is_let_go_again(script: MakeScript) -> None:
+    """The order to let go had been given before, and was not repeated."""
+    world = script({"a": "f0", "b": "f0"})
+    world.write("a", "Patient/p", birthDate="1990-01-01")
+    world.sync("a", "b")
+    stick = pack(world.edges["a"], world.edges["b"], everything=True)
+    assert stick is not None
+    world.move("p", "f1")
+    world.sync("a", "b")
+    world.hub.foreign_changes = True
+    world.edges["b"].receive_stick(stick)
+    assert world.body("b", "Patient/p") == {"birthDate": "1990-01-01"}
+    world.sync("b", "b")
+    assert world.body("b", "Patient/p") is None
     world.check()
