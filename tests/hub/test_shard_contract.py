@@ -87,6 +87,7 @@ async def test_an_incarnation_is_one_nodes_and_its_beginning_stays(shards: Hub) 
         found = await shard.lock_incarnation("n-0", 5)
         assert found == IncarnationRow(5, "n-0", 3, 7, 2, b"u" * 12, 2)
         assert await shard.incarnations_of(["n-0", "n-1"]) == {"n-0": [found], "n-1": []}
+        assert await shard.acked_of([5, 6]) == {5: 7}
         with pytest.raises(Forbidden):
             await shard.lock_incarnation("n-1", 5)
 
