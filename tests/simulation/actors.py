@@ -170,8 +170,8 @@ class Edge:
 
     def die(self, down_ms: int) -> None:
         """The process ends, or the power, and it starts again some time later."""
-        disk = self.end()
-        self.world.after(down_ms, lambda: self.begin(disk) if self.store is None else None)
+        disk, life = self.end(), self.life
+        self.world.after(down_ms, lambda: self.begin(disk) if self.store is None and self.life == life else None)
 
     @contextmanager
     def mortal(self) -> Iterator[None]:
@@ -296,18 +296,20 @@ class Edge:
         """Its files are those of a copy now: `told` by way of the restore command, else silently."""
         if self.store is not None:
             self.end()
-        self.known, self.present = set(copy.known), set(copy.present)
+        self.life += 1
+        self.known, self.present, self.left = set(copy.known), set(copy.present), set(copy.left)
+        disk = image(copy.disk, self.world.new_folder())
         if not told:
             self.copied += 1
             self.records.doubled |= copy.unacknowledged
         else:
             self.lives.clear()
-            self._restart(copy)
-        self.begin(image(copy.disk, self.world.new_folder()))
+            self._restart(disk)
+        self.begin(disk)
 
-    def _restart(self, copy: Copy) -> None:
+    def _restart(self, disk: Path) -> None:
         """What `edge_node.store.backup.restore` does to the database that it unpacked."""
-        store = Store.open(copy.disk, KEY, random_bytes=self.world.chance.randbytes)
+        store = Store.open(disk, KEY, random_bytes=self.world.chance.randbytes)
         with store.transaction() as connection:
             before = stored.standing(connection)
             forking.restart(connection, before, new_incarnation(self.world.chance.randbytes))
