@@ -288,9 +288,8 @@ class Edge:
 
     def copy(self) -> Copy:
         """A copy of the disk as it is, with what is on it."""
-        return Copy(
-            image(self.disk, self.world.new_folder()), set(self.known), set(self.present), self._unacknowledged()
-        )
+        disk = image(self.disk, self.world.new_folder())
+        return Copy(disk, set(self.known), set(self.present), set(self.left), self._unacknowledged())
 
     def become(self, copy: Copy, *, told: bool) -> None:
         """Its files are those of a copy now: `told` by way of the restore command, else silently."""
