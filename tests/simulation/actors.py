@@ -298,10 +298,10 @@ class Edge:
         self.life += 1
         self.known, self.present, self.left = set(copy.known), set(copy.present), set(copy.left)
         disk = image(copy.disk, self.world.new_folder())
-        if not told:
-            self.copied += 1
+        self.copied += not told
+        if self.copied:  # it forks, or had forked since: then what it sends now has another name already
             self.records.doubled |= copy.unacknowledged
-        else:
+        if told:
             self.lives.clear()
             self._restart(disk)
         self.begin(disk)
