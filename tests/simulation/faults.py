@@ -19,6 +19,17 @@ KINDS = (
     *("edge-crash", "hub-crash", "power", "clock", "restore", "copy", "clone", "hub-back", "move", "newer", "stick"),
 )
 
+APART = {
+    # What had moved away and was lost is refused when others offer it; a hub that forgot which of two copies it knew
+    # cannot tell one from the other.
+    "hub-back": ("move", "copy", "clone"),
+    # What a copy handed out before it knew that it is one keeps its old name there.
+    "stick": ("copy", "clone"),
+    # A restored node pushes in the name of a life in which its copy goes on.
+    "restore": ("clone",),
+}
+"""Known limits: kinds of faults that one world does not have together (docs/ARCHITECTURE.md)."""
+
 
 class Place(msgspec.Struct):
     """Where faults happen: all that there is in a world."""
@@ -39,13 +50,8 @@ class Faults:
         self.place = place
         chance = place.world.chance
         self.kinds = set(kinds) if kinds is not None else {kind for kind in KINDS if chance.random() < 0.3}
-        if "hub-back" in self.kinds and kinds is None:
-            # Known limits: what had moved away and was lost is refused when others offer it; and a hub that forgot which of
-            # two copies it knew cannot tell one from the other.
-            self.kinds -= {"move", "copy", "clone"}
-        if "stick" in self.kinds and kinds is None:
-            # Known limit: what a copy handed out before it knew that it is one keeps its old name there.
-            self.kinds -= {"copy", "clone"}
+        if kinds is None:
+            self.kinds -= {other for kind, others in APART.items() if kind in self.kinds for other in others}
         self._copies: dict[str, Copy] = {}
         self._snapshot: tuple[Any, set[Fact]] | None = None
 
