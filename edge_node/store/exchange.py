@@ -316,6 +316,7 @@ def _apply(
     """Merge what was pulled and move the cursors. A node that meets its own unknown dots forks before it merges."""
     forked = False
     total = MergeReport(0, 0, 0)
+    evicted: list[tuple[list[tuple[str, str]], int]] = []
     for pull, parts in pulls:
         row = connection.execute("SELECT id, epoch, seq FROM scope WHERE name = ?", (pull.scope,)).fetchone()
         if row is None:
@@ -329,7 +330,7 @@ def _apply(
             total.changed + report.changed, total.conflicts + report.conflicts, total.quarantined + report.quarantined
         )
         leaving.settle(connection, parts, scope)
-        leaving.let_go(connection, pull.evicted, scope, now_ms)
+        evicted.append((pull.evicted, scope))
         if pull.cut:
             connection.execute("INSERT INTO meta (name, value) VALUES (?, 1) ON CONFLICT DO NOTHING", (DOUBTED,))
         if epoch not in (0, pull.epoch):
@@ -338,6 +339,8 @@ def _apply(
                 (scope, epoch, seq),
             )
         connection.execute("UPDATE scope SET epoch = ?, seq = ? WHERE id = ?", (pull.epoch, pull.seq, scope))
+    for names, scope in evicted:  # last: what went over into another of our scopes has not left
+        leaving.let_go(connection, names, scope, now_ms)
     return total, forked
 
 

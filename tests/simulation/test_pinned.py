@@ -159,3 +159,20 @@ def test_a_patient_who_moved_away_and_came_back_on_a_stick_is_let_go_again(scrip
     world.sync("b", "b")
     assert world.body("b", "Patient/p") is None
     world.check()
+
+
+def test_a_form_of_a_patient_who_moved_between_ones_own_scopes_is_saved_against_what_it_showed(
+    script: MakeScript,
+) -> None:
+    """She left one scope and came into the other in one answer, and her history went in between."""
+    world = script({"a": "f0", "both": "f0"}, presences=("both",))
+    seen = world.write("a", "Patient/p", birthDate="1990-01-01")
+    world.sync("a", "both")
+    world.write("a", "Patient/p", birthDate="1991-01-01")
+    world.sync("a")
+    world.move("p", "f1")
+    world.sync("both")
+    world.write("both", "Patient/p", birthDate="1992-01-01", seen=seen)
+    world.sync("both", "a")
+    assert len(world.disagreements("both", "Patient/p")["birthDate"]) == 2
+    world.check()
