@@ -106,12 +106,13 @@ class Ingest:
         rows = await self._shard.lock_present([*wanted, *{key for key in about.values() if key and key not in wanted}])
         await self._know({row.scope for row in rows})
         present = {row.rkey: row for row in rows}
+        former = await self._former(rows)
         works = {rkey: self._work(present[rkey]) for rkey in wanted if rkey in present}
-        strange = [rkey for rkey, work in works.items() if not await self._admitted(work, wanted[rkey])]
+        strange = [rkey for rkey, work in works.items() if not self._admitted(work, former, wanted[rkey])]
         works |= await self._beside(strange, wanted)
         for rkey, of_one in wanted.items():
             if rkey not in works:
-                works[rkey] = await self._fresh(rkey, present.get(about[rkey]), of_one)
+                works[rkey] = self._fresh(rkey, present.get(about[rkey]), former, of_one)
             for part in of_one:
                 await self._merge(works[rkey], part)
         await self._retry_parked({work.rkey: work for work in works.values()})
@@ -137,12 +138,24 @@ class Ingest:
         names = {name for part in parts for name in patients(part)}
         return self._hub.keys.resource_key(names.pop()) if len(names) == 1 else b""
 
-    async def _fresh(self, rkey: Key, patient: ResourceRow | None, parts: Sequence[Resource]) -> Work:
+    async def _former(self, rows: Sequence[ResourceRow]) -> dict[int, frozenset[int]]:
+        """For what is in others' scopes: those of this node's scopes that it was in before. One question for all, mostly none."""
+        elsewhere = [row.key for row in rows if row.scope not in self._held]
+        found = await self._shard.former_scopes(elsewhere) if elsewhere else {}
+        return {key: scopes & self._held for key, scopes in found.items()}
+
+    def _fresh(
+        self,
+        rkey: Key,
+        patient: ResourceRow | None,
+        former: dict[int, frozenset[int]],
+        parts: Sequence[Resource],
+    ) -> Work:
         """What was never here: in its patient's scope, when this node has or had a part in that."""
         work = Work(rkey, self._places.get(parts[0].name, self._home), None, None, None, None, set())
         if patient is not None and patient.scope != work.scope:
             moved = patient.scope not in self._held
-            if not moved or self._held & set(await self._shard.former_scopes(patient.key)):
+            if not moved or former.get(patient.key):
                 work.scope, work.left = patient.scope, frozenset({work.scope})
             if moved and work.left:
                 self.notes += [_moved(part) for part in parts]
@@ -176,16 +189,15 @@ class Ingest:
 
     # --- merging ---
 
-    async def _admitted(self, work: Work, parts: Sequence[Resource]) -> bool:
+    def _admitted(self, work: Work, former: dict[int, frozenset[int]], parts: Sequence[Resource]) -> bool:
         """Whether the node may write this resource: it holds its scope, or held it before the patient moved."""
-        if work.scope in self._held or work.left:
+        if work.scope in self._held:
             return True
         if work.key is not None:
-            work.left = self._held & set(await self._shard.former_scopes(work.key))
+            work.left = former.get(work.key, frozenset())
         if work.left:
             self.notes += [_moved(part) for part in parts]
-            return True
-        return False
+        return bool(work.left)
 
     async def _merge(self, work: Work, part: Resource) -> None:
         whole, broken = _readable(part)

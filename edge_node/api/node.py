@@ -181,7 +181,9 @@ def settle(service: Service, author: Author, type_: str, id_: str, choice: Choic
         raise NotFound("This conflict is not open any more", hint="See /api/v1/conflicts for those that are.")
     if present.version != choice.version:
         raise VersionConflict(present.version)
-    return store.resolve(type_, id_, choice.element, _chosen(choice, found), author, service.now_ms())
+    value = _chosen(choice, found)
+    # Compared again within the write: an exchange may bring another value between the two.
+    return store.resolve(type_, id_, choice.element, value, author, service.now_ms(), seen=choice.version)
 
 
 def _chosen(choice: Choice, found: OpenConflict) -> bytes | None:

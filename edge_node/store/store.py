@@ -221,15 +221,25 @@ class Store:
         with self._readers.snapshot() as connection:
             return disputes.of_resource(connection, type_, id_)
 
-    def resolve(self, type_: str, id_: str, element: str, value: bytes | None, author: Author, now_ms: int) -> Written:
+    def resolve(
+        self,
+        type_: str,
+        id_: str,
+        element: str,
+        value: bytes | None,
+        author: Author,
+        now_ms: int,
+        *,
+        seen: str | None = None,
+    ) -> Written:
         """Settles one element: `value` is one of the values, a new one, or None to remove it.
 
-        For the deletion (`~`): `sync_protocol.resource.ALIVE` keeps the resource, None deletes it.
-        Raises NotFound, InvalidResource.
+        For the deletion (`~`): `sync_protocol.resource.ALIVE` keeps the resource, None deletes it. `seen` is the version on the
+        author's screen: what arrived since is settled by nobody. Raises NotFound, VersionConflict, InvalidResource.
         """
         disputes.check_value(type_, element, value)
         with self.transaction() as connection:
-            return writing.resolve(connection, (type_, id_), element, value, author, now_ms)
+            return writing.resolve(connection, (type_, id_), element, value, author, now_ms, seen)
 
     # --- the node itself ---
 

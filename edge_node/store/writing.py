@@ -225,14 +225,22 @@ def knowledge(type_name: str) -> Callable[[str], bool]:
 
 
 def resolve(
-    connection: Connection, row: tuple[str, str], element: str, value: bytes | None, author: Author, now_ms: int
+    connection: Connection,
+    row: tuple[str, str],
+    element: str,
+    value: bytes | None,
+    author: Author,
+    now_ms: int,
+    seen: str | None,
 ) -> Written:
-    """Someone who sees all values of one element chose one, or wrote a new one. Raises NotFound, and InvalidResource when it is
-    the new one that makes the resource invalid."""
+    """Someone who sees all values of one element chose one, or wrote a new one. Raises NotFound, VersionConflict when `seen` is not
+    the present version, and InvalidResource when it is the new value that makes the resource invalid."""
     batch = Batch(connection, now_ms)
     found = batch.row(row)
     if found is None or not found.here or element not in batch.resource(found).elements:
         raise NotFound()
+    if seen is not None and seen != found.version:
+        raise VersionConflict(found.version)
     pen = Pen(connection, author, now_ms)
     current = batch.resource(found)
     new, keys = elements.resolve(current, element, value, pen.stamp())

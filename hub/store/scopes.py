@@ -92,10 +92,12 @@ async def named_scopes(connection: Connection, names: Sequence[str]) -> list[Sco
     return [scope_row(row) for row in rows]
 
 
-async def former_scopes(connection: Connection, key: int) -> list[int]:
-    """The scopes that a resource was in before it moved."""
-    rows = await connection.fetch("SELECT scope FROM former WHERE key = $1", key)
-    return [row["scope"] for row in rows]
+async def former_scopes(connection: Connection, keys: Sequence[int]) -> dict[int, frozenset[int]]:
+    """Resource → the scopes that it was in before it moved; those that never moved are not among them."""
+    rows = await connection.fetch(
+        "SELECT key, array_agg(scope) FROM former WHERE key = ANY($1::bigint[]) GROUP BY key", keys
+    )
+    return {key: frozenset(scopes) for key, scopes in rows}
 
 
 async def note_former(connection: Connection, keys: Sequence[int], scope: int) -> None:

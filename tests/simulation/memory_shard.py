@@ -127,8 +127,8 @@ class MemoryShard:
             first[row.id] = row.seq + 1
         return first
 
-    async def former_scopes(self, key: int) -> list[int]:
-        return list(self.tables.former.get(key, ()))
+    async def former_scopes(self, keys: Sequence[int]) -> dict[int, frozenset[int]]:
+        return {key: frozenset(self.tables.former[key]) for key in keys if key in self.tables.former}
 
     async def note_former(self, keys: Sequence[int], scope: int) -> None:
         for key in keys:

@@ -85,7 +85,11 @@ def test_resolving_closes_a_conflict(store: Store) -> None:
     for date in ("1991-01-01", "1992-01-01"):
         put(store, "Patient", "p", patient(birthDate=date), seen=first.stored.version)
     (conflict,) = store.conflicts()
-    written = store.resolve("Patient", "p", conflict.element, bytes(conflict.values[1].value or b""), KOFI, NOW)
+    value = bytes(conflict.values[1].value or b"")
+    with pytest.raises(VersionConflict):
+        store.resolve("Patient", "p", conflict.element, value, KOFI, NOW, seen=first.stored.version)
+    assert len(store.conflicts()) == 1
+    written = store.resolve("Patient", "p", conflict.element, value, KOFI, NOW, seen=conflict.version)
     assert not written.stored.conflict
     assert store.conflicts() == []
     assert store.audit()[0].action == "resolve"
