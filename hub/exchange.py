@@ -4,12 +4,12 @@ Locks are taken in one order: the node, resources by key, scopes by id. The answ
 after the commit: what it acknowledges is durable.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
 from hub.errors import Forbidden
-from hub.ingest import Ingest
+from hub.ingest import Ingest, memory
 from hub.pulling import Puller
 from hub.reconciling import Comparison, compare
 from hub.runtime import Hub
@@ -34,29 +34,35 @@ async def exchange(hub: Hub, node: NodeRow, body: bytes, now_ms: int) -> bytes:
 async def _within(
     shard: Shard, hub: Hub, node: NodeRow, request: Request, parts: list[Resource], now_ms: int
 ) -> Answer:
-    row = await shard.lock_incarnation(node.id, request.incarnation)
-    admission = rules.admit(_memory(row), request, hub.keys.receipt_key)
+    await shard.lock_node(node.id)
+    lives = await _lives(shard, hub, node, request)
+    memories = {life: memory(row) for life, row in lives.items()}
+    admission = rules.admit(memories, await shard.reached(node.id), request, hub.keys.receipt_key)
     if admission.decision == "fork":
-        return Answer(verdict="fork", clock_ms=now_ms)
+        return Answer(verdict="fork", forked=list(admission.forked), clock_ms=now_ms)
     scopes = await shard.scopes_of_node(node.id)
-    own = frozenset({request.incarnation, *await _lives(shard, node, request)})
-    memory = admission.row
+    own = frozenset({request.incarnation, *_named(request)}) - {
+        life for life, row in lives.items() if row.node != node.id
+    }
+    present = admission.row
+    await _keep_lives(shard, node, request, memories, own)
     ingest = Ingest(hub, shard, node, request.incarnation, own, scopes)
     for type_, id_, scope in request.elsewhere:
         ingest.place(f"{type_}/{id_}", scope)
-    if parts:
-        await ingest.take(parts)
-    memory = replace(memory, acked=rules.watermark(memory.acked, request.push))
-    await shard.write_incarnation(_row(node, memory))
+    if admission.decision != "went-back":  # else it is asked again, once it is known where everything was
+        if parts:
+            await ingest.take(parts)
+        present = replace(present, acked=rules.watermark(present.acked, request.push))
+    await shard.write_incarnation(_row(node, present))
     report = Report(now_ms - request.clock_ms if request.clock_ms else None, request.program or None, request.pending)
     await shard.note_report(node.id, report)
     compared = await _compared(shard, hub, request, scopes, ingest)
     await ingest.publish()
     puller = Puller(hub, shard, request)
     return Answer(
-        acked=memory.acked,
-        safe=memory.safe,
-        receipt=rules.receipt(memory, hub.keys.receipt_key),
+        acked=present.acked,
+        safe=present.safe,
+        receipt=rules.receipt(present, hub.keys.receipt_key),
         clock_ms=now_ms,
         notes=ingest.notes,
         parked=await ingest.parked_count(),
@@ -68,19 +74,34 @@ async def _within(
     )
 
 
-async def _lives(shard: Shard, node: NodeRow, request: Request) -> set[int]:
-    """The earlier lives that a node remembers; a copy of it has others. Those that this hub never heard of are written down."""
-    known = {row.id for row in (await shard.incarnations_of([node.id]))[node.id]}
-    found = set()
-    for life in request.lives:
-        if life not in known:
-            try:
-                await shard.lock_incarnation(node.id, life)
-            except Forbidden:
-                continue  # what is said in its name goes to quarantine
-            await shard.write_incarnation(_row(node, rules.Incarnation(life)))
-        found.add(life)
+async def _lives(shard: Shard, hub: Hub, node: NodeRow, request: Request) -> dict[int, IncarnationRow]:
+    """What is remembered of the lives that a request and its receipt name. Raises `Forbidden` when the present one is another node's."""
+    receipt = rules.read_receipt(request.receipt, hub.keys.receipt_key) if request.receipt else None
+    proven = [receipt.incarnation] if receipt is not None else []
+    found = await shard.incarnations(sorted({request.incarnation, *_named(request), *proven}))
+    present = found.get(request.incarnation)
+    if present is not None and present.node != node.id:
+        raise Forbidden(
+            "This incarnation belongs to another node.",
+            hint="Two nodes were enrolled over one store. Restore one of them, which gives it a life of its own.",
+        )
     return found
+
+
+def _named(request: Request) -> list[int]:
+    return [*request.unfinished, *request.lives]
+
+
+async def _keep_lives(
+    shard: Shard, node: NodeRow, request: Request, memories: Mapping[int, rules.Incarnation], own: frozenset[int]
+) -> None:
+    """Earlier lives that this hub never heard of are written down; those that go on in this one have its token from now on."""
+    unfinished = set(request.unfinished)
+    for life in sorted(own - {request.incarnation}):
+        before = memories.get(life, rules.Incarnation(life))
+        after = replace(before, token=request.token) if life in unfinished else before
+        if life not in memories or after != before:
+            await shard.write_incarnation(_row(node, after))
 
 
 async def _compared(shard: Shard, hub: Hub, request: Request, scopes: Sequence[ScopeRow], ingest: Ingest) -> Comparison:
@@ -89,14 +110,8 @@ async def _compared(shard: Shard, hub: Hub, request: Request, scopes: Sequence[S
     return await compare(hub, shard, held[0], request, ingest) if held else Comparison([], [], b"")
 
 
-def _memory(row: IncarnationRow | None) -> rules.Incarnation | None:
-    if row is None:
-        return None
-    return rules.Incarnation(row.id, row.base_counter, row.acked, row.safe, row.token or b"", row.exchanges)
-
-
-def _row(node: NodeRow, memory: rules.Incarnation) -> IncarnationRow:
-    return IncarnationRow(memory.id, node.id, memory.base, memory.acked, memory.safe, memory.token, memory.exchanges)
+def _row(node: NodeRow, life: rules.Incarnation) -> IncarnationRow:
+    return IncarnationRow(life.id, node.id, life.base, life.acked, life.safe, life.token, life.exchanges)
 
 
 def _scopes(scopes: Iterable[ScopeRow], request: Request) -> list[tuple[str, str]]:

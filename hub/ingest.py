@@ -12,12 +12,13 @@ from msgspec import Struct
 
 from hub.compartment import patients
 from hub.facts import changes
+from hub.moving import follow
 from hub.runtime import Hub
 from hub.states import States
 from hub.store.facts import FactKey
 from hub.store.feed import Pointer
 from hub.store.held import Parked, ParkedRow, Quarantined
-from hub.store.nodes import NodeRow
+from hub.store.nodes import IncarnationRow, NodeRow
 from hub.store.resources import ChangedRow, NewRow, ResourceRow
 from hub.store.scopes import Advance, ScopeRow
 from hub.store.shard import Shard
@@ -86,8 +87,10 @@ class Ingest:
         """Take whole states that a reconciliation says a scope lacks, others' values included, as far as they can be true."""
         for part in offered:
             self.place(part.name, scope)
+        here = [row for row in self._scopes.values() if row.name == scope]
+        await follow(self._hub, self._shard, offered, self._held, here[0])
         authors = {node for part in offered for register in part.elements.values() for node in register.context}
-        remembered = await self._shard.acked_of(sorted(authors))
+        remembered = {life: memory(row) for life, row in (await self._shard.incarnations(sorted(authors))).items()}
         usual = self._rule
         self._recovering = True
         self._rule = lambda present, part: rules.recover(present, part, self._own, remembered)
@@ -116,20 +119,18 @@ class Ingest:
             for part in of_one:
                 await self._merge(works[rkey], part)
         await self._retry_parked({work.rkey: work for work in works.values()})
-        self._remind([work for work in works.values() if work.left and not work.changed])
+        await self._remind([work for work in works.values() if work.left and not work.changed])
         lost = set(await self._write([work for work in works.values() if work.changed and work.after is not None]))
         if lost:  # another node's transaction stored them first: they are here now, and locked
             await self.take([part for rkey, work in works.items() if work.rkey in lost for part in wanted[rkey]])
 
-    def _remind(self, works: Sequence[Work]) -> None:
+    async def _remind(self, works: Sequence[Work]) -> None:
         """Who offers in a reconciliation what has moved away has it by some other way than us: it is told again to let go."""
-        if self._recovering:
-            self._pointers += [
-                Pointer(scope, 0, work.key, None, None)
-                for work in works
-                if work.key is not None
-                for scope in sorted(work.left)
-            ]
+        for work in works:
+            for scope in sorted(work.left):
+                if self._recovering and work.key is not None:
+                    self._pointers.append(Pointer(scope, 0, work.key, None, None))
+                    await self._shard.note_former([work.key], scope)
 
     # --- reading ---
 
@@ -139,10 +140,9 @@ class Ingest:
         return self._hub.keys.resource_key(names.pop()) if len(names) == 1 else b""
 
     async def _former(self, rows: Sequence[ResourceRow]) -> dict[int, frozenset[int]]:
-        """For what is in others' scopes: those of this node's scopes that it was in before. One question for all, mostly none."""
+        """For what is in others' scopes: the scopes that it was in before. One question for all, mostly none."""
         elsewhere = [row.key for row in rows if row.scope not in self._held]
-        found = await self._shard.former_scopes(elsewhere) if elsewhere else {}
-        return {key: scopes & self._held for key, scopes in found.items()}
+        return await self._shard.former_scopes(elsewhere) if elsewhere else {}
 
     def _fresh(
         self,
@@ -155,7 +155,7 @@ class Ingest:
         work = Work(rkey, self._places.get(parts[0].name, self._home), None, None, None, None, set())
         if patient is not None and patient.scope != work.scope:
             moved = patient.scope not in self._held
-            if not moved or former.get(patient.key):
+            if not moved or former.get(patient.key, frozenset()) & self._held:
                 work.scope, work.left = patient.scope, frozenset({work.scope})
             if moved and work.left:
                 self.notes += [_moved(part) for part in parts]
@@ -193,8 +193,10 @@ class Ingest:
         """Whether the node may write this resource: it holds its scope, or held it before the patient moved."""
         if work.scope in self._held:
             return True
-        if work.key is not None:
-            work.left = former.get(work.key, frozenset())
+        if work.key is not None and work.before is not None:
+            work.left = former.get(work.key, frozenset()) & self._held
+            if not work.left and self._recovering and any(rules.one_record(work.before, part) for part in parts):
+                work.left = frozenset({self._places.get(parts[0].name, self._home)})
         if work.left:
             self.notes += [_moved(part) for part in parts]
         return bool(work.left)
@@ -286,6 +288,11 @@ class Ingest:
         if known:
             await self._shard.update_rows([row for _, row in known])
         inserted = [(work, row.hash, stored[work.rkey]) for work, row in fresh if work.rkey in stored]
+        if (
+            self._recovering
+        ):  # it is where it was last, as far as anybody remembers, and is not moved again by who remembers less
+            for work, _, key in inserted:
+                await self._shard.note_former([key], work.scope)
         updated = [(work, row.hash, row.key) for work, row in known]
         await self._note(inserted + updated)
         return [work.rkey for work, _ in fresh if work.rkey not in stored]
@@ -331,6 +338,11 @@ class Ingest:
     async def parked_count(self) -> int:
         """How many of this node's changes wait."""
         return await self._shard.count_parked(self._node.id)
+
+
+def memory(row: IncarnationRow) -> rules.Incarnation:
+    """A life's row, for the decisions of the protocol."""
+    return rules.Incarnation(row.id, row.base_counter, row.acked, row.safe, row.token or b"", row.exchanges)
 
 
 def _moved(part: Resource) -> Note:

@@ -5,7 +5,7 @@ that whoever pulls it is told to let go. The old scope is remembered (`former`):
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -21,6 +21,7 @@ from hub.store.resources import ChangedRow, ResourceRow
 from hub.store.scopes import Advance, ScopeRow
 from hub.store.shard import Shard
 from sync_protocol import digest, pack, policy
+from sync_protocol.exchange.hub import one_record
 from sync_protocol.resource import Resource, disagreements
 
 ROWS_A_SCAN: Final = 1_000
@@ -51,9 +52,35 @@ async def move_patient(hub: Hub, patient: str, target: str) -> Moved:
         if source == new.id:
             return Moved(target, target, 0)
         (old,) = await shard.read_scopes([source])
-        move = _Move(hub, shard, old, new)
-        await move.run(name)
-        return Moved(old.name, new.name, move.moved)
+        return await move_compartment(hub, shard, name, old, new)
+
+
+async def move_compartment(hub: Hub, shard: Shard, name: str, old: ScopeRow, new: ScopeRow) -> Moved:
+    """The same within a transaction, for who knows where `Patient/{id}` is and where she belongs."""
+    move = _Move(hub, shard, old, new)
+    await move.run(name)
+    return Moved(old.name, new.name, move.moved)
+
+
+async def follow(hub: Hub, shard: Shard, offered: Sequence[Resource], held: Collection[int], target: ScopeRow) -> None:
+    """Moves again into `target` what had moved there before this hub went back and forgot it, unless it was brought elsewhere since.
+
+    Who offers a record that is elsewhere, and never was in a scope that she has `held`, can only have it from us: she names a value
+    of it by its stamp, to the millisecond, which is in no other record.
+    """
+    of_key = {hub.keys.resource_key(part.name): part for part in offered}
+    rows = [row for row in await shard.lock_present(list(of_key)) if row.scope not in held]
+    former = await shard.former_scopes([row.key for row in rows]) if rows else {}
+    sources = {scope.id: scope for scope in await shard.read_scopes(sorted({row.scope for row in rows}))}
+    wanted: set[tuple[str, int]] = set()
+    for row in rows:
+        part = of_key[row.rkey]
+        here = States(hub).open(sources[row.scope], row.rkey, row.state)
+        names = [part.name] if part.type == "Patient" else sorted(patients(part))
+        if not former.get(row.key) and len(names) == 1 and one_record(here, part):
+            wanted.add((names[0], row.scope))
+    for name, source in sorted(wanted):
+        await move_compartment(hub, shard, name, sources[source], target)
 
 
 class _Move:

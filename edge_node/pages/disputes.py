@@ -9,7 +9,7 @@ from edge_node.pages import codes, dates, words
 from edge_node.pages.elements import anything, label, labelled, nobody
 from edge_node.pages.records import line
 from edge_node.pages.words import Naming, Object, joined
-from edge_node.store import exchange, rows
+from edge_node.store import rows, standing
 from edge_node.store.connection import Connection
 from edge_node.store.model import OpenConflict, Value
 from sync_protocol.resource import DELETION
@@ -124,7 +124,7 @@ def value_said(type_: str, element: str, value: Value, naming: Naming = nobody) 
 
 def written_here(connection: Connection, found: Iterable[OpenConflict]) -> list[list[bool]]:
     """For each conflict and each of its values, in their order, whether it was written at this node."""
-    own = exchange.own_incarnations(connection)
+    own = standing.own_incarnations(connection)
     answers = []
     for one in found:
         state = connection.execute("SELECT state FROM resource WHERE key = ?", (one.key,)).fetchone()[0]

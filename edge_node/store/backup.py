@@ -18,9 +18,10 @@ import msgspec
 from edge_node import keys
 from edge_node.errors import BadBackup, CorruptDatabase, DatabaseBusy, DiskFull, EdgeError, KeyFault, KeyMissing
 from edge_node.keys import KEY_NAME, Key, KeyFile
-from edge_node.store import exchange, forking, state
+from edge_node.store import forking, state
 from edge_node.store.connection import connect, named_errors, transaction
 from edge_node.store.schema import migrate
+from edge_node.store.standing import standing
 from edge_node.store.store import DATABASE_NAME, Store, new_incarnation
 from sync_protocol.errors import ProtocolError
 
@@ -155,7 +156,7 @@ def _begin_again(path: Path, key: Key, random_bytes: Callable[[int], bytes]) -> 
     with closing(connect(path, key.raw, writer=True)) as connection:
         migrate(connection)
         with transaction(connection):
-            forking.restart(connection, exchange.standing(connection), new_incarnation(random_bytes))
+            forking.restore(connection, standing(connection), new_incarnation(random_bytes))
         with named_errors():
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 

@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from edge_node.store import leaving, merging, rows
+from edge_node.store import forking, leaving, merging, rows
 from edge_node.store.collector import without_collector
 from edge_node.store.connection import Connection
-from edge_node.store.forking import fork
 from edge_node.store.model import MergeReport
 from edge_node.store.reconciling import Question
 from edge_node.store.saving import Batch
 from edge_node.store.schema import HOME_SCOPE
+from edge_node.store.standing import Lives, lives_of, standing, store_standing
 from edge_node.store.store import Store
 from sync_protocol import bounds, digest, frame
 from sync_protocol.compression import FRAME_LEVEL, LATEST, Codec
@@ -42,7 +42,7 @@ class Outgoing(msgspec.Struct, frozen=True):
 
 class Taken(msgspec.Struct, frozen=True):
     """What an answer did. `more`: another exchange should follow at once. `equal`: scope → whether its digest is the hub's,
-    only for the scopes that could be compared."""
+    only for the scopes that could be compared. `lost`: the hub went back, and has to be shown what we hold before anything else."""
 
     pulled: int = 0
     conflicts: int = 0
@@ -54,42 +54,7 @@ class Taken(msgspec.Struct, frozen=True):
     equal: dict[str, bool] = {}
 
 
-# --- the node's standing ----------------------------------------------------------------------------------------------
-
-
-def standing(connection: Connection) -> Standing:
-    """What the node knows of its own life."""
-    row = connection.execute(
-        "SELECT incarnation, base_counter, counter, acked, safe, confirmed_token, receipt FROM sync"
-    ).fetchone()
-    incarnation, base, counter, acked, safe, confirmed, receipt = row
-    sent = connection.execute("SELECT token, highest FROM token").fetchone() or (b"", 0)
-    return Standing(incarnation, base, counter, acked, safe, confirmed or b"", sent[0], sent[1], receipt or b"")
-
-
-def store_standing(connection: Connection, after: Standing) -> None:
-    """Write a standing down. The counter is the writers' and is not touched."""
-    connection.execute(
-        "UPDATE sync SET incarnation = ?, base_counter = ?, acked = ?, safe = ?, confirmed_token = ?, receipt = ?",
-        (after.incarnation, after.base, after.acked, after.safe, after.confirmed, after.receipt),
-    )
-    connection.execute("DELETE FROM token")
-    if after.sent:
-        connection.execute("INSERT INTO token (token, highest) VALUES (?, ?)", (after.sent, after.highest))
-    connection.execute("DELETE FROM outbox WHERE counter <= ?", (after.safe,))
-
-
-def own_incarnations(connection: Connection) -> frozenset[int]:
-    """This life's and all earlier ones' names."""
-    return frozenset(
-        number for (number,) in connection.execute("SELECT incarnation FROM own UNION SELECT incarnation FROM sync")
-    )
-
-
-def _earlier(connection: Connection, incarnation: int) -> list[int]:
-    """This node's earlier lives."""
-    query = "SELECT incarnation FROM own WHERE incarnation <> ? LIMIT ?"
-    return [number for (number,) in connection.execute(query, (incarnation, bounds.REQUEST_LIVES_MAX))]
+# --- the link's pace --------------------------------------------------------------------------------------------------
 
 
 def read_pace(connection: Connection) -> Pace:
@@ -111,19 +76,21 @@ def prepare(store: Store, fresh_token: bytes, now_ms: int, program: str, questio
 
     With a question it is a round of a reconciliation, which pushes and pulls nothing else.
     """
-    with store.transaction() as connection:
+    with store.writing(lambda connection: question is None and _pending(connection) > 0) as connection:
         begun = rules.begin(standing(connection), fresh_token)
         store_standing(connection, begun)
+        lives = lives_of(connection, begun.acked)
         pace = read_pace(connection)
-        push, keys, pace = (None, (), pace) if question is not None else _push(connection, begun, pace)
+        push, keys, pace = (None, (), pace) if question is not None else _push(connection, begun, lives, pace)
         store_pace(connection, pace)
         waiting = connection.execute("SELECT count(*) FROM outbox WHERE counter > ?", (begun.acked,)).fetchone()[0]
         request = Request(
             incarnation=begun.incarnation,
-            base=begun.base,
+            base=begun.acked,
             token=begun.sent,
             known=begun.known,
-            lives=_earlier(connection, begun.incarnation),
+            lives=list(lives.others),
+            unfinished=list(lives.unfinished),
             receipt=begun.receipt,
             push=[push] if push is not None else [],
             elsewhere=_elsewhere(connection, keys),
@@ -140,17 +107,20 @@ def prepare(store: Store, fresh_token: bytes, now_ms: int, program: str, questio
     return Outgoing(request, keys, now_ms)
 
 
-def _push(connection: Connection, begun: Standing, pace: Pace) -> tuple[Push | None, tuple[int, ...], Pace]:
+def _push(
+    connection: Connection, begun: Standing, lives: Lives, pace: Pace
+) -> tuple[Push | None, tuple[int, ...], Pace]:
     """The next outbox rows past `acked` as one frame, as many as the pace allows."""
     limit = paces.resources_per_frame(pace)
+    highest = min(begun.highest, lives.reach)
     while True:
         waiting = connection.execute(
             "SELECT counter, key, elements FROM outbox WHERE counter > ? AND counter <= ? ORDER BY counter LIMIT ?",
-            (begun.acked, begun.highest, limit),
+            (begun.acked, highest, limit),
         ).fetchall()
         if not waiting:
             return None, (), pace
-        found = _parts(connection, waiting, begun)
+        found = _parts(connection, waiting, begun, lives)
         parts = list(found.values())
         try:
             packed = frame.encode(parts, Codec(LATEST, FRAME_LEVEL)) if parts else b""
@@ -165,12 +135,12 @@ def _push(connection: Connection, begun: Standing, pace: Pace) -> tuple[Push | N
             pace = paces.measured(pace, len(parts), len(packed))
             limit = max(1, len(waiting) * pace.frame_bytes // len(packed))
             continue
-        upto = waiting[-1][0] if len(waiting) == limit else begun.highest
+        upto = waiting[-1][0] if len(waiting) == limit else highest
         return Push(begun.acked, upto, packed), tuple(found), paces.measured(pace, len(parts), len(packed))
 
 
 def _parts(
-    connection: Connection, waiting: Sequence[tuple[int, int, str | None]], begun: Standing
+    connection: Connection, waiting: Sequence[tuple[int, int, str | None]], begun: Standing, lives: Lives
 ) -> dict[int, Resource]:
     """Key → the present registers of what outbox rows name, each resource once."""
     named: dict[int, set[str] | None] = {}
@@ -178,9 +148,10 @@ def _parts(
         before = named.get(key, set())
         named[key] = None if text is None or before is None else before | set(msgspec.json.decode(text, type=list[str]))
     parts = {}
-    own = own_incarnations(connection)
+    own = lives.names | {begun.incarnation}
+    counted = frozenset(lives.unfinished) | {begun.incarnation}
     for key, resource in _resources(connection, list(named)):
-        part = rules.sendable(resource, named[key], own, begun.highest, begun.incarnation)
+        part = rules.sendable(resource, named[key], own, begun.highest, counted)
         if part is not None:
             parts[key] = part
     return parts
@@ -242,15 +213,21 @@ def take(
         before = standing(connection)
         outcome = rules.answered(before, outgoing.request.token, answer)
         if outcome.fork:
-            fork(connection, before, new_incarnation())
+            forking.fork(connection, before, new_incarnation(), outcome.fork)
             return Taken(forked=True, more=True, pending=_pending(connection))
         store_standing(connection, outcome.standing)
         _note_exchange(connection, outgoing, answer, now_ms, elapsed_ms)
         for name, kind in answer.scopes:
             _know_scope(connection, name, kind)
-        report, forked = _apply(connection, pulls, outcome.standing, now_ms, new_incarnation)
+        report, forked, left = _apply(connection, pulls, now_ms, new_incarnation)
         if states:
-            merging.merge(connection, states, _scope(connection, outgoing.request.compare), now_ms)
+            scope = _scope(connection, outgoing.request.compare)
+            merging.merge(connection, states, scope, now_ms)
+            leaving.settle(connection, states, scope)
+        if outcome.lost:
+            forking.lost(connection, standing(connection), new_incarnation())
+        elif left:  # who enters it again has not seen what this life wrote of it
+            forking.restart(connection, standing(connection), new_incarnation())
         _note_held(connection, outgoing, answer)
         pending = _pending(connection)
         # What is parked makes digests differ until its dependency comes; to a hub that went back it may have to be given.
@@ -266,7 +243,7 @@ def take(
             conflicts=report.conflicts,
             quarantined=report.quarantined,
             forked=forked,
-            lost=outcome.lost,
+            lost=outcome.lost or any(pull.cut for pull in answer.pulls),
             more=more or (pending > 0 and progress),
             pending=pending,
             equal=equal,
@@ -309,12 +286,13 @@ def _know_scope(connection: Connection, name: str, kind: str) -> None:
 def _apply(
     connection: Connection,
     pulls: Sequence[tuple[Pull, list[Resource]]],
-    now_standing: Standing,
     now_ms: int,
     new_incarnation: Callable[[], int],
-) -> tuple[MergeReport, bool]:
-    """Merge what was pulled and move the cursors. A node that meets its own unknown dots forks before it merges."""
-    forked = False
+) -> tuple[MergeReport, bool, bool]:
+    """Merge what was pulled and move the cursors. A node that meets its own unknown dots forks before it merges.
+
+    Returns too whether it did, and whether anything left."""
+    forked = left = False
     total = MergeReport(0, 0, 0)
     evicted: list[tuple[list[tuple[str, str]], int]] = []
     for pull, parts in pulls:
@@ -322,8 +300,9 @@ def _apply(
         if row is None:
             continue
         scope, epoch, seq = row
-        if not forked and rules.meets_itself(parts, now_standing, _present(connection, parts, now_standing)):
-            fork(connection, now_standing, new_incarnation())
+        met = _met_elsewhere(connection, parts)
+        if met:
+            forking.fork(connection, standing(connection), new_incarnation(), met)
             forked = True
         report = merging.merge(connection, parts, scope, now_ms)
         total = MergeReport(
@@ -340,13 +319,20 @@ def _apply(
             )
         connection.execute("UPDATE scope SET epoch = ?, seq = ? WHERE id = ?", (pull.epoch, pull.seq, scope))
     for names, scope in evicted:  # last: what went over into another of our scopes has not left
-        leaving.let_go(connection, names, scope, now_ms)
-    return total, forked
+        left |= leaving.let_go(connection, names, scope, now_ms, doubted=_is_doubted(connection))
+    return total, forked, left
 
 
-def _present(connection: Connection, parts: Sequence[Resource], now_standing: Standing) -> dict[str, Resource]:
-    """Our states of those parts that hold dots of this incarnation: nearly always none."""
-    named = [(part.type, part.id) for part in rules.of_incarnation(parts, now_standing.incarnation)]
+def _met_elsewhere(connection: Connection, parts: Sequence[Resource]) -> frozenset[int]:
+    """Those of this node's unfinished lives in which somebody else goes on."""
+    now = standing(connection)
+    lives = {**lives_of(connection, now.acked).unfinished, now.incarnation: now.counter}
+    return rules.met_elsewhere(parts, lives, _present(connection, rules.of_lives(parts, lives)))
+
+
+def _present(connection: Connection, parts: Sequence[Resource]) -> dict[str, Resource]:
+    """Our states of these resources."""
+    named = [(part.type, part.id) for part in parts]
     batch = Batch(connection, 0)
     batch.load(named)
     found = [batch.row(name) for name in named]
@@ -356,7 +342,8 @@ def _present(connection: Connection, parts: Sequence[Resource], now_standing: St
 def _note_held(connection: Connection, outgoing: Outgoing, answer: Answer) -> None:
     """What the hub did not take is marked, so that nobody believes it safe; what it took this time is marked no more."""
     connection.executemany(
-        "DELETE FROM held WHERE key = ? AND reason <> ?", [(key, leaving.LEAVING) for key in outgoing.keys]
+        "DELETE FROM held WHERE key = ? AND reason NOT IN (?, ?)",
+        [(key, leaving.LEAVING, leaving.UNOFFERED) for key in outgoing.keys],
     )
     batch = Batch(connection, 0)
     for note in answer.notes:

@@ -1,7 +1,12 @@
-"""A new life: after a fork (this node found that it is a copy) or an explicit restore."""
+"""Lives: a new one for each process that writes, after a restore, after a fork, after letting go of records, after a hub lost some.
+
+A dot means one write for ever, so nobody gives dots in a life that may also go on elsewhere, or has forgotten what it wrote: a disk
+may have been copied before this process began, and a record that was let go of may be entered again.
+"""
 
 from edge_node.store import rows
 from edge_node.store.connection import Connection
+from edge_node.store.standing import FORK, RESTART, RESTORE, lives_of
 from sync_protocol import digest, pack
 from sync_protocol.exchange import edge as rules
 from sync_protocol.exchange.edge import Standing
@@ -9,37 +14,58 @@ from sync_protocol.identity import Renaming, rename
 from sync_protocol.resource import Resource
 
 
-def fork(connection: Connection, before: Standing, incarnation: int) -> Standing:
-    """Begin a new incarnation, and rename this life's dots above the acknowledged counter, in the present and in the history.
+def fork(connection: Connection, before: Standing, incarnation: int, lives: frozenset[int]) -> Standing:
+    """Begin a new incarnation, and rename these lives' dots above the acknowledged counter, in the present and in the history.
 
     All of it in the caller's transaction. Those dots stand only in what the outbox names past `acked`.
     """
-    renaming = Renaming(before.incarnation, incarnation, before.acked)
+    ours = {**lives_of(connection, before.acked).unfinished, before.incarnation: before.counter}
+    renaming = Renaming({life: ours[life] for life in lives & ours.keys()}, incarnation, before.acked, ours)
     touched = [
         key for (key,) in connection.execute("SELECT DISTINCT key FROM outbox WHERE counter > ?", (before.acked,))
     ]
     for key in touched:
         _rename_history(connection, key, renaming)
         _rename_present(connection, key, renaming)
-    after = rules.forked(before, incarnation)
-    _begin(connection, before, after)
+    after = rules.restarted(before, incarnation)
+    _begin(connection, before, after, RESTART)
+    connection.executemany("UPDATE own SET ended = ? WHERE incarnation = ?", [(FORK, life) for life in sorted(lives)])
     return after
 
 
 def restart(connection: Connection, before: Standing, incarnation: int) -> Standing:
-    """After an explicit restore: a new incarnation, the old dots as they are, to be pushed again from `acked`."""
-    after = rules.restored(before, incarnation)
-    _begin(connection, before, after)
+    """A life that goes on from the one before, with its tokens."""
+    after = rules.restarted(before, incarnation)
+    _begin(connection, before, after, RESTART)
     return after
 
 
-def _begin(connection: Connection, before: Standing, after: Standing) -> None:
-    connection.execute("INSERT INTO own (incarnation) VALUES (?) ON CONFLICT DO NOTHING", (before.incarnation,))
+def restore(connection: Connection, before: Standing, incarnation: int) -> Standing:
+    """After an explicit restore: a new incarnation, the old dots as they are, to be pushed again from `acked`."""
+    after = rules.restored(before, incarnation)
+    _begin(connection, before, after, RESTORE)
+    connection.execute("UPDATE own SET ended = ? WHERE ended = ?", (RESTORE, RESTART))
+    return after
+
+
+def lost(connection: Connection, before: Standing, incarnation: int) -> Standing:
+    """After the hub lost what it had acknowledged: what it remembers of the old lives' counters stays what it was, and is no proof
+    that it has had the rest from us. It took us for the node it knows, so their changes are offered as they are."""
+    after = restart(connection, before, incarnation)
+    connection.execute("UPDATE own SET ended = ? WHERE ended = ?", (RESTORE, RESTART))
+    return after
+
+
+def _begin(connection: Connection, before: Standing, after: Standing, ended: str) -> None:
     connection.execute(
-        "UPDATE sync SET incarnation = ?, base_counter = ?, confirmed_token = NULL, receipt = NULL",
-        (after.incarnation, after.base),
+        "INSERT INTO own (incarnation, upto, ended) VALUES (?, ?, ?)", (before.incarnation, before.counter, ended)
     )
-    connection.execute("DELETE FROM token")
+    connection.execute(
+        "UPDATE sync SET incarnation = ?, confirmed_token = ?, receipt = ?",
+        (after.incarnation, after.confirmed, after.receipt),
+    )
+    if not after.sent:
+        connection.execute("DELETE FROM token")
 
 
 def _rename_present(connection: Connection, key: int, renaming: Renaming) -> None:

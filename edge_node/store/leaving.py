@@ -13,6 +13,8 @@ from sync_protocol.resource import Resource
 
 LEAVING: Final = "leaving"
 """Reason in `held`: the hub says that the resource left our scope; it goes when nothing of it waits in the outbox."""
+UNOFFERED: Final = "leaving, not offered"
+"""The same by a hub that lost something since we last found it equal: it may lack what we have of it, and is given that first."""
 
 
 def settle(connection: Connection, parts: Sequence[Resource], scope: int) -> None:
@@ -25,7 +27,7 @@ def settle(connection: Connection, parts: Sequence[Resource], scope: int) -> Non
     ).fetchall()
     for key, before, hash_ in moved:
         connection.execute("UPDATE resource SET scope = ? WHERE key = ?", (scope, key))
-        connection.execute("DELETE FROM held WHERE key = ? AND reason = ?", (key, LEAVING))
+        connection.execute("DELETE FROM held WHERE key = ? AND reason IN (?, ?)", (key, LEAVING, UNOFFERED))
         _shift(connection, before, old=hash_)
         _shift(connection, scope, new=hash_)
 
@@ -36,14 +38,21 @@ def _shift(connection: Connection, scope: int, *, new: bytes | None = None, old:
     connection.execute("UPDATE scope SET digest = ? WHERE id = ?", (digest.to_bytes(after), scope))
 
 
-def let_go(connection: Connection, evicted: Sequence[tuple[str, str]], scope: int, now_ms: int) -> None:
-    """Resources that left the scope go, unless something of them still waits to be pushed; those go later."""
+def let_go(
+    connection: Connection, evicted: Sequence[tuple[str, str]], scope: int, now_ms: int, *, doubted: bool = False
+) -> bool:
+    """Resources that left the scope go; later, when something of them still waits to be pushed, or when the hub is `doubted` and has
+    not been given what we have of them. Whether any went."""
     batch = Batch(connection, now_ms)
     leaving = [batch.row(name) for name in evicted]
     keys = {row.key for row in leaving if row is not None and row.here and row.scope == scope}
+    if doubted:
+        reason = "INSERT INTO held (key, reason) VALUES (?, ?) ON CONFLICT DO NOTHING"
+        connection.executemany(reason, [(key, UNOFFERED) for key in sorted(keys)])
+        keys.clear()
     keys |= {key for (key,) in connection.execute("SELECT key FROM held WHERE reason = ?", (LEAVING,))}
     if not keys:
-        return
+        return False
     acked = connection.execute("SELECT acked FROM sync").fetchone()[0]
     busy = {key for (key,) in connection.execute("SELECT DISTINCT key FROM outbox WHERE counter > ?", (acked,))}
     connection.executemany(
@@ -56,3 +65,16 @@ def let_go(connection: Connection, evicted: Sequence[tuple[str, str]], scope: in
             batch.evict(row)
         connection.execute("DELETE FROM held WHERE key = ?", (key,))
     batch.flush()
+    return bool(keys - busy)
+
+
+def unoffered(connection: Connection) -> list[int]:
+    """The keys of what the hub has to be given before it goes."""
+    return [key for (key,) in connection.execute("SELECT key FROM held WHERE reason = ?", (UNOFFERED,))]
+
+
+def were_offered(connection: Connection, keys: Sequence[int]) -> None:
+    """The hub has these now: they go with the next answer."""
+    connection.executemany(
+        "UPDATE held SET reason = ? WHERE key = ? AND reason = ?", [(LEAVING, key, UNOFFERED) for key in keys]
+    )

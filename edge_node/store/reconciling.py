@@ -46,6 +46,17 @@ def questions(connection: Connection, scope: str, offer: set[int], wanted: set[i
     return found + [Question(scope, offer=packed) for packed in _frames(states(connection, scope, offer))]
 
 
+def parting(connection: Connection, keys: Sequence[int]) -> list[Question]:
+    """The whole states of these, to be given to the hub, each in the scope that it leaves."""
+    per_scope: dict[str, list[Resource]] = {}
+    query = "SELECT type, resource.id, state, name FROM resource JOIN scope ON scope.id = resource.scope WHERE key = ?"
+    for key in keys:
+        type_, id_, state, scope = connection.execute(query, (key,)).fetchone()
+        resource = rows.resource_of(rows.type_name(connection, type_), id_, state)
+        per_scope.setdefault(scope, []).append(resource)
+    return [Question(scope, offer=packed) for scope, found in per_scope.items() for packed in _frames(found)]
+
+
 def _frames(resources: Sequence[Resource]) -> list[bytes]:
     """Frames of these, each within the bounds."""
     if not resources:

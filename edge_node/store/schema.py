@@ -71,7 +71,6 @@ CREATE TABLE sync (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     node TEXT NOT NULL,              -- this node's name for people and for its hub
     incarnation INTEGER NOT NULL,
-    base_counter INTEGER NOT NULL,   -- the counter at which this incarnation began
     counter INTEGER NOT NULL,
     acked INTEGER NOT NULL,
     safe INTEGER NOT NULL,           -- acknowledged, and in the hub's backups
@@ -89,7 +88,11 @@ CREATE TABLE sync (
     pace TEXT                        -- JSON: frame size and back-off
 ) STRICT;
 
-CREATE TABLE own (incarnation INTEGER PRIMARY KEY) STRICT;
+CREATE TABLE own (
+    incarnation INTEGER PRIMARY KEY,
+    upto INTEGER NOT NULL,           -- the counter when it ended
+    ended TEXT NOT NULL              -- restart, restore, fork
+) STRICT;
 CREATE TABLE token (token BLOB PRIMARY KEY, highest INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE outbox (
     counter INTEGER PRIMARY KEY,
@@ -165,7 +168,7 @@ def begin_node(connection: Connection, incarnation: int, digest: bytes) -> None:
     """The rows of a node's first day: a random incarnation, and a scope of its own. Does nothing later on."""
     name = f"node-{incarnation:016x}"
     connection.execute(
-        "INSERT INTO sync (one, node, incarnation, base_counter, counter, acked, safe) VALUES (1, ?, ?, 0, 0, 0, 0)"
+        "INSERT INTO sync (one, node, incarnation, counter, acked, safe) VALUES (1, ?, ?, 0, 0, 0)"
         " ON CONFLICT DO NOTHING",
         (name, incarnation),
     )

@@ -11,7 +11,7 @@ from edge_node.errors import NoDatabase, NotFound
 from edge_node.fhir.query import Query
 from edge_node.fhir.search_sql import Position
 from edge_node.store import conflicts as disputes
-from edge_node.store import importing, merging, people, reading, searching, state, trail, writing
+from edge_node.store import forking, importing, merging, people, reading, searching, state, trail, writing
 from edge_node.store.bundles import Item
 from edge_node.store.connection import Connection, Readers, connect, transaction
 from edge_node.store.model import (
@@ -29,6 +29,7 @@ from edge_node.store.model import (
     Written,
 )
 from edge_node.store.schema import begin_node, migrate
+from edge_node.store.standing import standing
 from sync_protocol import digest
 from sync_protocol.resource import Resource
 
@@ -45,6 +46,7 @@ class Store:
         self._lock = threading.RLock()
         self._readers = Readers(path, key)
         self._random_bytes = random_bytes
+        self._living = False
 
     @classmethod
     def open(
@@ -90,6 +92,17 @@ class Store:
         """The write connection in a transaction: durable when this returns, or nothing happened."""
         with self._lock, transaction(self._writer) as connection:
             yield connection
+
+    @contextmanager
+    def writing(self, when: Callable[[Connection], bool] = lambda connection: True) -> Iterator[Connection]:
+        """A transaction that gives dots or sends them: before its first one, a process begins a life of its own (`forking`)."""
+        with self._lock:
+            with self.transaction() as connection:
+                begins = not self._living and when(connection)
+                if begins:
+                    forking.restart(connection, standing(connection), new_incarnation(self._random_bytes))
+                yield connection
+            self._living |= begins
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
@@ -148,7 +161,7 @@ class Store:
         Raises InvalidResource, NotFound, AlreadyExists, VersionConflict, DiskFull.
         """
         prepared = [writing.prepare(write, self._random_bytes, check=validate) for write in writes]
-        with self.transaction() as connection:
+        with self.writing() as connection:
             return writing.write_all(connection, prepared, author, now_ms)
 
     def merge(
@@ -176,7 +189,7 @@ class Store:
         `resources` is read in a second process; `progress` hears what `part` tells there of how far it is, from 0 to 1.
         """
         items = (item if isinstance(item, Item) else Item(item) for item in resources)
-        return importing.import_items(self.transaction, items, author, now_ms, progress, part)
+        return importing.import_items(self.writing, items, author, now_ms, progress, part)
 
     def export(self, type_: str | None = None) -> Iterator[bytes]:
         """All resources as FHIR JSON, as they were at one moment."""
@@ -238,7 +251,7 @@ class Store:
         author's screen: what arrived since is settled by nobody. Raises NotFound, VersionConflict, InvalidResource.
         """
         disputes.check_value(type_, element, value)
-        with self.transaction() as connection:
+        with self.writing() as connection:
             return writing.resolve(connection, (type_, id_), element, value, author, now_ms, seen)
 
     # --- the node itself ---

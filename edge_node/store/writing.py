@@ -1,8 +1,9 @@
 """A person's writes: against the version its author saw, all in one transaction with their audit, or not at all."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -169,7 +170,8 @@ def write_one(batch: Batch, pen: Pen, p: Prepared) -> tuple[Row, bool, bool, dic
             return row, False, False, None
         new, keys = elements.delete(current, seen, pen.stamp())
     else:
-        new, keys = elements.write(current, seen, p.parsed, p.id, pen.stamp(), knowledge(write.type))
+        known = knowledge(write.type) if note != UNKNOWN else _nothing
+        new, keys = elements.write(current, seen, p.parsed, p.id, pen.stamp(), known)
     if not keys:
         return row, False, False, None
     revived = bool(row.flags & GONE) and p.parsed is not None
@@ -196,12 +198,32 @@ def create(
     return row, changed
 
 
+LATEST: Final = {"seen": "latest"}
+UNKNOWN: Final = {"seen": "unknown"}
+_VERSION: Final = re.compile("[0-9a-f]{16}")
+
+
 def _seen(batch: Batch, row: Row, version: str | None) -> tuple[Resource, dict[str, str] | None]:
-    """The state that the author saw: a version that never was here counts as the latest, and the audit says so."""
-    if version is None:
-        return batch.resource(row), {"seen": "latest"}
+    """The state that the author saw. Without a version, or with another server's, it is the latest, and the audit says so.
+
+    One of ours that never was here, or is not any more, says that she saw something else: what she wrote otherwise than it is here stands
+    beside it, and what she left out stays.
+    """
+    current = batch.resource(row)
+    if version is None or not _VERSION.fullmatch(version):
+        return current, LATEST
     found = batch.version(row, version)
-    return (found, None) if found is not None else (batch.resource(row), {"seen": "unknown"})
+    return (found, None) if found is not None else (_unseen(current), UNKNOWN)
+
+
+def _unseen(resource: Resource) -> Resource:
+    """The same values, none of them seen."""
+    registers = {key: Register(register.siblings, {}) for key, register in resource.elements.items()}
+    return Resource(resource.type, resource.id, registers)
+
+
+def _nothing(member: str) -> bool:
+    return False
 
 
 def shown_row(batch: Batch, row: Row) -> Stored:

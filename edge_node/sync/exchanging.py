@@ -7,6 +7,7 @@ import fcntl
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +18,7 @@ from edge_node.store import exchange as stored
 from edge_node.store.reconciling import Question
 from edge_node.store.store import Store, new_incarnation
 from edge_node.sync.link import Link
-from edge_node.sync.reconciling import reconcile
+from edge_node.sync.reconciling import give_back, reconcile
 from sync_protocol import bounds
 from sync_protocol.errors import ProtocolError
 from sync_protocol.exchange.messages import Answer, encode, read_answer
@@ -67,17 +68,24 @@ class Syncing:
                 done, taken, _ = self._once(link, done)
                 equal |= taken.equal
                 report(done)
-                if taken.more:
+                ask = partial(self._asked, link)
+                if taken.lost:
+                    for scope in self._store.digests():
+                        reconcile(self._store, scope, ask)
+                if give_back(self._store, ask) or taken.more:
                     continue
                 unequal = [scope for scope, verdict in equal.items() if not verdict and scope not in repaired]
                 if not unequal:
                     break
                 for scope in unequal:
                     repaired.add(scope)
-                    reconcile(self._store, scope, lambda question: self._once(link, Progress(), question)[2])
+                    reconcile(self._store, scope, ask)
             scopes = self._store.digests().keys()
             verdict = done.pending == 0 and equal.keys() == scopes and all(equal.values())
             return msgspec.structs.replace(done, digest_equal=verdict, conflicts=len(self._store.conflicts()))
+
+    def _asked(self, link: Link, question: Question) -> Answer:
+        return self._once(link, Progress(), question)[2]
 
     def _once(
         self, link: Link, done: Progress, question: Question | None = None

@@ -8,6 +8,7 @@ from typing import Final
 
 import structlog
 
+from edge_node.store import leaving
 from edge_node.store import reconciling as stored
 from edge_node.store.reconciling import Question
 from edge_node.store.store import Store
@@ -45,3 +46,16 @@ def reconcile(store: Store, scope: str, ask: Callable[[Question], Answer]) -> in
     for question in questions:
         ask(question)
     return len(offer | wanted)
+
+
+def give_back(store: Store, ask: Callable[[Question], Answer]) -> bool:
+    """Give a hub that lost something what it tells us to let go of, before we do. Whether there was any."""
+    with store.snapshot() as connection:
+        keys = leaving.unoffered(connection)
+        questions = stored.parting(connection, keys)
+    for question in questions:
+        ask(question)
+    if keys:
+        with store.transaction() as connection:
+            leaving.were_offered(connection, keys)
+    return bool(keys)

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from hub.errors import Exists, Forbidden, NotFound
+from hub.errors import Exists, NotFound
 from hub.keys import Keys
 from hub.postgres.engine import Connection
 from hub.store.scopes import GLOBAL, ensure_scope, facility_scope, region_scope
@@ -169,20 +169,9 @@ async def note_report(connection: Connection, node: str, report: Report) -> None
     )
 
 
-async def lock_incarnation(connection: Connection, node: str, incarnation: int) -> IncarnationRow | None:
-    """Locks the node until the transaction ends, and returns the incarnation, or None when the hub does not know it.
-
-    The lock is on the node's row, so that exchanges of two copies of a node come one after the other even when the hub sees
-    an incarnation for the first time. Raises `Forbidden` for an incarnation that belongs to another node.
-    """
+async def lock_node(connection: Connection, node: str) -> None:
+    """Locks the node until the transaction ends: exchanges of two copies of it come one after the other."""
     await connection.execute("SELECT 1 FROM node WHERE id = $1 FOR NO KEY UPDATE", node)
-    row = await connection.fetchrow(f"SELECT {INCARNATION_COLUMNS} FROM incarnation WHERE id = $1", incarnation)
-    if row is not None and row["node"] != node:
-        raise Forbidden(
-            "This incarnation belongs to another node.",
-            hint="Two nodes were enrolled over one store. Restore one of them, which gives it a life of its own.",
-        )
-    return IncarnationRow(*row) if row is not None else None
 
 
 async def write_incarnation(connection: Connection, incarnation: IncarnationRow) -> None:
@@ -197,10 +186,15 @@ async def write_incarnation(connection: Connection, incarnation: IncarnationRow)
     )
 
 
-async def acked_of(connection: Connection, incarnations: Sequence[int]) -> dict[int, int]:
-    """Incarnation → its writes that are stored, of those that are known."""
-    rows = await connection.fetch("SELECT id, acked FROM incarnation WHERE id = ANY($1::bigint[])", incarnations)
-    return {row["id"]: row["acked"] for row in rows}
+async def incarnations(connection: Connection, lives: Sequence[int]) -> dict[int, IncarnationRow]:
+    """Incarnation → what is remembered of it, of those that are known."""
+    rows = await connection.fetch(f"SELECT {INCARNATION_COLUMNS} FROM incarnation WHERE id = ANY($1::bigint[])", lives)
+    return {row["id"]: IncarnationRow(*row) for row in rows}
+
+
+async def reached(connection: Connection, node: str) -> int:
+    """The most that is stored of any of a node's lives: its counter goes on from one to the next."""
+    return int(await connection.fetchval("SELECT coalesce(max(acked), 0) FROM incarnation WHERE node = $1", node))
 
 
 async def incarnations_of(connection: Connection, nodes: Sequence[str]) -> dict[str, list[IncarnationRow]]:

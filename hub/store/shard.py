@@ -20,10 +20,11 @@ from hub.store.scopes import Advance, Epoch, ScopeRow
 class Shard(Protocol):
     """One transaction in a shard. What each operation means is told where Postgres does it; locks last until the end."""
 
-    async def lock_incarnation(self, node: str, incarnation: int) -> IncarnationRow | None: ...
+    async def lock_node(self, node: str) -> None: ...
+    async def incarnations(self, lives: Sequence[int]) -> dict[int, IncarnationRow]: ...
+    async def reached(self, node: str) -> int: ...
     async def write_incarnation(self, incarnation: IncarnationRow) -> None: ...
     async def incarnations_of(self, nodes: Sequence[str], /) -> dict[str, list[IncarnationRow]]: ...
-    async def acked_of(self, incarnations: Sequence[int]) -> dict[int, int]: ...
     async def note_report(self, node: str, report: Report) -> None: ...
 
     async def scopes_of_node(self, node: str) -> list[ScopeRow]: ...
@@ -58,17 +59,20 @@ class PostgresShard:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
-    async def lock_incarnation(self, node: str, incarnation: int) -> IncarnationRow | None:
-        return await nodes.lock_incarnation(self.connection, node, incarnation)
+    async def lock_node(self, node: str) -> None:
+        await nodes.lock_node(self.connection, node)
+
+    async def incarnations(self, lives: Sequence[int]) -> dict[int, IncarnationRow]:
+        return await nodes.incarnations(self.connection, lives)
+
+    async def reached(self, node: str) -> int:
+        return await nodes.reached(self.connection, node)
 
     async def write_incarnation(self, incarnation: IncarnationRow) -> None:
         await nodes.write_incarnation(self.connection, incarnation)
 
     async def incarnations_of(self, nodes_: Sequence[str], /) -> dict[str, list[IncarnationRow]]:
         return await nodes.incarnations_of(self.connection, nodes_)
-
-    async def acked_of(self, incarnations: Sequence[int]) -> dict[int, int]:
-        return await nodes.acked_of(self.connection, incarnations)
 
     async def note_report(self, node: str, report: Report) -> None:
         await nodes.note_report(self.connection, node, report)

@@ -5,7 +5,7 @@ idle ── begin ──► sent(token, highest) ── answered ──► idle 
                    └────────┘
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
@@ -23,7 +23,6 @@ class Standing(msgspec.Struct, frozen=True):
     """
 
     incarnation: int
-    base: int
     counter: int
     acked: int
     safe: int
@@ -46,18 +45,22 @@ def begin(standing: Standing, fresh_token: bytes) -> Standing:
 
 
 def sendable(
-    resource: Resource, keys: Iterable[str] | None, own: frozenset[int], highest: int, life: int | None = None
+    resource: Resource,
+    keys: Iterable[str] | None,
+    own: frozenset[int],
+    highest: int,
+    counted: frozenset[int] | None = None,
 ) -> Resource | None:
     """The part of a resource to push: registers with a value of our own, others' siblings by dot alone. None: nothing to say.
 
-    A register with a dot of this `life` (None: of any own one) above `highest` waits: a later outbox row names it again. Earlier
-    lives may go on in a copy, with counters of their own.
+    A register with a dot above `highest` of a life that is `counted` (None: of any own one) waits: a later outbox row names it
+    again. The others of our lives may go on in a copy, with counters of their own.
     """
     chosen = resource.elements if keys is None else {k: resource.elements[k] for k in keys if k in resource.elements}
     elements: dict[str, Register] = {}
     for key, register in chosen.items():
         mine = [s.stamp for s in register.siblings if s.stamp.node in own]
-        if not mine or any(stamp.counter > highest and life in (None, stamp.node) for stamp in mine):
+        if not mine or any(stamp.counter > highest and (counted is None or stamp.node in counted) for stamp in mine):
             continue
         elements[key] = register if len(mine) == len(register.siblings) else _withhold(register, own)
     return Resource(resource.type, resource.id, elements) if elements else None
@@ -69,10 +72,10 @@ def _withhold(register: Register, own: frozenset[int]) -> Register:
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What an answer means. `fork`: begin a new incarnation, nothing was merged. `lost`: the hub went back, offer again."""
+    """What an answer means. `fork`: rename what these lives wrote, nothing was merged. `lost`: the hub went back, offer again."""
 
     standing: Standing
-    fork: bool = False
+    fork: frozenset[int] = frozenset()
     lost: bool = False
 
 
@@ -81,7 +84,7 @@ def answered(standing: Standing, token: bytes, answer: Answer) -> Outcome:
     if token != standing.sent:
         return Outcome(standing)
     if answer.verdict == "fork":
-        return Outcome(standing, fork=True)
+        return Outcome(standing, fork=frozenset(answer.forked))
     after = msgspec.structs.replace(
         standing,
         confirmed=token,
@@ -94,35 +97,38 @@ def answered(standing: Standing, token: bytes, answer: Answer) -> Outcome:
     return Outcome(after, lost=answer.acked < standing.acked)
 
 
-def forked(standing: Standing, incarnation: int) -> Standing:
-    """The standing of the new incarnation: nothing sent, nothing confirmed, the counter goes on, from the own `acked`."""
-    return Standing(incarnation, standing.acked, standing.counter, standing.acked, standing.safe)
+def restarted(standing: Standing, incarnation: int) -> Standing:
+    """The standing of a life that goes on from the one before, in the same place: its tokens are that one's, and speak for it.
+
+    After a fork too: they still speak for the lives in which nobody else went on.
+    """
+    return msgspec.structs.replace(standing, incarnation=incarnation)
 
 
 def restored(standing: Standing, incarnation: int) -> Standing:
-    """After an explicit restore: a new incarnation that pushes its old dots as they are."""
-    return forked(standing, incarnation)
+    """After an explicit restore: nothing sent, nothing confirmed; the old dots are pushed as they are, from the own `acked`."""
+    return Standing(incarnation, standing.counter, standing.acked, standing.safe)
 
 
-def meets_itself(parts: Iterable[Resource], standing: Standing, present: Mapping[str, Resource]) -> bool:
-    """Whether what arrived holds a dot of this incarnation that this node has not written, or wrote otherwise."""
-    mine = of_incarnation(parts, standing.incarnation)
-    return any(
-        sibling.stamp.node == standing.incarnation
-        and (sibling.stamp.counter > standing.counter or _unlike(sibling, key, present.get(part.name)))
-        for part in mine
-        for key, register in part.elements.items()
-        for sibling in register.siblings
-    ) or any(
-        register.context.get(standing.incarnation, 0) > standing.counter
-        for part in mine
-        for register in part.elements.values()
-    )
+def met_elsewhere(
+    parts: Iterable[Resource], lives: Mapping[int, int], present: Mapping[str, Resource]
+) -> frozenset[int]:
+    """Those of our lives in which somebody else goes on: what arrived holds a dot of theirs that is not ours, or not as we wrote it.
+
+    `lives`: life → the last counter that was given in it here; `present`: our states of the parts that name one of them.
+    """
+    found: set[int] = set()
+    for part in of_lives(parts, lives.keys()):
+        mine = present.get(part.name)
+        for key, register in part.elements.items():
+            found |= {life for life, last in lives.items() if register.context.get(life, 0) > last}
+            found |= {s.stamp.node for s in register.siblings if s.stamp.node in lives and _unlike(s, key, mine)}
+    return frozenset(found)
 
 
-def of_incarnation(parts: Iterable[Resource], incarnation: int) -> list[Resource]:
-    """Those that hold anything of an incarnation: a register's context has seen all its own dots. Nearly always none."""
-    return [part for part in parts if any(incarnation in register.context for register in part.elements.values())]
+def of_lives(parts: Iterable[Resource], lives: Collection[int]) -> list[Resource]:
+    """Those that hold anything of these lives: a register's context has seen all its own dots. Nearly always none."""
+    return [part for part in parts if any(life in r.context for r in part.elements.values() for life in lives)]
 
 
 def _unlike(sibling: Sibling, key: str, mine: Resource | None) -> bool:

@@ -41,30 +41,41 @@ Decision = Literal["new", "merge", "retry", "fork", "went-back"]
 
 
 class Admission(msgspec.Struct, frozen=True):
-    """`row` is what to store before merging. `went-back`: this hub remembers less than it once answered."""
+    """`row` is what to store before merging. `went-back`: this hub remembers less than it once answered, and takes nothing before the
+    node has compared what it holds. `forked`: the lives in which somebody else went on."""
 
     decision: Decision
     row: Incarnation
+    forked: tuple[int, ...] = ()
 
 
-def admit(row: Incarnation | None, request: Request, receipt_key: bytes) -> Admission:
-    """Decide, under the row's lock, whether this is the node we know, the same request again, or a copy of the node."""
+def admit(rows: Mapping[int, Incarnation], reached: int, request: Request, receipt_key: bytes) -> Admission:
+    """Decide, under the node's lock, whether this is the node we know, the same request again, or a copy of the node.
+
+    `rows`: what is remembered of the lives that the request and its receipt name; `reached`: the most that is stored of any of the
+    node's lives. A new life says that all up to `base` was acknowledged before it began; what this hub never had is offered again.
+    """
+    stored = min(request.base, reached)
+    begun = Incarnation(request.incarnation, stored, stored)
+    row = rows.get(request.incarnation, begun)
+    swapped = _swapped(row, request.token, row.exchanges + 1)
     proof = read_receipt(request.receipt, receipt_key) if request.receipt else None
-    newer = (
-        proof is not None
-        and proof.incarnation == request.incarnation
-        and proof.exchanges > (row.exchanges if row else 0)
-    )
-    if newer and proof is not None:
-        remembered = row or Incarnation(request.incarnation, request.base, request.base)
-        return Admission("went-back", _swapped(remembered, request.token, proof.exchanges + 1))
-    if row is None:
-        return Admission("new", Incarnation(request.incarnation, request.base, request.base, 0, request.token, 1))
-    if row.token == request.token:
-        return Admission("retry", row)
-    if row.token and row.token not in request.known:
-        return Admission("fork", row)
-    return Admission("merge", _swapped(row, request.token, row.exchanges + 1))
+    if proof is not None and proof.exchanges > _exchanges(rows, proof.incarnation):
+        if proof.incarnation == request.incarnation:
+            swapped = _swapped(row, request.token, proof.exchanges + 1)
+        return Admission("went-back", swapped)
+    known = {b"", request.token, *request.known}
+    lives = (request.incarnation, *request.unfinished)
+    forked = tuple(life for life in lives if life in rows and rows[life].token not in known)
+    if forked:
+        return Admission("fork", row, forked)
+    if request.incarnation not in rows:
+        return Admission("went-back" if request.base > reached else "new", swapped)
+    return Admission("retry", row) if row.token == request.token else Admission("merge", swapped)
+
+
+def _exchanges(rows: Mapping[int, Incarnation], life: int) -> int:
+    return rows[life].exchanges if life in rows else 0
 
 
 def _swapped(row: Incarnation, token: bytes, exchanges: int) -> Incarnation:
@@ -193,7 +204,7 @@ def _covers_what_is_here(deletion: Register, elements: Mapping[str, Register], o
     return all(
         node in own or counter <= (elements[key].context.get(node, 0) if key in elements else 0)
         for sibling in deletion.siblings
-        if sibling.stamp.node in own
+        if _said(sibling, own)
         for key, context in read_deletion(sibling.value).items()
         for node, counter in context.items()
     )
@@ -269,11 +280,13 @@ def _said(sibling: Sibling, own: frozenset[int]) -> bool:
     return sibling.stamp.node in own and sibling.value != WITHHELD
 
 
-def recover(present: Resource | None, offered: Resource, own: frozenset[int], remembered: Mapping[int, int]) -> Merge:
+def recover(
+    present: Resource | None, offered: Resource, own: frozenset[int], remembered: Mapping[int, Incarnation]
+) -> Merge:
     """Join a whole state that a node offers in a reconciliation, others' values included: what this hub may have lost.
 
-    Another author's value is believed only when this hub cannot have had it from her, that is above what it `remembered` as
-    acknowledged; what is older it knows better, it was never said, or she offers it herself: it is left out, and what the
+    Another author's value is believed only when this hub cannot have had it from her, that is outside of what it remembers to have
+    acknowledged in that life; what is inside it knows better, it was never said, or she offers it herself: it is left out, and what the
     sender wrote beside it or over it is taken. Refused is what contradicts what is here.
     """
     here = present.elements if present is not None else {}
@@ -303,13 +316,15 @@ def _contradicts(mine: Register, theirs: Register) -> bool:
 
 
 def _vouched(
-    register: Register, known: Mapping[int, int], own: frozenset[int], remembered: Mapping[int, int]
+    register: Register, known: Mapping[int, int], own: frozenset[int], remembered: Mapping[int, Incarnation]
 ) -> Register | None:
     """The register without the values that its sender cannot vouch for, as if those had not been seen yet."""
     doubtful = {
         (s.stamp.node, s.stamp.counter)
         for s in register.siblings
-        if s.stamp.node not in own and not seen(known, s.stamp) and s.stamp.counter <= remembered.get(s.stamp.node, 0)
+        if s.stamp.node not in own
+        and not seen(known, s.stamp)
+        and _was_pushed(remembered.get(s.stamp.node), s.stamp.counter)
     }
     if not doubtful:
         return register
@@ -320,6 +335,19 @@ def _vouched(
     if not siblings or any(s.stamp.counter > context[s.stamp.node] for s in siblings):
         return None
     return Register(siblings, {node: counter for node, counter in context.items() if counter})
+
+
+def one_record(a: Resource, b: Resource) -> bool:
+    """Whether two states of one name are of one record, and not of two that have one id: they hold a value by the same stamp."""
+    return any(
+        {s.stamp for s in register.siblings} & {s.stamp for s in a.elements[key].siblings}
+        for key, register in b.elements.items()
+        if key in a.elements
+    )
+
+
+def _was_pushed(life: Incarnation | None, counter: int) -> bool:
+    return life is not None and life.base < counter <= life.acked
 
 
 # --- pulling ----------------------------------------------------------------------------------------------------------

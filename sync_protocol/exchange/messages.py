@@ -55,7 +55,8 @@ class Leaf(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Request(msgspec.Struct, frozen=True, omit_defaults=True):
-    """From an edge. `known`: tokens that the hub may have seen last; `base`: counter at which this incarnation began."""
+    """From an edge. `known`: tokens that the hub may have seen last; `base`: up to which
+    counter everything of the node is acknowledged, for a hub that meets this incarnation for the first time."""
 
     protocol: int = msgspec.field(name="v", default=PROTOCOL)
     incarnation: int = msgspec.field(name="n", default=0)
@@ -67,7 +68,12 @@ class Request(msgspec.Struct, frozen=True, omit_defaults=True):
     lives: Annotated[list[int], msgspec.Meta(max_length=bounds.REQUEST_LIVES_MAX)] = msgspec.field(
         name="e", default_factory=list
     )
-    """Earlier incarnations that this node remembers to have been: with the present one, those in whose names it speaks."""
+    """Earlier incarnations that this node was before a restore or a fork, and in whose names it speaks too: others may go on
+    as these, so no token is asked for."""
+    unfinished: Annotated[list[int], msgspec.Meta(max_length=bounds.REQUEST_LIVES_MAX)] = msgspec.field(
+        name="u", default_factory=list
+    )
+    """Earlier incarnations with changes that are not acknowledged, ended by nothing but the program's: `known` must be their tokens."""
     receipt: bytes = msgspec.field(name="r", default=b"")
     push: Annotated[list[Push], msgspec.Meta(max_length=bounds.REQUEST_FRAMES_MAX)] = msgspec.field(
         name="p", default_factory=list
@@ -125,6 +131,8 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
 
     protocol: int = msgspec.field(name="v", default=PROTOCOL)
     verdict: Verdict = msgspec.field(name="d", default="merged")
+    forked: list[int] = msgspec.field(name="e", default_factory=list)
+    """Those of the request's incarnations in which somebody else went on: their changes above `acked` get other names."""
     acked: int = msgspec.field(name="a", default=0)
     safe: int = msgspec.field(name="b", default=0)
     receipt: bytes = msgspec.field(name="r", default=b"")
@@ -204,7 +212,7 @@ def _check(request: Request) -> None:
     counters += [
         n for cursor in request.pull for n in (cursor.epoch, cursor.seq, *(m for pair in cursor.lineage for m in pair))
     ]
-    names = (request.incarnation, *request.lives)
+    names = (request.incarnation, *request.lives, *request.unfinished)
     if any(not 0 <= n <= bounds.COUNTER_MAX for n in counters) or any(not 0 < n <= bounds.NODE_ID_MAX for n in names):
         raise MalformedMessage("a number out of range")
     if any(len(token) != bounds.TOKEN_BYTES for token in (request.token, *request.known)):

@@ -5,7 +5,6 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from hub.errors import Forbidden
 from hub.keys import new_secrets, unwrap
 from hub.runtime import Hub
 from hub.store.facts import FactKey
@@ -76,20 +75,20 @@ async def test_what_failed_left_nothing(shards: Hub) -> None:
         assert (after.seq, after.digest) == (0, 0)
 
 
-async def test_an_incarnation_is_one_nodes_and_its_beginning_stays(shards: Hub) -> None:
+async def test_the_beginning_of_an_incarnation_stays(shards: Hub) -> None:
     row = IncarnationRow(5, "n-0", 3, 3, 0, b"t" * 12, 1)
     async with shards.shard() as shard:
-        assert await shard.lock_incarnation("n-0", 5) is None
+        await shard.lock_node("n-0")
+        assert await shard.incarnations([5, 6]) == {}
+        assert await shard.reached("n-0") == 0
         await shard.write_incarnation(row)
         await shard.write_incarnation(IncarnationRow(5, "n-0", 99, 7, 2, b"u" * 12, 2))
         await shard.note_report("n-0", Report(5, "1.0", 2))
     async with shards.shard() as shard:
-        found = await shard.lock_incarnation("n-0", 5)
+        found = (await shard.incarnations([5, 6]))[5]
         assert found == IncarnationRow(5, "n-0", 3, 7, 2, b"u" * 12, 2)
+        assert (await shard.reached("n-0"), await shard.reached("n-1")) == (7, 0)
         assert await shard.incarnations_of(["n-0", "n-1"]) == {"n-0": [found], "n-1": []}
-        assert await shard.acked_of([5, 6]) == {5: 7}
-        with pytest.raises(Forbidden):
-            await shard.lock_incarnation("n-1", 5)
 
 
 async def test_fresh_rows_are_stored_once_updates_change_what_they_name(shards: Hub) -> None:

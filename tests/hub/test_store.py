@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from hub.errors import Forbidden
 from hub.postgres.engine import Connection
 from hub.runtime import Hub
 from hub.store import held
@@ -19,9 +18,11 @@ from hub.store.nodes import (
     Report,
     add_node,
     find_node,
+    incarnations,
     incarnations_of,
-    lock_incarnation,
+    lock_node,
     note_report,
+    reached,
     read_facility,
     write_incarnation,
 )
@@ -224,18 +225,18 @@ async def test_an_epoch_begins_where_the_one_before_ended(hub: Hub) -> None:
         assert (row.epoch, row.seq) == (9, 10)
 
 
-async def test_an_incarnation_is_remembered_and_belongs_to_one_node(hub: Hub) -> None:
+async def test_an_incarnation_is_remembered(hub: Hub) -> None:
     async with hub.database.transaction() as connection:
         for name in ("n-1", "n-2"):
             await a_node(hub, connection, name)
-        assert await lock_incarnation(connection, "n-1", 2**62) is None
+        assert await incarnations(connection, [2**62]) == {}
+        assert await reached(connection, "n-1") == 0
         row = IncarnationRow(2**62, "n-1", 4, 5, 3, b"token", 9)
         await write_incarnation(connection, IncarnationRow(2**62, "n-1", 4, 4, 0, b"", 1))
         await write_incarnation(connection, row)
-        assert await lock_incarnation(connection, "n-1", 2**62) == row
+        assert await incarnations(connection, [2**62, 1]) == {2**62: row}
+        assert (await reached(connection, "n-1"), await reached(connection, "n-2")) == (5, 0)
         assert await incarnations_of(connection, ["n-1", "n-2"]) == {"n-1": [row], "n-2": []}
-        with pytest.raises(Forbidden):
-            await lock_incarnation(connection, "n-2", 2**62)
 
 
 async def test_exchanges_of_one_node_come_one_after_the_other(hub: Hub) -> None:
@@ -247,12 +248,13 @@ async def test_exchanges_of_one_node_come_one_after_the_other(hub: Hub) -> None:
     async def exchange() -> bool:
         nonlocal inside
         async with hub.database.transaction() as connection:
-            known = await lock_incarnation(connection, "n-1", 1)
+            await lock_node(connection, "n-1")
+            known = await incarnations(connection, [1])
             inside += 1
             assert inside == 1
             await write_incarnation(connection, IncarnationRow(1, "n-1", 0, 0, 0, b"", 1))
             inside -= 1
-            return known is None
+            return not known
 
     async with asyncio.timeout(60):
         assert sum(await asyncio.gather(*(exchange() for _ in range(8)))) == 1

@@ -189,7 +189,7 @@ class World:
             default=0,
         )
         self.fresh += 1
-        renaming = Renaming(node.incarnation, self.fresh, acked)
+        renaming = Renaming({node.incarnation: 1 << 40}, self.fresh, acked)
         node.past = [rename(state, renaming) for state in node.past]
         node.written = [(rename(part, renaming), keys) for part, keys in node.written]
         node.incarnation = self.fresh

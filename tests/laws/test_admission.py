@@ -6,6 +6,7 @@ from typing import NamedTuple
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from sync_protocol import bounds
 from sync_protocol.exchange import edge, hub, pace
@@ -21,8 +22,12 @@ KEY = b"receipts"
 A, B, C = (bytes([i]) * bounds.TOKEN_BYTES for i in range(1, 4))
 
 
-def request(token: bytes, *known: bytes, receipt: bytes = b"", incarnation: int = 5) -> Request:
-    return Request(incarnation=incarnation, base=3, token=token, known=list(known), receipt=receipt)
+def request(token: bytes, *known: bytes, receipt: bytes = b"", unfinished: tuple[int, ...] = ()) -> Request:
+    return Request(incarnation=5, base=3, token=token, known=list(known), receipt=receipt, unfinished=list(unfinished))
+
+
+def rows(*found: Incarnation | None) -> dict[int, Incarnation]:
+    return {row.id: row for row in found if row is not None}
 
 
 ROW = Incarnation(5, base=3, acked=9, safe=4, token=A, exchanges=7)
@@ -43,7 +48,7 @@ ROW = Incarnation(5, base=3, acked=9, safe=4, token=A, exchanges=7)
 def test_admission_without_receipt(
     row: Incarnation | None, asked: Request, decision: str, token: bytes, exchanges: int
 ) -> None:
-    admission = hub.admit(row, asked, KEY)
+    admission = hub.admit(rows(row), 9, asked, KEY)
     assert (admission.decision, admission.row.token, admission.row.exchanges) == (decision, token, exchanges)
     if row is not None:
         assert (admission.row.id, admission.row.base, admission.row.acked, admission.row.safe) == (
@@ -62,14 +67,15 @@ def test_a_newer_receipt_means_that_the_hub_went_back(
 ) -> None:
     row = Incarnation(5, 3, 4, 0, A, remembered) if has_row else None
     receipt = hub.receipt(Incarnation(6 if others else 5, token=C, exchanges=proved), KEY)
-    admission = hub.admit(row, request(token, C, receipt=receipt), KEY)
-    went_back = not others and proved > (remembered if has_row else 0)
+    admission = hub.admit(rows(row), 9, request(token, C, receipt=receipt), KEY)
+    went_back = proved > (remembered if has_row and not others else 0)
     assert (admission.decision == "went-back") == went_back
     if went_back:
         assert admission.row.token == token
-        assert admission.row.exchanges == proved + 1
-        # The same request again is a retry, not another going back.
-        assert hub.admit(admission.row, request(token, C, receipt=receipt), KEY).decision == "retry"
+        # The same request again is a retry, not another going back; in a new life it is taken for one, and changes nothing.
+        again = hub.admit(rows(admission.row), 9, request(token, C, receipt=receipt), KEY)
+        assert again.decision == ("went-back" if others else "retry")
+        assert admission.row.exchanges == (proved + 1 if not others else 1 + (remembered if has_row else 0))
 
 
 @given(st.binary(max_size=40), st.integers(0, 200), st.integers(1, 255))
@@ -83,7 +89,35 @@ def test_a_receipt_that_this_hub_did_not_make_proves_nothing(garbage: bytes, at:
     for raw in (garbage, changed, true[:-1], b""):
         assert hub.read_receipt(raw, KEY) is None
     assert hub.read_receipt(true, b"another") is None
-    assert hub.admit(ROW, request(B, receipt=changed), KEY).decision == "fork"
+    assert hub.admit(rows(ROW), 9, request(B, receipt=changed), KEY).decision == "fork"
+
+
+def test_a_new_life_answers_for_those_that_are_not_finished() -> None:
+    """Its tokens must be theirs; in which of them somebody else went on is told."""
+    earlier, older = Incarnation(4, 0, 3, 0, A, 2), Incarnation(3, 0, 2, 0, A, 2)
+    decisions = {
+        known: hub.admit(rows(earlier, older), 9, request(B, *known, unfinished=(3, 4)), KEY)
+        for known in ((A,), (B, A), (C,), ())
+    }
+    assert {known: admission.decision for known, admission in decisions.items()} == {
+        (A,): "new",
+        (B, A): "new",
+        (C,): "fork",
+        (): "fork",
+    }
+    assert decisions[()].forked == (3, 4)
+    one_went_on = rows(earlier, replace(older, token=C))
+    assert hub.admit(one_went_on, 9, request(B, A, unfinished=(3, 4)), KEY).forked == (3,)
+    assert hub.admit(rows(), 9, request(B, unfinished=(3, 4)), KEY).decision == "new"
+
+
+@given(st.integers(0, 9), st.integers(0, 9))
+def test_a_new_life_that_was_acknowledged_more_than_is_stored_shows_that_the_hub_went_back(
+    base: int, reached: int
+) -> None:
+    admission = hub.admit({}, reached, Request(incarnation=5, base=base, token=A), KEY)
+    assert admission.decision == ("went-back" if base > reached else "new")
+    assert (admission.row.base, admission.row.acked) == (min(base, reached),) * 2
 
 
 class Machine(NamedTuple):
@@ -103,7 +137,7 @@ def test_one_machine_is_never_a_fork_and_two_under_one_name_soon_are(
 ) -> None:
     """Answers get lost in any way; then the machine is copied, and both go on."""
     row: Incarnation | None = None
-    machines = [Machine(Standing(5, 0, 10, 0, 0), 0)]
+    machines = [Machine(Standing(5, 10, 0, 0), 0)]
     exchanged: set[int] = set()
     for turn, (who, how) in enumerate(story):
         if turn == copied_after:
@@ -117,7 +151,7 @@ def test_one_machine_is_never_a_fork_and_two_under_one_name_soon_are(
         if how == "never":
             continue
         asked = Request(incarnation=5, token=standing.sent, known=standing.known, receipt=standing.receipt)
-        admission = hub.admit(row, asked, KEY)
+        admission = hub.admit(rows(row), 10, asked, KEY)
         if len(machines) == 1:
             assert admission.decision != "fork"
         elif admission.decision == "fork":
@@ -133,12 +167,12 @@ def test_one_machine_is_never_a_fork_and_two_under_one_name_soon_are(
 
 # --- the edge's standing ---------------------------------------------------------------------------------------------
 
-STANDING = Standing(5, 2, 20, 10, 6, confirmed=A, sent=B, highest=18, receipt=b"old")
+STANDING = Standing(5, 20, 10, 6, confirmed=A, sent=B, highest=18, receipt=b"old")
 
 
 def test_an_answer_moves_the_standing_on() -> None:
     outcome = edge.answered(STANDING, B, Answer(acked=18, safe=12, receipt=b"new"))
-    assert outcome == edge.Outcome(Standing(5, 2, 20, 18, 12, confirmed=B, receipt=b"new"))
+    assert outcome == edge.Outcome(Standing(5, 20, 18, 12, confirmed=B, receipt=b"new"))
     assert outcome.standing.known == [B]
     assert edge.begin(outcome.standing, C).known == [B, C]
     assert edge.begin(outcome.standing, C).highest == 20
@@ -146,10 +180,14 @@ def test_an_answer_moves_the_standing_on() -> None:
 
 def test_a_late_answer_changes_nothing_and_a_fork_confirms_nothing() -> None:
     assert edge.answered(STANDING, A, Answer(acked=18)) == edge.Outcome(STANDING)
-    assert edge.answered(STANDING, B, Answer(verdict="fork", acked=18)) == edge.Outcome(STANDING, fork=True)
-    forked = edge.forked(STANDING, 99)
-    assert forked == Standing(99, 10, 20, 10, 6)
-    assert edge.restored(STANDING, 99) == forked
+    told = Answer(verdict="fork", forked=[5], acked=18)
+    assert edge.answered(STANDING, B, told) == edge.Outcome(STANDING, fork=frozenset({5}))
+
+
+def test_what_a_new_life_keeps_of_the_one_before() -> None:
+    """After a restart or a fork all; after a restore nothing but the counters."""
+    assert edge.restarted(STANDING, 99) == replace(STANDING, incarnation=99)
+    assert edge.restored(STANDING, 99) == Standing(99, 20, 10, 6)
 
 
 @given(st.integers(0, 40), st.integers(0, 40))
@@ -168,7 +206,7 @@ def arrived(counter: int, value: bytes | None, context: dict[int, int], turn: in
 
 def test_a_node_knows_when_it_meets_its_own_other_life() -> None:
     mine = {"P/1": arrived(3, b"1", {5: 3})}
-    standing = Standing(5, 0, 7, 0, 0)
+    lives = {5: 7, 4: 2}
     for met, expected in (
         (arrived(3, b"1", {5: 3}), False),
         (arrived(3, b"2", {5: 3}), True),
@@ -179,8 +217,8 @@ def test_a_node_knows_when_it_meets_its_own_other_life() -> None:
         (Resource("P", "1", {"a": Register((Sibling(stamp_of(6, 1, 0), b"1"),), {6: 1, 5: 8})}), True),
         (Resource("P", "1", {"a": Register((Sibling(stamp_of(6, 9, 0), b"1"),), {6: 9})}), False),
     ):
-        assert edge.meets_itself([met], standing, mine) is expected
-    assert not edge.meets_itself([arrived(3, b"2", {5: 3})], standing, {})
+        assert edge.met_elsewhere([met], lives, mine) == (frozenset({5}) if expected else frozenset())
+    assert not edge.met_elsewhere([arrived(3, b"2", {5: 3})], lives, {})
 
 
 def test_offset_is_measured_in_the_middle() -> None:

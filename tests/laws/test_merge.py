@@ -224,14 +224,14 @@ def test_an_attacker_writes_and_erases_only_as_herself(pair: tuple[Register, Reg
 def test_states_offered_in_a_reconciliation_leave_no_register_empty(pair: tuple[Register, Register]) -> None:
     mine, theirs = pair
     present, offered = Resource("P", "1", {"a": mine}), Resource("P", "1", {"a": theirs})
-    remembered = dict(mine.context)
+    remembered = {node: hub.Incarnation(node, acked=counter) for node, counter in mine.context.items()}
     merged = hub.recover(present, offered, frozenset({ATTACKER}), remembered)
     assert merged.after is not None
     after = merged.after.elements["a"]
     assert after.siblings
     for sibling in after.siblings:
         node, counter = dot(sibling)
-        assert node == ATTACKER or sibling in mine.siblings or counter > remembered.get(node, 0)
+        assert node == ATTACKER or sibling in mine.siblings or counter > mine.context.get(node, 0)
 
 
 def test_an_old_write_of_ones_own_cannot_empty_a_register() -> None:

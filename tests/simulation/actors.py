@@ -9,10 +9,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from edge_node.errors import EdgeError, HubUnreachable
-from edge_node.store import exchange as stored
 from edge_node.store import forking, rows
 from edge_node.store.connection import Connection
 from edge_node.store.reconciling import Question
+from edge_node.store.standing import own_incarnations, standing
 from edge_node.store.store import Store, new_incarnation
 from edge_node.sync.enrolment import keep
 from edge_node.sync.exchanging import Progress, Syncing
@@ -114,7 +114,10 @@ class SimulatedSyncing(Syncing):
     def _once(self, link: Any, done: Progress, question: Question | None = None) -> Any:
         if question is not None and not (self.edge.hub.went_back or self.edge.hub.foreign_changes):
             raise Violation(f"{self.edge.name}: digests differ though the hub lost nothing")
-        return super()._once(link, done, question)
+        made = super()._once(link, done, question)
+        if made[1].forked and not self.edge.copied:
+            raise Violation(f"{self.edge.name} forked though nobody copied it")
+        return made
 
 
 class Edge:
@@ -127,13 +130,10 @@ class Edge:
         self.known: set[Fact] = set()
         self.present: set[str] = set()
         """Names of the resources that it holds."""
-        self.left: set[str] = set()
-        """Those that it held once, and was told to let go."""
         self.life = 0
         """How often its process ended."""
         self.copied = 0
         """How often somebody made it a copy of what it was: only then may it fork."""
-        self.lives: set[int] = set()
         self.exchanges = self.exchanges_in_sync = 0
         self.busy = False
         self.sealing = X25519PrivateKey.from_private_bytes(world.chance.randbytes(32))
@@ -207,31 +207,27 @@ class Edge:
         gone = self.present - held
         if gone:  # what has left this node is the hub's to keep
             self.known = {fact for fact in self.known if fact.resource not in gone or fact not in self.hub.known}
-            self.left |= gone
         self.present = held
-        life = connection.execute("SELECT incarnation FROM sync").fetchone()[0]
-        if self.lives and life not in self.lives and not self.copied:
-            raise Violation(f"{self.name} forked though nobody copied it")
-        self.lives.add(life)
 
     def promised(self, facts: Collection[Fact]) -> None:
         """It answered somebody that these are written: from now on they are its to keep."""
         self.known |= {one for fact in facts for one in self.records.oracle.closure(fact)}
 
     def _unacknowledged(self) -> set[Fact]:
-        """What was written in this life and is not acknowledged: a fork would give it other names."""
+        """What was written here and is not acknowledged: a fork would give it other names."""
         assert self.store is not None
         query = "SELECT type, id, {0}.state FROM resource {1} WHERE {0}.state IS NOT NULL"
         found: set[Fact] = set()
         with self.store.reading() as connection:
-            life, acked = connection.execute("SELECT incarnation, acked FROM sync").fetchone()
+            (acked,) = connection.execute("SELECT acked FROM sync").fetchone()
+            own = own_incarnations(connection)
             states = connection.execute(query.format("resource", "")).fetchall()
             states += connection.execute(query.format("history", "JOIN history USING (key)")).fetchall()
             for number, id_, state in states:
                 resource = rows.resource_of(rows.type_name(connection, number), id_, state)
                 for key, register in resource.elements.items():
                     element = self.records.names.of(resource, key)
-                    mine = [s.stamp for s in register.siblings if s.stamp.node == life and s.stamp.counter > acked]
+                    mine = [s.stamp for s in register.siblings if s.stamp.node in own and s.stamp.counter > acked]
                     if element is not None:
                         found |= {Fact(resource.name, element, stamp.user) for stamp in mine}
         return found
@@ -289,29 +285,30 @@ class Edge:
     def copy(self) -> Copy:
         """A copy of the disk as it is, with what is on it."""
         disk = image(self.disk, self.world.new_folder())
-        return Copy(disk, set(self.known), set(self.present), set(self.left), self._unacknowledged())
+        return Copy(disk, set(self.known), set(self.present), self._unacknowledged())
 
-    def become(self, copy: Copy, *, told: bool) -> None:
-        """Its files are those of a copy now: `told` by way of the restore command, else silently."""
+    def become(self, copy: Copy, *, told: bool, awake: bool = False) -> None:
+        """Its files are those of a copy now: `told` by way of the restore command, else silently; with the memory of the program that
+        ran on them, if `awake`."""
         if self.store is not None:
             self.end()
         self.life += 1
-        self.known, self.present, self.left = set(copy.known), set(copy.present), set(copy.left)
+        self.known, self.present = set(copy.known), set(copy.present)
         disk = image(copy.disk, self.world.new_folder())
         self.copied += not told
         if self.copied:  # it forks, or had forked since: then what it sends now has another name already
             self.records.doubled |= copy.unacknowledged
         if told:
-            self.lives.clear()
-            self._restart(disk)
+            self._restore(disk)
         self.begin(disk)
+        if awake and self.store is not None:
+            self.store._living = True
 
-    def _restart(self, disk: Path) -> None:
+    def _restore(self, disk: Path) -> None:
         """What `edge_node.store.backup.restore` does to the database that it unpacked."""
         store = Store.open(disk, KEY, random_bytes=self.world.chance.randbytes)
         with store.transaction() as connection:
-            before = stored.standing(connection)
-            forking.restart(connection, before, new_incarnation(self.world.chance.randbytes))
+            forking.restore(connection, standing(connection), new_incarnation(self.world.chance.randbytes))
         store.close()
 
 

@@ -11,7 +11,9 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from edge_node.store import exchange as stored
 from edge_node.store import merging
+from edge_node.store import standing as standings
 from edge_node.store.schema import HOME_SCOPE
+from edge_node.store.standing import Lives
 from hub.ingest import Ingest
 from hub.store.nodes import IncarnationRow, NodeRow
 from sync_protocol import envelope, frame
@@ -23,10 +25,9 @@ if TYPE_CHECKING:
 
 
 class Payload(msgspec.Struct, frozen=True, array_like=True):
-    """What is inside: all lives of the author, the present one first with its beginning, and a frame."""
+    """What is inside: all lives of the author, the present one first, and a frame."""
 
     lives: list[int]
-    base: int
     frame: bytes
 
 
@@ -42,7 +43,7 @@ def pack(author: "Edge", carrier: "Edge", *, everything: bool) -> Stick | None:
     """A node's own changes that the hub has not acknowledged, or all that it keeps. None when there are none."""
     assert author.store is not None
     with author.store.snapshot() as connection:
-        standing = stored.standing(connection)
+        standing = standings.standing(connection)
         begun = msgspec.structs.replace(standing, highest=standing.counter)
         # Only what is of the clinic that both are of: another clinic's patient in the carrier's hands would be a stranger's.
         query = (
@@ -50,11 +51,12 @@ def pack(author: "Edge", carrier: "Edge", *, everything: bool) -> Stick | None:
             " WHERE counter > ? AND scope = ? ORDER BY counter"
         )
         waiting = connection.execute(query, (0 if everything else standing.acked, HOME_SCOPE)).fetchall()
-        parts = list(stored._parts(connection, waiting, begun).values()) if waiting else []
-        lives = [standing.incarnation, *sorted(stored.own_incarnations(connection) - {standing.incarnation})]
+        earlier = sorted(standings.own_incarnations(connection) - {standing.incarnation})
+        named = Lives({}, dict.fromkeys(earlier, 0))
+        parts = list(stored._parts(connection, waiting, begun, named).values()) if waiting else []
     if not parts:
         return None
-    payload = msgspec.msgpack.encode(Payload(lives, standing.base, frame.encode(parts)))
+    payload = msgspec.msgpack.encode(Payload([standing.incarnation, *earlier], frame.encode(parts)))
     receivers = (carrier.sealing.public_key(), author.hub.hub.keys.x25519.public_key())
     sealed = [
         envelope.seal(
@@ -99,10 +101,11 @@ def relay(hub: "HubActor", sealed: bytes, author: "Edge") -> None:
 
 async def _relayed(hub: MemoryHub, node: NodeRow, payload: Payload) -> None:
     async with hub.shard() as shard:
-        for number, life in enumerate(payload.lives):
-            base = payload.base if number == 0 else 0
-            if await shard.lock_incarnation(node.id, life) is None:
-                await shard.write_incarnation(IncarnationRow(life, node.id, base, base, 0, b"", 0))
+        await shard.lock_node(node.id)
+        known = await shard.incarnations(payload.lives)
+        for life in payload.lives:
+            if life not in known:
+                await shard.write_incarnation(IncarnationRow(life, node.id, 0, 0, 0, b"", 0))
         scopes = await shard.scopes_of_node(node.id)
         ingest = Ingest(hub, shard, node, payload.lives[0], frozenset(payload.lives), scopes)
         await ingest.take(frame.decode(payload.frame))

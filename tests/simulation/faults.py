@@ -16,19 +16,28 @@ from tests.simulation.world import HOUR, SECOND, YEAR, Crash, World
 
 KINDS = (
     *("loss", "repetition", "truncation", "corruption"),
-    *("edge-crash", "hub-crash", "power", "clock", "restore", "copy", "clone", "hub-back", "move", "newer", "stick"),
+    *(
+        "edge-crash",
+        "hub-crash",
+        "power",
+        "clock",
+        "restore",
+        "copy",
+        "clone",
+        "twin",
+        "hub-back",
+        "move",
+        "newer",
+        "stick",
+    ),
 )
 
-APART = {
-    # What had moved away and was lost is refused when others offer it; a hub that forgot which of two copies it knew
-    # cannot tell one from the other.
-    "hub-back": ("move", "copy", "clone"),
-    # What a copy handed out before it knew that it is one keeps its old name there.
-    "stick": ("copy", "clone"),
-    # A restored node pushes in the name of a life in which its copy goes on.
-    "restore": ("clone",),
-}
-"""Known limits: kinds of faults that one world does not have together (docs/ARCHITECTURE.md)."""
+APART = {"twin": ("stick", "hub-back", "restore")}
+"""Known limits: kinds of faults that one world does not have together (docs/ARCHITECTURE.md).
+
+A machine that was copied while it ran goes on in the same life in both copies, until they meet the hub. What one of them handed out
+before keeps that name; a backup of one brought back, and a hub that forgot which of them it knew, speak for both.
+"""
 
 
 class Place(msgspec.Struct):
@@ -69,6 +78,7 @@ class Faults:
             "restore": (1, self._restore),
             "copy": (1, self._copy_back),
             "clone": (1, self._clone),
+            "twin": (1, self._twin),
             "hub-back": (1, self._hub_back),
             "move": (3, self._move),
             "stick": (12, self._stick),
@@ -134,16 +144,22 @@ class Faults:
 
     def _clone(self) -> None:
         """The disk is copied into a second machine, and both go on."""
+        self._double(awake=False)
+
+    def _twin(self) -> None:
+        """A virtual machine is copied while it runs, memory and all."""
+        self._double(awake=True)
+
+    def _double(self, *, awake: bool) -> None:
         edge = self._some_edge()
         if edge.store is None or len(self.place.edges) > 5:
             return
-        other = Edge(self.place.world, f"{edge.name}+", edge.node, self.place.hub, edge.records)
-        copy = edge.copy()
-        other.become(copy, told=False)
+        other = Edge(self.place.world, f"{edge.name}+{len(self.place.edges)}", edge.node, self.place.hub, edge.records)
+        other.become(edge.copy(), told=False, awake=awake and edge.store._living)
         edge.copied += 1
         self.place.edges.append(other)
         self.place.schedule(other)
-        self.place.world.note("clone", edge.name)
+        self.place.world.note("twin" if awake else "clone", edge.name)
 
     def _hub_back(self) -> None:
         if self._snapshot is not None:

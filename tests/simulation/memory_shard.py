@@ -11,7 +11,6 @@ from typing import Any, TypeVar, cast
 
 from msgspec.structs import replace
 
-from hub.errors import Forbidden
 from hub.keys import Keys
 from hub.postgres.engine import Database
 from hub.runtime import Hub, Identity
@@ -79,11 +78,14 @@ class MemoryShard:
 
     # --- nodes ---
 
-    async def lock_incarnation(self, node: str, incarnation: int) -> IncarnationRow | None:
-        row = self.tables.incarnations.get(incarnation)
-        if row is not None and row.node != node:
-            raise Forbidden("This incarnation belongs to another node.")
-        return row
+    async def lock_node(self, node: str) -> None:
+        """Nobody else is here."""
+
+    async def incarnations(self, lives: Sequence[int]) -> dict[int, IncarnationRow]:
+        return {life: self.tables.incarnations[life] for life in lives if life in self.tables.incarnations}
+
+    async def reached(self, node: str) -> int:
+        return max((row.acked for row in self.tables.incarnations.values() if row.node == node), default=0)
 
     async def write_incarnation(self, incarnation: IncarnationRow) -> None:
         before = self.tables.incarnations.get(incarnation.id, incarnation)
@@ -93,10 +95,6 @@ class MemoryShard:
 
     async def incarnations_of(self, nodes: Sequence[str], /) -> dict[str, list[IncarnationRow]]:
         return {node: [row for row in self.tables.incarnations.values() if row.node == node] for node in nodes}
-
-    async def acked_of(self, incarnations: Sequence[int]) -> dict[int, int]:
-        rows = self.tables.incarnations
-        return {number: rows[number].acked for number in incarnations if number in rows}
 
     async def note_report(self, node: str, report: Report) -> None:
         self.tables.reports[node] = report

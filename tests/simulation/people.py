@@ -249,8 +249,6 @@ class People:
         facts: list[Fact] = []
         for body in self._file(edge.node.facility, self._chance.randrange(2)):
             type_, id_ = body["resourceType"], body["id"]
-            if f"{type_}/{id_}" in edge.left and f"{type_}/{id_}" not in edge.present:
-                return  # Known gap: entered again, it would seem to have seen what this node itself wrote of it before.
             now = edge.registers(type_, id_)
             form = self.form(edge, type_, id_) if now is not None else Form(type_, id_, "", {}, {})
             assert form is not None

@@ -40,7 +40,5 @@ class Records:
 class Copy:
     """What a disk held once."""
 
-    def __init__(
-        self, disk: Path, known: set[Fact], present: set[str], left: set[str], unacknowledged: set[Fact]
-    ) -> None:
-        self.disk, self.known, self.present, self.left, self.unacknowledged = disk, known, present, left, unacknowledged
+    def __init__(self, disk: Path, known: set[Fact], present: set[str], unacknowledged: set[Fact]) -> None:
+        self.disk, self.known, self.present, self.unacknowledged = disk, known, present, unacknowledged

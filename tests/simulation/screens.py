@@ -73,7 +73,9 @@ class Names:
         self._entries: dict[tuple[str, str], str] = {}
 
     def of(self, resource: Resource, key: str) -> str | None:
-        """An element's name; None for the order of a list, which nobody here writes on purpose."""
+        """An element's name; None for the order of a list and what an empty body leaves, which nobody here writes on purpose."""
+        if key == "meta":
+            return None
         list_name, bar, rest = key.partition("|")
         if not bar:
             return key

@@ -44,11 +44,12 @@ def test_what_a_point_of_presence_pushes_first_to_a_hub_that_lost_it_stays_in_it
 
 
 def two_copies(world: Script) -> str:
-    """A node a, and b, a copy of it. Both write the same element; b finds out that it is the copy. Returns what b had shown before."""
+    """A node a, and b, a copy of it with its memory. Both write the same element; b finds out that it is the copy. Returns what b had
+    shown before."""
     world.write("a", "Patient/p", birthDate="1990-01-01")
     world.sync("a")
     copy = world.edges["a"].copy()
-    world.add("b", world.edges["a"].node).become(copy, told=False)
+    world.add("b", world.edges["a"].node).become(copy, told=False, awake=True)
     seen = world.write("b", "Patient/p", birthDate="1990-01-02")
     world.write("a", "Patient/p", birthDate="1991-01-01")
     world.sync("a", "b", "a", "b")
@@ -133,7 +134,7 @@ def test_what_stands_beside_a_later_write_of_an_earlier_life_is_pushed(script: M
     world.sync("a")
     copy = world.edges["a"].copy()
     world.sync("a")
-    world.add("b", world.edges["a"].node).become(copy, told=False)
+    world.add("b", world.edges["a"].node).become(copy, told=False, awake=True)
     world.sync("b")
     for gender in ("male", "female", "other", "unknown"):
         world.write("a", "Patient/p", birthDate="1990-01-01", gender=gender)
@@ -176,3 +177,112 @@ def test_a_form_of_a_patient_who_moved_between_ones_own_scopes_is_saved_against_
     world.sync("both", "a")
     assert len(world.disagreements("both", "Patient/p")["birthDate"]) == 2
     world.check()
+
+
+def test_what_two_copies_of_a_disk_write_never_has_one_name(script: MakeScript) -> None:
+    """The hub forgot one of them, so nobody told the other that it was a copy: its write was taken for the first one's."""
+    world = script({"a": "f0"})
+    world.write("a", "Patient/p", birthDate="1990-01-01")
+    world.sync("a")
+    tables = world.hub.hub.tables.snapshot()
+    world.add("b", world.edges["a"].node).become(world.edges["a"].copy(), told=False)
+    world.write("a", "Patient/p", birthDate="1991-01-01")
+    world.write("b", "Patient/p", birthDate="1992-01-01")
+    world.sync("a")
+    world.hub.go_back(tables, set())
+    for _ in range(3):
+        world.sync("b", "a")
+    assert len(world.disagreements("a", "Patient/p")["birthDate"]) == 2
+    world.check()
+
+
+def test_a_copy_of_a_disk_goes_on_beside_the_restored_original(script: MakeScript) -> None:
+    """Both spoke in the name of the life before, with different content, and the copy's write was refused."""
+    world = script({"a": "f0"})
+    seen = world.write("a", "Patient/p", birthDate="1990-01-01")
+    copy = world.edges["a"].copy()
+    world.write("a", "Patient/p", birthDate="1991-01-01")
+    backup = world.edges["a"].copy()
+    world.add("b", world.edges["a"].node).become(copy, told=False)
+    world.write("b", "Patient/p", birthDate="1992-01-01", seen=seen)
+    world.edges["a"].become(backup, told=True)
+    for _ in range(2):
+        world.sync("a", "b")
+    shown = world.disagreements("a", "Patient/p")["birthDate"]
+    assert shown == ['{"birthDate":"1991-01-01"}', '{"birthDate":"1992-01-01"}']
+    world.check()
+
+
+def test_what_left_a_node_and_is_entered_there_again_has_not_seen_what_it_wrote_before(script: MakeScript) -> None:
+    """Its dots were those of the same life, and seemed to have seen all of it: what the other clinic had was silently replaced."""
+    world = script({"a": "f0", "b": "f1"})
+    world.write("a", "Patient/p", birthDate="1990-01-01")
+    world.sync("a")
+    world.move("p", "f1")
+    world.sync("a", "b")
+    assert world.body("a", "Patient/p") is None
+    world.write("a", "Patient/p", birthDate="1991-01-01")
+    world.sync("a", "b", "a")
+    assert len(world.disagreements("b", "Patient/p")["birthDate"]) == 2
+    world.check()
+
+
+def test_what_moved_away_comes_back_to_a_hub_that_lost_it(script: MakeScript) -> None:
+    """Its first clinic had let go of it and had nothing to offer, and from the other it was refused as no news."""
+    world = script({"a": "f0", "b": "f1"})
+    world.sync("a", "b")
+    tables = world.hub.hub.tables.snapshot()
+    world.write("a", "Patient/p", birthDate="1990-01-01")
+    world.sync("a")
+    world.move("p", "f1")
+    world.sync("a", "b")
+    world.hub.go_back(tables, set())
+    for _ in range(3):
+        world.sync("a", "b")
+    assert world.body("b", "Patient/p") == {"birthDate": "1990-01-01"}
+    world.check()
+
+
+def test_a_move_that_the_hub_forgot_is_made_again(script: MakeScript) -> None:
+    """The new clinic's record was kept as another patient's of the same id."""
+    world = script({"a": "f0", "b": "f1"})
+    world.write("a", "Patient/p", birthDate="1990-01-01")
+    world.sync("a", "b")
+    tables = world.hub.hub.tables.snapshot()
+    world.move("p", "f1")
+    world.sync("a", "b")
+    world.write("b", "Patient/p", birthDate="1990-01-01", gender="female")
+    world.sync("b")
+    world.hub.go_back(tables, set())
+    for _ in range(3):
+        world.sync("b", "a")
+    assert world.body("b", "Patient/p") == {"birthDate": "1990-01-01", "gender": "female"}
+    assert world.body("a", "Patient/p") is None
+    world.check()
+
+
+def test_what_a_hub_that_went_back_says_to_let_go_of_is_given_to_it_first(script: MakeScript) -> None:
+    """It told to let go of a patient, not knowing any more what had been written of her meanwhile."""
+    world = script({"a": "f0", "b": "f0", "c": "f1"})
+    world.write("a", "Patient/p", birthDate="1990-01-01")
+    world.sync("a", "b")
+    tables = world.hub.hub.tables.snapshot()
+    world.write("a", "Patient/p", birthDate="1990-01-01", gender="female")
+    world.sync("a", "b")
+    world.hub.go_back(tables, set())
+    world.move("p", "f1")
+    world.sync("b", "c", "b", "c")
+    assert world.body("c", "Patient/p") == {"birthDate": "1990-01-01", "gender": "female"}
+    for _ in range(2):
+        world.sync("a", "b", "c")
+    world.check()
+
+
+def test_who_wrote_against_a_version_that_is_not_here_replaces_nothing(script: MakeScript) -> None:
+    """It counted as the latest: what she had not seen was silently replaced."""
+    world = script({"a": "f0", "b": "f1"})
+    world.write("a", "Patient/p", birthDate="1990-01-01", gender="female")
+    elsewhere = world.write("b", "Patient/q", birthDate="1990-01-01")
+    world.write("a", "Patient/p", seen=elsewhere, birthDate="1991-01-01")
+    assert set(world.disagreements("a", "Patient/p")) == {"birthDate"}
+    assert world.body("a", "Patient/p") == {"birthDate": "1991-01-01", "gender": "female"}

@@ -3,7 +3,7 @@
 Each says what it breaks, with which faults it shows, and within how many seeds it must be found.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from edge_node.store import exchange as stored
+from edge_node.store import forking, leaving
 from edge_node.store.connection import Connection
 from edge_node.store.saving import Batch, Row
 from edge_node.store.store import Store
@@ -105,14 +106,11 @@ def a_copy_is_not_found_out(patch: Patch) -> None:
     """Two lives give the same dots to different writes."""
     real = hub_rules.admit
 
-    def trusting(row: Incarnation | None, request: Request, receipt_key: bytes) -> Admission:
-        admission = real(row, request, receipt_key)
-        if admission.decision != "fork" or row is None:
-            return admission
-        return Admission("merge", replace(row, token=request.token, exchanges=row.exchanges + 1))
+    def trusting(rows: Mapping[int, Incarnation], reached: int, request: Request, receipt_key: bytes) -> Admission:
+        return real({life: replace(row, token=b"") for life, row in rows.items()}, reached, request, receipt_key)
 
     patch.setattr(hub_rules, "admit", trusting)
-    patch.setattr(edge_rules, "meets_itself", lambda *_: False)
+    patch.setattr(edge_rules, "met_elsewhere", lambda *_: frozenset())
 
 
 def a_join_drops_a_sibling(patch: Patch) -> None:
@@ -211,12 +209,38 @@ def a_fork_leaves_the_contexts_as_they_were(patch: Patch) -> None:
     patch.setattr("sync_protocol.identity.Renaming.context", lambda self, context: context)
 
 
+def a_process_goes_on_in_the_life_of_the_one_before(patch: Patch) -> None:
+    """A backup that is copied back gives its dots a second meaning."""
+    patch.setattr(forking, "restart", lambda connection, before, incarnation: before)
+
+
+def what_left_may_be_entered_again_in_the_same_life(patch: Patch) -> None:
+    """It seems to have seen all that this life wrote of it before."""
+    real = leaving.let_go
+
+    def quietly(*arguments: Any, **named: Any) -> bool:
+        real(*arguments, **named)
+        return False
+
+    patch.setattr(leaving, "let_go", quietly)
+
+
+def a_hub_that_went_back_is_obeyed_at_once(patch: Patch) -> None:
+    """What it tells to let go of goes, though it may have forgotten what we know of it."""
+    real = leaving.let_go
+
+    def obedient(*arguments: Any, doubted: bool = False) -> bool:
+        return bool(real(*arguments))
+
+    patch.setattr(leaving, "let_go", obedient)
+
+
 BUGS = (
     Bug("edge answers before its commit", edge_answers_before_its_commit, ["edge-crash"], 40),
     Bug("hub answers before its commit", hub_answers_before_its_commit, ["hub-crash"], 100),
     Bug("a write forgets what it saw", a_write_forgets_what_it_saw, [], 10),
     Bug("the cursor moves before the answer came", the_cursor_moves_before_the_answer_came, ["loss"], 20),
-    Bug("a copy is not found out", a_copy_is_not_found_out, ["copy", "clone"], 40),
+    Bug("a copy is not found out", a_copy_is_not_found_out, ["twin"], 40),
     Bug("a join drops a sibling", a_join_drops_a_sibling, [], 20),
     Bug("an old unsent element is passed over", an_old_unsent_element_is_passed_over, [], 20),
     Bug("the watermark jumps", the_watermark_jumps, [], 20),
@@ -225,7 +249,20 @@ BUGS = (
     Bug("others' changes are taken for an echo", others_changes_are_taken_for_an_echo, [], 10),
     Bug("the token is not kept before it is sent", the_token_is_not_kept_before_it_is_sent, ["loss", "edge-crash"], 40),
     Bug("a pull leaves out what was removed", a_deleted_element_is_named_in_no_pointer, [], 20),
-    Bug("a fork leaves the contexts as they were", a_fork_leaves_the_contexts_as_they_were, ["clone"], 40),
+    Bug(
+        "a process goes on in the life before",
+        a_process_goes_on_in_the_life_of_the_one_before,
+        ["hub-back", "copy", "clone"],
+        200,
+    ),
+    Bug("what left comes back in the same life", what_left_may_be_entered_again_in_the_same_life, ["move"], 400),
+    Bug(
+        "a hub that went back is obeyed at once",
+        a_hub_that_went_back_is_obeyed_at_once,
+        ["hub-back", "move", "copy"],
+        300,
+    ),
+    Bug("a fork leaves the contexts as they were", a_fork_leaves_the_contexts_as_they_were, ["twin"], 40),
 )
 
 

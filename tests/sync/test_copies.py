@@ -102,14 +102,13 @@ def test_a_hub_restored_to_an_earlier_time_gets_everything_back(own_hub: Hub, ne
         b.put(f"Patient/other-{number}", **person(f"Efua{number}"))
     a.edit("Patient/early-7", birthDate="1991-01-01")
     agree(a, b)
-    before, lives = a.digest, (a.incarnation, b.incarnation)
+    before = a.digest
     own_hub.server.stop()
     shutil.rmtree(own_hub.data)
     copy.rename(own_hub.data)
     own_hub.start()
     b.put("Patient/since", **person("Akua"))
     agree(a, b)
-    assert (a.incarnation, b.incarnation) == lives
     assert a.digest != before
     newcomer = new_node("newcomer", own_hub)
     agree(newcomer, a, b)

@@ -1,0 +1,70 @@
+"""What a node knows of its present life and of those before it, as rows."""
+
+from typing import Final
+
+import msgspec
+
+from edge_node.store.connection import Connection
+from sync_protocol import bounds
+from sync_protocol.exchange.edge import Standing
+
+RESTART: Final = "restart"
+"""How a life ended. Nobody else went on in that one, as far as anybody knows: the hub asks for its tokens while some of it is not
+acknowledged."""
+RESTORE: Final = "restore"
+"""Its changes are pushed as they are, whoever else has them."""
+FORK: Final = "fork"
+"""Somebody else goes on in it; contexts that name it say a little more than was seen, so it is named for ever."""
+
+
+def standing(connection: Connection) -> Standing:
+    """What the node knows of its own life."""
+    row = connection.execute("SELECT incarnation, counter, acked, safe, confirmed_token, receipt FROM sync").fetchone()
+    incarnation, counter, acked, safe, confirmed, receipt = row
+    sent = connection.execute("SELECT token, highest FROM token").fetchone() or (b"", 0)
+    return Standing(incarnation, counter, acked, safe, confirmed or b"", sent[0], sent[1], receipt or b"")
+
+
+def store_standing(connection: Connection, after: Standing) -> None:
+    """Write a standing down. The counter is the writers' and is not touched."""
+    connection.execute(
+        "UPDATE sync SET incarnation = ?, acked = ?, safe = ?, confirmed_token = ?, receipt = ?",
+        (after.incarnation, after.acked, after.safe, after.confirmed, after.receipt),
+    )
+    connection.execute("DELETE FROM token")
+    if after.sent:
+        connection.execute("INSERT INTO token (token, highest) VALUES (?, ?)", (after.sent, after.highest))
+    connection.execute("DELETE FROM outbox WHERE counter <= ?", (after.safe,))
+
+
+class Lives(msgspec.Struct, frozen=True):
+    """The node's earlier lives that have a part in an exchange; see `forking`. Each with its last counter."""
+
+    unfinished: dict[int, int]
+    others: dict[int, int]
+
+    @property
+    def names(self) -> frozenset[int]:
+        return frozenset(self.unfinished) | frozenset(self.others)
+
+    @property
+    def reach(self) -> int:
+        """Up to which counter a request can name all lives: the later ones wait for the next."""
+        told = [*self.unfinished.values(), *self.others.values()]
+        return max(told) if len(told) == bounds.REQUEST_LIVES_MAX else bounds.COUNTER_MAX
+
+
+def lives_of(connection: Connection, acked: int) -> Lives:
+    """Those with something that is not acknowledged, and those that it forked from."""
+    found: dict[bool, dict[int, int]] = {True: {}, False: {}}
+    query = "SELECT incarnation, upto, ended FROM own WHERE upto > ? OR ended = ? ORDER BY upto LIMIT ?"
+    for life, upto, ended in connection.execute(query, (acked, FORK, bounds.REQUEST_LIVES_MAX)):
+        found[ended == RESTART][life] = upto
+    return Lives(found[True], found[False])
+
+
+def own_incarnations(connection: Connection) -> frozenset[int]:
+    """This life's and all earlier ones' names."""
+    return frozenset(
+        number for (number,) in connection.execute("SELECT incarnation FROM own UNION SELECT incarnation FROM sync")
+    )
