@@ -21,6 +21,12 @@ READER_CACHE_KIB = 4_096
 READERS_MAX = 8
 
 
+def authenticate_pages(connection: Connection) -> None:
+    """Each page carries an HMAC. SHA-256 has instructions of its own in most processors, SHA-512 (the default) in few: a page
+    costs a sixth less to write. Set as the default before the key, so that `VACUUM INTO` writes its copy alike."""
+    connection.execute("PRAGMA cipher_default_hmac_algorithm = HMAC_SHA256")
+
+
 def unlock(connection: Connection, key: bytes) -> None:
     """A raw key opens in 0.3 ms; deriving and wrapping keys is done in `edge_node.keys`."""
     if len(key) != KEY_BYTES:
@@ -74,8 +80,9 @@ def overwrite_deleted(connection: Connection) -> None:
 
 
 def bound_log(connection: Connection) -> None:
-    """A checkpoint for every 4 MB of log, and no log file larger than 64 MB kept after a large import."""
-    connection.execute("PRAGMA wal_autocheckpoint = 1000")
+    """A checkpoint for every 16 MB of log: pages that every write changes are then copied into the database a quarter as often,
+    and the log's index still has one block to look into. No log file larger than 64 MB is kept after a large import."""
+    connection.execute("PRAGMA wal_autocheckpoint = 4000")
     connection.execute(f"PRAGMA journal_size_limit = {64 << 20}")
 
 
@@ -126,6 +133,7 @@ _BESIDE_BYTES = 64 * 1024
 
 def _configure(connection: Connection, key: bytes, writer: bool) -> None:
     silence_cipher_log(connection)
+    authenticate_pages(connection)
     unlock(connection, key)
     wait_when_busy(connection)
     connection.execute(
