@@ -26,8 +26,9 @@ from edge_node.fhir.terms import LIVE, KeyOf, Term, date_condition, presence_ter
 SEARCH_INDEX = f"CREATE INDEX search_by_key ON search (key, slot) WHERE slot >= {RANGED}"
 """The partial index by resource. Statements are right without it, and slow on filters by date."""
 
-TYPE_INDEX = "CREATE INDEX resource_type ON resource (type)"
-"""A type's resources in order of key, for searches without a criterion that an index answers."""
+TYPE_INDEX = "CREATE INDEX resource_type ON resource (type) WHERE state IS NOT NULL"
+"""A type's resources in order of key, for searches without a criterion that an index answers. Partial, as all of them ask for
+resources only: what is merely referred to would cost each write a page more."""
 
 
 class Sql(msgspec.Struct, frozen=True):

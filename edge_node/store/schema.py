@@ -41,7 +41,7 @@ CREATE TABLE resource (
     flags INTEGER NOT NULL DEFAULT 0 -- 1 gone, 2 open conflict
 ) STRICT;
 CREATE UNIQUE INDEX resource_name ON resource (type, id);
-CREATE INDEX resource_updated ON resource (updated);
+CREATE INDEX resource_updated ON resource (updated) WHERE state IS NOT NULL; -- as resource_type
 
 CREATE TABLE history (
     key INTEGER NOT NULL,

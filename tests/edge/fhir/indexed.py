@@ -18,7 +18,7 @@ SCHEMA = f"""
 CREATE TABLE resource (key INTEGER PRIMARY KEY, type INTEGER NOT NULL, id TEXT NOT NULL, updated INTEGER NOT NULL,
                        state BLOB, flags INTEGER NOT NULL DEFAULT 0) STRICT;
 CREATE UNIQUE INDEX resource_name ON resource (type, id);
-CREATE INDEX resource_updated ON resource (updated);
+CREATE INDEX resource_updated ON resource (updated) WHERE state IS NOT NULL;
 {TYPE_INDEX};
 CREATE TABLE search (slot INTEGER NOT NULL, value ANY NOT NULL, key INTEGER NOT NULL, extra ANY NOT NULL,
                      PRIMARY KEY (slot, value, key, extra)) STRICT, WITHOUT ROWID;
