@@ -1,9 +1,13 @@
 """A query as SQL over the store's index, so that work follows what is found and not what is stored.
 
-Tables, as the store makes them: ``search(slot, value, key, extra)`` clustered by all four columns, where a reference to
-a local target has that target's key as its value; ``resource(key, type, id, updated, …)`` with an index on ``updated``.
-SEARCH_INDEX and TYPE_INDEX are wanted beside them: the first answers "this resource's dates, quantities, strings" for
-filters and sorts of results found otherwise.
+Tables: SEARCH_TABLES, and as the store makes it ``resource(key, type, id, updated, …)`` with an index on ``updated`` and
+TYPE_INDEX. Rows of the index are ``(slot, value, key, extra)``; a reference to a local target has that target's key as its
+value. They lie in two tables, each row in one of them, and ``search`` is both:
+
+* ``search_index``, clustered by slot and value, with a partial index "this resource's dates, quantities, strings" for filters
+  and sorts of results found otherwise. Nearly all rows are here.
+* ``search_recent``, clustered by resource: what was written last, a few hundred rows. A resource's rows share a page here, and
+  are ten pages apart there. Asked by value it is read as a whole.
 
 One criterion, the most selective by kind, drives: its index rows are the candidates. All others are asked of each candidate
 where an index finds the row by resource, or else once, as a set. A driver with one slot and one value streams in order of
@@ -23,8 +27,29 @@ from edge_node.fhir.readers import IDENTIFIER
 from edge_node.fhir.slots import RANGED
 from edge_node.fhir.terms import LIVE, KeyOf, Term, date_condition, presence_terms, slot_term, value_terms
 
-SEARCH_INDEX = f"CREATE INDEX search_by_key ON search (key, slot) WHERE slot >= {RANGED}"
-"""The partial index by resource. Statements are right without it, and slow on filters by date."""
+SEARCH_TABLES = f"""
+CREATE TABLE search_index (
+    slot INTEGER NOT NULL,
+    value ANY NOT NULL,
+    key INTEGER NOT NULL,
+    extra ANY NOT NULL,
+    PRIMARY KEY (slot, value, key, extra)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX search_by_key ON search_index (key, slot) WHERE slot >= {RANGED};
+CREATE TABLE search_recent (
+    key INTEGER NOT NULL,
+    slot INTEGER NOT NULL,
+    value ANY NOT NULL,
+    extra ANY NOT NULL,
+    PRIMARY KEY (key, slot, value, extra)
+) STRICT, WITHOUT ROWID;
+CREATE VIEW search AS
+    SELECT slot, value, key, extra FROM search_index UNION ALL SELECT slot, value, key, extra FROM search_recent;
+"""
+"""The index. Statements are right without ``search_by_key``, and slow on filters by date."""
+
+_BOTH = ("search_index", "search_recent")
+"""Named where SQLite would read all of a view: it narrows one by constants, and by a row outside only without DISTINCT and max."""
 
 TYPE_INDEX = "CREATE INDEX resource_type ON resource (type) WHERE state IS NOT NULL"
 """A type's resources in order of key, for searches without a criterion that an index answers. Partial, as all of them ask for
@@ -113,23 +138,22 @@ def include_targets(include: Include, resource: dict[str, Any]) -> set[str]:
 
 
 class _Found(msgspec.Struct, frozen=True):
-    """FROM and WHERE of the results, as rows of ``c``; ``repeats``: a result may come more than once."""
+    """FROM and WHERE of the results, as rows of ``c``; out of ``search`` a result may come more than once."""
 
     source: str
     where: str
     args: tuple[Any, ...]
 
-    @property
-    def repeats(self) -> bool:
-        return self.source != "resource c"
+
+RESOURCES = "resource c"
 
 
 def _page_by_key(found: _Found, limit: int, after: Position | None) -> Sql:
-    where, args = found.where, found.args
-    if after is not None:
-        where, args = f"{where} AND c.key > ?", (*args, after.key)
-    distinct = "DISTINCT " if found.repeats else ""
-    return Sql(f"SELECT {distinct}c.key FROM {found.source} WHERE {where} ORDER BY c.key LIMIT ?", (*args, limit))
+    """UNION merges the tables, both read in order of key; none comes twice."""
+    where, args = f"{found.where} AND c.key > ?", (*found.args, after.key if after is not None else 0)
+    tables = [found.source] if found.source == RESOURCES else [f"{table} c" for table in _BOTH]
+    parts = " UNION ".join(f"SELECT c.key AS key FROM {table} WHERE {where}" for table in tables)
+    return Sql(f"{parts} ORDER BY key LIMIT ?", (*args * len(tables), limit))
 
 
 def _candidates(query: Query, key_of: KeyOf) -> _Found:
@@ -142,17 +166,17 @@ def _candidates(query: Query, key_of: KeyOf) -> _Found:
     probes = [_probe(condition, "c.key") for condition in conditions if condition is not driver]
     if driver is None:
         first = Sql(f"c.type = ? AND {LIVE}", (type_number(query.type),))
-        source = "resource c"
+        source = RESOURCES
     elif len(driver.terms) == 1 and driver.terms[0].equal and driver.terms[0].table == "search":
         first = Sql(driver.terms[0].where, driver.terms[0].args)
         source = "search c"
     elif len(driver.terms) == 1 and driver.terms[0].table == "resource":
         first = Sql(driver.terms[0].where, driver.terms[0].args)
-        source = "resource c"
+        source = RESOURCES
     else:
         keys = _keys(driver.terms)
         first = Sql(f"c.key IN ({keys.text})", keys.args)
-        source = "resource c"
+        source = RESOURCES
     parts = [first, *probes]
     return _Found(source, " AND ".join(part.text for part in parts), tuple(arg for part in parts for arg in part.args))
 
@@ -170,7 +194,7 @@ def _sort_value(sort: Sort, number: int, found: _Found) -> tuple[str, list[Any],
     once for all results.
     """
     parameter, function = sort.parameter, "max" if sort.descending else "min"
-    if parameter.kept != "index" and found.source == "resource c":
+    if parameter.kept != "index" and found.source == RESOURCES:
         return f"c.{parameter.kept}", [], "", []
     if parameter.kept != "index":
         return f"(SELECT {parameter.kept} FROM resource WHERE resource.key = c.key)", [], "", []
@@ -178,10 +202,10 @@ def _sort_value(sort: Sort, number: int, found: _Found) -> tuple[str, list[Any],
     args = [arg for term in terms for arg in term.args]
     if all(term.by_key for term in terms):
         rows = " UNION ALL ".join(
-            f"SELECT value FROM search WHERE {term.where} AND search.key = c.key" for term in terms
+            f"SELECT value FROM {table} AS s WHERE {term.where} AND s.key = c.key" for term in terms for table in _BOTH
         )
-        one = f"SELECT {function}(value) FROM search WHERE {terms[0].where} AND search.key = c.key"
-        return f"({one})" if len(terms) == 1 else f"(SELECT {function}(value) FROM ({rows}))", args, "", []
+        twice = [arg for term in terms for arg in term.args * len(_BOTH)]
+        return f"(SELECT {function}(value) FROM ({rows}))", twice, "", []
     rows = " UNION ALL ".join(f"SELECT key AS k, value AS v FROM search WHERE {term.where}" for term in terms)
     join = f" LEFT JOIN (SELECT k, {function}(v) AS v FROM ({rows}) GROUP BY k) s{number} ON s{number}.k = c.key"
     return f"s{number}.v", [], join, args

@@ -10,7 +10,7 @@ from operator import itemgetter
 
 import msgspec
 
-from edge_node.store import indexing, rows
+from edge_node.store import indexing, recent, rows
 from edge_node.store.connection import Connection
 from edge_node.store.indexing import NOTHING, Derived, Entry
 from edge_node.store.model import CONFLICT, GONE
@@ -205,12 +205,7 @@ class Batch:
         added, removed = self._search_changes()
         self._write_rows()
         self._write_history()
-        if removed:
-            self.connection.executemany(
-                "DELETE FROM search WHERE slot = ? AND value = ? AND key = ? AND extra = ?", removed
-            )
-        if added:
-            self.connection.executemany("INSERT INTO search (slot, value, key, extra) VALUES (?, ?, ?, ?)", added)
+        recent.write(self.connection, added, removed)
         self._write_patient_text()
         self._write_conflicts()
         self._write_digests()

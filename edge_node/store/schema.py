@@ -1,7 +1,7 @@
 """The tables, as forward-only migrations: each is committed together with the record that it ran."""
 
 from edge_node.errors import NewerSchema
-from edge_node.fhir.search_sql import SEARCH_INDEX, TYPE_INDEX
+from edge_node.fhir.search_sql import SEARCH_TABLES, TYPE_INDEX
 from edge_node.store.connection import Connection, transaction
 
 HOME_SCOPE = 1
@@ -52,14 +52,6 @@ CREATE TABLE history (
     PRIMARY KEY (key, number)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX history_updated ON history (updated);
-
-CREATE TABLE search (
-    slot INTEGER NOT NULL,
-    value ANY NOT NULL,
-    key INTEGER NOT NULL,
-    extra ANY NOT NULL,
-    PRIMARY KEY (slot, value, key, extra)
-) STRICT, WITHOUT ROWID;
 
 CREATE VIRTUAL TABLE patient_text USING fts5 (
     name, phone, identifier, village,
@@ -135,7 +127,7 @@ CREATE TABLE user (
 CREATE TABLE meta (name TEXT PRIMARY KEY, value ANY) STRICT;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST + SEARCH_INDEX + ";" + TYPE_INDEX,)
+MIGRATIONS: tuple[str, ...] = (_FIRST + SEARCH_TABLES + TYPE_INDEX,)
 """What has been released is never changed; what comes is added at the end."""
 
 

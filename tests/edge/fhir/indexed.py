@@ -11,7 +11,7 @@ from edge_node.fhir.definitions import CONTRACT_TYPES, type_number
 from edge_node.fhir.extraction import index_rows
 from edge_node.fhir.parameters import slots_of
 from edge_node.fhir.readers import Row, local_target
-from edge_node.fhir.search_sql import SEARCH_INDEX, TYPE_INDEX, Sql
+from edge_node.fhir.search_sql import SEARCH_TABLES, TYPE_INDEX, Sql
 from tests.edge.fhir import samples
 
 SCHEMA = f"""
@@ -20,9 +20,7 @@ CREATE TABLE resource (key INTEGER PRIMARY KEY, type INTEGER NOT NULL, id TEXT N
 CREATE UNIQUE INDEX resource_name ON resource (type, id);
 CREATE INDEX resource_updated ON resource (updated) WHERE state IS NOT NULL;
 {TYPE_INDEX};
-CREATE TABLE search (slot INTEGER NOT NULL, value ANY NOT NULL, key INTEGER NOT NULL, extra ANY NOT NULL,
-                     PRIMARY KEY (slot, value, key, extra)) STRICT, WITHOUT ROWID;
-{SEARCH_INDEX};
+{SEARCH_TABLES}
 """
 BIRTH_MS = 1_700_000_000_000
 
@@ -48,7 +46,8 @@ class Indexed:
             for slot, value, extra in self.rows[key]:
                 target = local_target((slot, value, extra)) if slot in references else None
                 stored.append((slot, self.intern(*target) if target else value, key, extra))
-            self.connection.executemany("INSERT INTO search VALUES (?, ?, ?, ?)", stored)
+            table = "search_recent" if number % 3 == 0 else "search_index"
+            self.connection.executemany(f"INSERT INTO {table} (slot, value, key, extra) VALUES (?, ?, ?, ?)", stored)
         # One that is gone: its rows are gone with it, the resource's stays.
         gone = self.intern("Patient", "gone")
         self.connection.execute("UPDATE resource SET state = x'00', flags = 1 WHERE key = ?", (gone,))

@@ -98,7 +98,11 @@ def test_a_newer_database_is_left_alone(tmp_path: Path) -> None:
         opened(tmp_path, create=False)
 
 
-@pytest.mark.parametrize("statement", ["INSERT INTO resource", "INSERT INTO search", "INSERT INTO audit", "COMMIT"])
+WRITTEN = ["INSERT INTO resource", "INSERT INTO search_recent", "INSERT INTO audit", "COMMIT"]
+MOVED = ["INSERT INTO search_index", "DELETE FROM search_recent"]
+
+
+@pytest.mark.parametrize("statement", [*WRITTEN, *MOVED])
 def test_killed_between_statements_a_write_is_whole_or_not_at_all(tmp_path: Path, statement: str) -> None:
     """The process ends without a word just before a statement of its second write."""
     with opened(tmp_path) as store:
@@ -106,6 +110,8 @@ def test_killed_between_statements_a_write_is_whole_or_not_at_all(tmp_path: Path
     code = script(
         f"""
         store = opened(pathlib.Path({str(tmp_path)!r}))
+        from edge_node.store import recent
+        recent.ROWS_MAX = 0 if {statement!r} in {MOVED!r} else recent.ROWS_MAX
         def kill(line):
             if line.lstrip().startswith({statement!r}):
                 os.kill(os.getpid(), signal.SIGKILL)
