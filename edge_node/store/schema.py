@@ -116,7 +116,6 @@ CREATE TABLE audit (
     version BLOB,
     detail TEXT
 ) STRICT;
-CREATE INDEX audit_key ON audit (key) WHERE key IS NOT NULL;
 CREATE TABLE user (
     name TEXT PRIMARY KEY,
     role TEXT NOT NULL,
