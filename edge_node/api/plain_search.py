@@ -9,6 +9,7 @@ import msgspec
 
 from edge_node.api.service import Service
 from edge_node.fhir.criteria import DateValue, QueryError, read_date, split
+from edge_node.fhir.search_sql import TYPE_SLOT
 from edge_node.fhir.terms import LIVE, date_condition
 from edge_node.store import reading, rows
 from edge_node.store.connection import Connection
@@ -77,7 +78,8 @@ def _conditions(connection: Connection, types: Sequence[str], plain: Plain) -> t
     values: list[object] = []
     if types:
         numbers = [number for name in types if (number := rows.find_type(connection, name)) is not None]
-        parts.append(f"type IN ({','.join('?' * len(numbers))})")
+        of_types = f"slot = {TYPE_SLOT} AND value IN ({','.join('?' * len(numbers))})"
+        parts.append(f"key IN (SELECT key FROM search WHERE {of_types})")
         values += numbers
     for ids in plain.ids:
         parts.append(f"id IN ({','.join('?' * len(ids))})")

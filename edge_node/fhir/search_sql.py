@@ -1,8 +1,8 @@
 """A query as SQL over the store's index, so that work follows what is found and not what is stored.
 
-Tables: SEARCH_TABLES, and as the store makes it ``resource(key, type, id, updated, …)`` with an index on ``updated`` and
-TYPE_INDEX. Rows of the index are ``(slot, value, key, extra)``; a reference to a local target has that target's key as its
-value. They lie in two tables, each row in one of them, and ``search`` is both:
+Tables: SEARCH_TABLES, and as the store makes it ``resource(key, type, id, updated, …)`` with indexes on
+``(type, id)`` and ``updated``. Rows of the index are ``(slot, value, key, extra)``; a reference to a local target has that target's
+key as its value, and slot 0 holds types. They lie in two tables, each row in one of them, and ``search`` is both:
 
 * ``search_index``, clustered by slot and value, with a partial index "this resource's dates, quantities, strings" for filters
   and sorts of results found otherwise. Nearly all rows are here.
@@ -51,9 +51,11 @@ CREATE VIEW search AS
 _BOTH = ("search_index", "search_recent")
 """Named where SQLite would read all of a view: it narrows one by constants, and by a row outside only without DISTINCT and max."""
 
-TYPE_INDEX = "CREATE INDEX resource_type ON resource (type) WHERE state IS NOT NULL"
-"""A type's resources in order of key, for searches without a criterion that an index answers. Partial, as all of them ask for
-resources only: what is merely referred to would cost each write a page more."""
+TYPE_SLOT = 0
+"""Each resource that is not deleted has a row ``(TYPE_SLOT, number of its type, key, 0)``: a type's resources in order of key, for
+searches without a criterion that the index answers."""
+
+_OF_TYPE = f"slot = {TYPE_SLOT} AND value = ?"
 
 
 class Sql(msgspec.Struct, frozen=True):
@@ -165,8 +167,8 @@ def _candidates(query: Query, key_of: KeyOf) -> _Found:
     driver = next((condition for condition in conditions if not condition.negative), None)
     probes = [_probe(condition, "c.key") for condition in conditions if condition is not driver]
     if driver is None:
-        first = Sql(f"c.type = ? AND {LIVE}", (type_number(query.type),))
-        source = RESOURCES
+        first = Sql(_OF_TYPE, (type_number(query.type),))
+        source = "search c"
     elif len(driver.terms) == 1 and driver.terms[0].equal and driver.terms[0].table == "search":
         first = Sql(driver.terms[0].where, driver.terms[0].args)
         source = "search c"
@@ -310,7 +312,7 @@ def _results(type_name: str, criterion: Criterion, key_of: KeyOf) -> Sql:
         return _keys(condition.terms)
     probe = _probe(condition, "r.key")
     return Sql(
-        f"SELECT r.key FROM resource r WHERE r.type = ? AND {LIVE} AND {probe.text}",
+        f"SELECT r.key FROM search r WHERE {_OF_TYPE} AND {probe.text}",
         (type_number(type_name), *probe.args),
     )
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
+from edge_node.fhir.search_sql import TYPE_SLOT
 from edge_node.store import rows
 from edge_node.store.connection import Connection
 from edge_node.store.model import GONE, Stored, Version
@@ -48,7 +49,8 @@ def each(connection: Connection, type_: str | None = None) -> Iterator[Stored]:
     """Every resource that is not deleted, in the order in which they first came. Within a snapshot."""
     where, values = f"state IS NOT NULL AND NOT flags & {GONE}", []
     if type_ is not None:
-        where, values = f"type = ? AND {where}", [rows.find_type(connection, type_)]
+        of_type = f"key IN (SELECT key FROM search WHERE slot = {TYPE_SLOT} AND value = ?)"
+        where, values = f"{of_type} AND {where}", [rows.find_type(connection, type_)]
     for key, number, id_, *rest in connection.execute(
         f"SELECT {COLUMNS} FROM resource WHERE {where} ORDER BY key", values
     ):

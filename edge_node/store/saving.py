@@ -10,6 +10,7 @@ from operator import itemgetter
 
 import msgspec
 
+from edge_node.fhir.search_sql import TYPE_SLOT
 from edge_node.store import indexing, recent, rows
 from edge_node.store.connection import Connection
 from edge_node.store.indexing import NOTHING, Derived, Entry
@@ -225,6 +226,11 @@ class Batch:
                 before, after = set(indexing.keyed(old, key, keys)), set(indexing.keyed(new, key, keys))
                 added += after - before
                 removed += before - after
+        for row in self._dirty.values():
+            hash_, _, flags = row.before or (None, None, 0)
+            was, is_ = hash_ is not None and not flags & GONE, row.hash is not None and not row.flags & GONE
+            if was != is_:
+                (added if is_ else removed).append((TYPE_SLOT, self._type(row.type), row.key, 0))
         return _in_index_order(added), removed
 
     def _target_keys(self, texts: Iterable[str]) -> dict[str, int]:

@@ -1,7 +1,7 @@
 """The tables, as forward-only migrations: each is committed together with the record that it ran."""
 
 from edge_node.errors import NewerSchema
-from edge_node.fhir.search_sql import SEARCH_TABLES, TYPE_INDEX
+from edge_node.fhir.search_sql import SEARCH_TABLES
 from edge_node.store.connection import Connection, transaction
 
 HOME_SCOPE = 1
@@ -41,7 +41,7 @@ CREATE TABLE resource (
     flags INTEGER NOT NULL DEFAULT 0 -- 1 gone, 2 open conflict
 ) STRICT;
 CREATE UNIQUE INDEX resource_name ON resource (type, id);
-CREATE INDEX resource_updated ON resource (updated) WHERE state IS NOT NULL; -- as resource_type
+CREATE INDEX resource_updated ON resource (updated) WHERE state IS NOT NULL; -- no mere targets
 
 CREATE TABLE history (
     key INTEGER NOT NULL,
@@ -126,7 +126,7 @@ CREATE TABLE user (
 CREATE TABLE meta (name TEXT PRIMARY KEY, value ANY) STRICT;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST + SEARCH_TABLES + TYPE_INDEX,)
+MIGRATIONS: tuple[str, ...] = (_FIRST + SEARCH_TABLES,)
 """What has been released is never changed; what comes is added at the end."""
 
 

@@ -11,7 +11,7 @@ from edge_node.fhir.definitions import CONTRACT_TYPES, type_number
 from edge_node.fhir.extraction import index_rows
 from edge_node.fhir.parameters import slots_of
 from edge_node.fhir.readers import Row, local_target
-from edge_node.fhir.search_sql import SEARCH_TABLES, TYPE_INDEX, Sql
+from edge_node.fhir.search_sql import SEARCH_TABLES, TYPE_SLOT, Sql
 from tests.edge.fhir import samples
 
 SCHEMA = f"""
@@ -19,7 +19,6 @@ CREATE TABLE resource (key INTEGER PRIMARY KEY, type INTEGER NOT NULL, id TEXT N
                        state BLOB, flags INTEGER NOT NULL DEFAULT 0) STRICT;
 CREATE UNIQUE INDEX resource_name ON resource (type, id);
 CREATE INDEX resource_updated ON resource (updated) WHERE state IS NOT NULL;
-{TYPE_INDEX};
 {SEARCH_TABLES}
 """
 BIRTH_MS = 1_700_000_000_000
@@ -42,7 +41,7 @@ class Indexed:
             self.connection.execute("UPDATE resource SET updated = ?, state = x'00' WHERE key = ?", (updated, key))
             self.resources[key] = resource
             self.rows[key] = index_rows(resource)
-            stored = []
+            stored: list[Any] = [(TYPE_SLOT, type_number(resource["resourceType"]), key, 0)]
             for slot, value, extra in self.rows[key]:
                 target = local_target((slot, value, extra)) if slot in references else None
                 stored.append((slot, self.intern(*target) if target else value, key, extra))

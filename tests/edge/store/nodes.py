@@ -66,6 +66,7 @@ def foreign(type_: str, id_: str, counter: int, node: int = 99, **units: bytes) 
 
 def search_index_is_that_of_the_rows(store: Store) -> None:
     """The kept search rows are what the shown resources give anew, each in one of the two tables."""
+    from edge_node.fhir.search_sql import TYPE_SLOT
     from edge_node.store import indexing, rows
 
     with store.snapshot() as connection:
@@ -74,9 +75,10 @@ def search_index_is_that_of_the_rows(store: Store) -> None:
             f"{rows.type_name(connection, type_)}/{id_}": key
             for key, type_, id_ in connection.execute("SELECT key, type, id FROM resource")
         }
-        made = set()
+        made: set[tuple[Any, ...]] = set()
         for stored in store.read_many(list(keys.values())):
             if stored.body is not None:
+                made.add((TYPE_SLOT, rows.find_type(connection, stored.type), stored.key, 0))
                 made |= set(indexing.keyed(indexing.search_rows(json.loads(stored.body)), stored.key, keys))
     assert len(rows_kept) == len(set(rows_kept))
     assert set(rows_kept) == made
