@@ -33,6 +33,7 @@ CRC and bounds guard against accidents and bombs; who may write what is decided 
 
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from struct import Struct as Layout
 from typing import Annotated, NamedTuple, TypeAlias, TypeVar
 
@@ -265,12 +266,15 @@ def _fill(columns: _Columns, shapes: Sequence[tuple[str, bool, list[str]]], rows
     elements: list[dict[str, Register]] = [{} for _ in rows]
     values = iter(columns.values)
     for (_, mixed, keys), rows_of_shape in zip(shapes, members, strict=True):
+        if not mixed:
+            plain = [(elements[i], rows[i].stamps[0], rows[i].contexts[0]) for i in rows_of_shape]
+            for key in keys:
+                for (of_one, stamp, context), value in zip(plain, islice(values, len(plain)), strict=True):
+                    of_one[key] = Register((Sibling(stamp, value),), context)
+            continue
         for at, key in enumerate(keys):
             for i in rows_of_shape:
                 row = rows[i]
-                if not mixed:
-                    elements[i][key] = Register((Sibling(row.stamps[0], next(values)),), row.contexts[0])
-                    continue
                 context_at, *stamps_at = row.layout[at]
                 siblings = tuple(Sibling(row.stamps[_index(s)], next(values)) for s in stamps_at)
                 elements[i][key] = _register(siblings, row.contexts[_index(context_at)])

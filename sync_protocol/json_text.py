@@ -13,14 +13,19 @@ _BRACKETS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[{]|[\]}]')
 
 def compact(text: bytes, depth_max: int = bounds.JSON_DEPTH_MAX) -> bytes:
     """JSON text without insignificant white space, every other byte as it was. Raises MalformedJson."""
+    text = packed(text)
+    if depth_over(text, depth_max):
+        raise MalformedJson(f"nested deeper than {depth_max}")
+    return text
+
+
+def packed(text: bytes) -> bytes:
+    """The same, however deep it nests."""
     try:
         text.decode()
-        packed = msgspec.json.format(text, indent=-1)
+        return msgspec.json.format(text, indent=-1)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedJson("not JSON in UTF-8") from error
-    if depth_over(packed, depth_max):
-        raise MalformedJson(f"nested deeper than {depth_max}")
-    return packed
 
 
 def depth_over(text: bytes, limit: int) -> bool:

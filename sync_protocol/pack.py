@@ -63,44 +63,48 @@ def pack(resource: Resource) -> bytes:
 
 def _pack_mixed(registers: Mapping[str, Register], keys: list[str]) -> bytes:
     # By identity first: most registers share their stamp and context with others, and neither is quick to hash.
-    stamp_of = {id(s.stamp): s.stamp for r in registers.values() for s in r.siblings}
-    flat_of = {
-        id(context): tuple(flat(context)) for context in {id(r.context): r.context for r in registers.values()}.values()
-    }
+    ordered = [registers[key] for key in keys]
+    siblings = [sibling for register in ordered for sibling in register.siblings]
+    stamp_of = {id(stamp): stamp for stamp in [sibling.stamp for sibling in siblings]}
+    context_of = {id(context): context for context in [register.context for register in ordered]}
+    flat_of = {identity: tuple(flat(context)) for identity, context in context_of.items()}
     stamps = sorted(set(stamp_of.values()))
     contexts = sorted(set(flat_of.values()))
     stamp_at = {identity: stamps.index(stamp) for identity, stamp in stamp_of.items()}
     context_at = {identity: contexts.index(context) for identity, context in flat_of.items()}
     layout = [
-        [context_at[id(registers[key].context)], *(stamp_at[id(s.stamp)] for s in registers[key].siblings)]
-        for key in keys
+        (context_at[id(register.context)], stamp_at[id(register.siblings[0].stamp)])
+        if len(register.siblings) == 1
+        else (context_at[id(register.context)], *[stamp_at[id(sibling.stamp)] for sibling in register.siblings])
+        for register in ordered
     ]
-    values = [s.value for key in keys for s in registers[key].siblings]
-    return _ENCODER.encode((stamps, contexts, keys, layout, values))
+    return _ENCODER.encode((stamps, contexts, keys, layout, [sibling.value for sibling in siblings]))
 
 
 def unpack(type_: str, id_: str, state: bytes) -> Resource:
     """The inverse of `pack`. Raises MalformedState."""
     try:
         packed = _DECODER.decode(state)
-        return Resource(type_, id_, dict(_registers(packed)))
-    except (msgspec.MsgspecError, ValueError, IndexError, RuntimeError) as error:
+        return Resource(type_, id_, _registers(packed))
+    except (msgspec.MsgspecError, ValueError, IndexError, StopIteration) as error:
         raise MalformedState("packed registers that do not unpack") from error
 
 
-def _registers(packed: _State) -> list[tuple[str, Register]]:
+def _registers(packed: _State) -> dict[str, Register]:
     contexts = [unflat(context) for context in packed.contexts]
     if packed.layout is None:
         stamp, context = packed.stamps[0], contexts[0]
         pairs = zip(packed.keys, packed.values, strict=True)
-        return [(key, Register((Sibling(stamp, value),), context)) for key, value in pairs]
-    values = iter(packed.values)
-    found = []
-    for key, (context_at, *stamps_at) in zip(packed.keys, packed.layout, strict=True):
-        if not stamps_at or min(stamps_at) < 0 or context_at < 0:
+        return {key: Register((Sibling(stamp, value),), context) for key, value in pairs}
+    stamps, values = packed.stamps, iter(packed.values)
+    found: dict[str, Register] = {}
+    for key, cell in zip(packed.keys, packed.layout, strict=True):
+        if len(cell) == 2 and cell[0] >= 0 and cell[1] >= 0:  # one sibling, as nearly always
+            found[key] = Register((Sibling(stamps[cell[1]], next(values)),), contexts[cell[0]])
+            continue
+        if len(cell) < 2 or min(cell) < 0:
             raise ValueError("a register without siblings")
-        siblings = tuple(Sibling(packed.stamps[i], next(values)) for i in stamps_at)
-        found.append((key, Register(siblings, contexts[context_at])))
+        found[key] = Register(tuple([Sibling(stamps[at], next(values)) for at in cell[1:]]), contexts[cell[0]])
     return found
 
 
@@ -114,6 +118,8 @@ def flat(context: Context) -> list[int]:
 
 def unflat(numbers: list[int]) -> dict[int, int]:
     """The inverse of `flat`. Raises ValueError for odd lengths, negative numbers or too many nodes."""
+    if len(numbers) == 2 and numbers[0] >= 0 and numbers[1] >= 0:  # one author, as nearly always
+        return {numbers[0]: numbers[1]}
     if len(numbers) % 2 or len(numbers) > 2 * bounds.CONTEXT_NODES_MAX or (numbers and min(numbers) < 0):
         raise ValueError("not a context")
     return dict(zip(numbers[::2], numbers[1::2], strict=True))

@@ -97,7 +97,11 @@ def join(a: Register, b: Register) -> Register:
     A sibling stays that is in both, or that the other side's context has not seen. Equal dots with unequal content are
     dishonest; the greatest bytes win, the same everywhere (`clashes` finds them for the alarm).
     """
-    if a is b or a == b:
+    if a is b:
+        return a
+    if _succeeds(a, b):
+        return b
+    if a == b:
         return a
     kept: dict[tuple[int, int], Sibling] = {}
     theirs = {dot(s): s for s in b.siblings}
@@ -112,6 +116,13 @@ def join(a: Register, b: Register) -> Register:
             kept[key] = sibling
     joined = Register(tuple(kept[key] for key in sorted(kept)), join_context(a.context, b.context))
     return a if joined == a else joined
+
+
+def _succeeds(a: Register, b: Register) -> bool:
+    """Whether `b` is one value, written by someone who had seen all of `a`: the usual change, which is then all that is left."""
+    if len(b.siblings) != 1 or seen(a.context, b.siblings[0].stamp) or not covers(b.context, a.context):
+        return False
+    return all(seen(b.context, sibling.stamp) for sibling in a.siblings)
 
 
 def clashes(a: Register, b: Register) -> list[Stamp]:

@@ -43,15 +43,14 @@ def shown_object(type_: str, id_: str, view: Mapping[str, bytes]) -> dict[str, A
     Raises MalformedJson when the values make no such resource.
     """
     keys = sorted(view)
+    lists = {key.partition("|")[0] for key in keys if "|" in key}
+    found: dict[str, Any] = {}
     try:
-        values = _ANY.decode(b"[%b]" % b",".join([view[key] for key in keys]))
-        decoded = dict(zip(keys, values, strict=True))
-        found: dict[str, Any] = {}
-        lists = {key.partition("|")[0] for key in keys if "|" in key}
-        for key in keys:
+        decoded = dict(zip(keys, _ANY.decode(b"[%b]" % b",".join([view[key] for key in keys])), strict=True))
+        for key, value in decoded.items():
             if "|" not in key:
                 if not (key in lists and hidden(key, view)):
-                    found.update(decoded[key])
+                    found.update(value)
             elif (name := key.partition("|")[0]) in lists:
                 lists.remove(name)
                 if items := [decoded[entry] for entry, _ in entries(name, view)]:

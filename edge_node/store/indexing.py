@@ -49,12 +49,23 @@ def derive_change(old: Resource, new: Resource) -> tuple[Derived, Derived]:
 
     Each slot is read from one unit or list, so what both states have alike gives both the same rows.
     """
-    before, after = shown(old), shown(new)
-    if new.type != "Patient" and "contained" not in before and "contained" not in after:  # those are read as a whole
-        keys = before.keys() | after.keys()
-        names = {key.partition("|")[0] for key in keys if before.get(key) != after.get(key)}
-        before, after = ({k: v for k, v in view.items() if k.partition("|")[0] in names} for view in (before, after))
-    return derive(shown_object(old.type, old.id, before)), derive(shown_object(new.type, new.id, after))
+    if new.type == "Patient" or "contained" in old.elements or "contained" in new.elements:  # those are read as a whole
+        return derive(shown_object(old.type, old.id, shown(old))), derive(shown_object(new.type, new.id, shown(new)))
+    names = {key.partition("|")[0] for key in _differing(old, new)}
+    return _derive_named(old, names), _derive_named(new, names)
+
+
+def _differing(old: Resource, new: Resource) -> list[str]:
+    """Keys of the elements that may differ: a state made of another one shares the registers that it left alone."""
+    before, after = old.elements, new.elements
+    changed = [key for key, register in after.items() if before.get(key) is not register]
+    return changed if before.keys() <= after.keys() else [*changed, *(before.keys() - after.keys())]
+
+
+def _derive_named(resource: Resource, names: set[str]) -> Derived:
+    """What the units and lists of these names give."""
+    keys = [key for key in resource.elements if key in names or ("|" in key and key.partition("|")[0] in names)]
+    return derive(shown_object(resource.type, resource.id, shown(resource.part(keys))))
 
 
 NOTHING = Derived([], None)

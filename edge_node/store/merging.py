@@ -29,8 +29,10 @@ def merge(
     batch.load((r.type, r.id) for r in arrived)
     changed: set[int] = set()
     quarantined = 0
-    for resource in arrived:
+    for resource, fault in zip(arrived, elements.check_each(arrived), strict=True):
         try:
+            if fault is not None:
+                raise fault
             key = _join(batch, resource, scope)
         except (ProtocolError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             quarantined += 1
@@ -45,7 +47,6 @@ def merge(
 
 def _join(batch: Batch, part: Resource, scope: int) -> int | None:
     """Puts one joined resource; its key when something changed."""
-    elements.check_values(part)
     row = batch.row((part.type, part.id))
     if row is None or not row.here:
         new = part

@@ -11,7 +11,7 @@ import msgspec
 
 from sync_protocol.exchange.messages import Answer
 from sync_protocol.frame import WITHHELD
-from sync_protocol.register import Register, Sibling, Stamp
+from sync_protocol.register import Context, Register, Sibling, Stamp
 from sync_protocol.resource import Resource
 
 
@@ -128,7 +128,17 @@ def met_elsewhere(
 
 def of_lives(parts: Iterable[Resource], lives: Collection[int]) -> list[Resource]:
     """Those that hold anything of these lives: a register's context has seen all its own dots. Nearly always none."""
-    return [part for part in parts if any(life in r.context for r in part.elements.values() for life in lives)]
+    return [part for part in parts if _holds(part, lives)]
+
+
+def _holds(part: Resource, lives: Collection[int]) -> bool:
+    last: Context = {}
+    for register in part.elements.values():
+        if register.context is not last:  # elements written together share theirs
+            last = register.context
+            if any(life in last for life in lives):
+                return True
+    return False
 
 
 def _unlike(sibling: Sibling, key: str, mine: Resource | None) -> bool:

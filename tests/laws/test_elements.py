@@ -153,19 +153,57 @@ def holding(*values: tuple[str, bytes | None]) -> Resource:
     return Resource("P", "1", {key: Register((Sibling(stamp_of(1, 1, 0), v),), {1: 1}) for key, v in values})
 
 
-@pytest.mark.parametrize(
-    "values",
-    [
-        [("a", b"{}")], [("a", b"1")], [("a", b'{"a": 1}')], [("a", b'{"a":1')], [("a", b'{"a":1},{"b":1}')], [("?", b"[]")],
-        [("name|", b'{"a":1}')], [("name|", b"[1]")], [("name|0", b"1,2")], [("name|0", b"[1"), ("name|1", b"2],3")],
-        [("name|0", b"1]"), ("name|1", b"[2")], [("name|0", b""), ("name|1", b"1 ")], [("~", None)], [("~", b"[]")],
-        [("~", b'{"a":1}')], [("a", b'{"a":' + b"[" * 100 + b"]" * 100 + b"}")], [("name|0", b"\xff")],
-        [("name|0", b'"\\ud800"')], [("name|0", b"[" * 100_000)],
-    ],
-)  # fmt: skip
+BROKEN: list[list[tuple[str, bytes | None]]] = [
+    [("a", b"{}")], [("a", b"1")], [("a", b'{"a": 1}')], [("a", b'{"a":1')], [("a", b'{"a":1},{"b":1}')], [("?", b"[]")],
+    [("name|", b'{"a":1}')], [("name|", b"[1]")], [("name|0", b"1,2")], [("name|0", b"[1"), ("name|1", b"2],3")],
+    [("name|0", b"1]"), ("name|1", b"[2")], [("name|0", b""), ("name|1", b"1 ")], [("~", None)], [("~", b"[]")],
+    [("~", b'{"a":1}')], [("a", b'{"a":' + b"[" * 100 + b"]" * 100 + b"}")], [("name|0", b"\xff")],
+    [("name|0", b'"\\ud800"')], [("name|0", b"[" * 100_000)],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("values", BROKEN)
 def test_values_that_could_not_be_shown_are_turned_away(values: list[tuple[str, bytes | None]]) -> None:
     with pytest.raises(MalformedData):
         elements.check_values(holding(("b", b'{"b":1}'), *values))
+
+
+def test_of_many_parts_the_broken_ones_alone_are_told() -> None:
+    fine = [holding(("b", b'{"b":1}'), ("name|0", b"[1]")), Resource("P", "1"), holding(("b", frame.WITHHELD))]
+    halves = [holding(("name|0", b"[1")), holding(("name|0", b"2]")), holding(("name|0", b"1,2"))]
+    parts = [one for values in BROKEN for one in (*fine, holding(*values))]
+    assert [fault is None for fault in elements.check_each([*fine, *parts, *halves])] == [
+        *(True for _ in fine),
+        *(flag for _ in BROKEN for flag in (True, True, True, False)),
+        *(False for _ in halves),
+    ]
+    assert elements.check_each(fine * elements.PARTS_TOGETHER) == [None] * 3 * elements.PARTS_TOGETHER
+    assert elements.check_each([]) == []
+
+
+def test_a_fault_in_one_part_is_what_is_told_of_it() -> None:
+    (fault, none) = elements.check_each([holding(("name|0", b'"' + b"x" * bounds.VALUE_BYTES_MAX + b'"')), holding()])
+    assert isinstance(fault, TooLarge)
+    assert none is None
+
+
+PIECES = st.lists(
+    st.sampled_from([b"1", b"[1", b"2]", b'"a', b'b"', b"1,2", b'{"a":[', b"]}", b'"a,b"', b"2,[3]"]), max_size=4
+)
+
+
+@given(st.lists(PIECES, max_size=4))
+def test_parts_are_judged_together_as_alone(several: list[list[bytes]]) -> None:
+    parts = [holding(*((f"name|{i}", value) for i, value in enumerate(values))) for values in several]
+    assert [fault is None for fault in elements.check_each(parts)] == [_taken(part) for part in parts]
+
+
+def _taken(part: Resource) -> bool:
+    try:
+        elements.check_values(part)
+    except (MalformedData, TooLarge):
+        return False
+    return True
 
 
 def test_values_within_bounds_are_taken() -> None:

@@ -2,6 +2,7 @@
 
 import random
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -75,6 +76,25 @@ def unpack(raw: bytes) -> Resource:
 @given(st.binary(max_size=60))
 def test_garbage_is_named(raw: bytes) -> None:
     fails_only_with((MalformedState,), unpack, raw)
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        ([], [[]], ["a"], None, [b"1"]),
+        ([[1, 1, 0, 0, "u", "r"]], [[1, 1]], ["a"], [[0, 0]], []),
+        ([[1, 1, 0, 0, "u", "r"]], [[1, 1]], ["a"], [[0]], [b"1"]),
+        ([[1, 1, 0, 0, "u", "r"]], [[1, 1]], ["a"], [[0, -1]], [b"1"]),
+        ([[1, 1, 0, 0, "u", "r"]], [[1, 1]], ["a"], [[-1, 0]], [b"1"]),
+        ([[1, 1, 0, 0, "u", "r"]], [[1, 1]], ["a"], [[1, 0]], [b"1"]),
+        ([[1, 1, 0, 0, "u", "r"]], [[1, 1]], ["a", "b"], [[0, 0]], [b"1", b"2"]),
+        ([[1, 1, 0, 0, "u", "r"]], [[1, -1]], ["a"], [[0, 0]], [b"1"]),
+        ([[1, 1, 0, 0, "u", "r"]], [[1]], ["a"], [[0, 0]], [b"1"]),
+    ],
+)
+def test_columns_that_do_not_fit_together_are_named(columns: tuple[object, ...]) -> None:
+    with pytest.raises(MalformedState):
+        unpack(msgspec.msgpack.encode(columns))
 
 
 @given(resources(1), st.data())
