@@ -1,6 +1,7 @@
 """What a node gets: for each scope, the present registers of what the feed names past its cursor, once for each resource."""
 
 from collections.abc import Sequence
+from functools import cache
 
 import structlog
 
@@ -28,6 +29,8 @@ class Puller:
     def __init__(self, hub: Hub, shard: Shard, request: Request) -> None:
         self._hub, self._shard, self._request = hub, shard, request
         self._states = States(hub)
+        # Resources of one type have the same elements: few keys, hashed thousands of times in one answer.
+        self._element_hash = cache(hub.keys.element_hash)
         self._left = max(1, min(POINTERS_MAX, request.budget_bytes // BYTES_PER_RESOURCE))
 
     async def pulls(self, held: Sequence[str]) -> list[Pull]:
@@ -88,6 +91,6 @@ class Puller:
             resource = self._states.open(owners.get(row.scope, scope), row.rkey, row.state)
             if row.scope != scope.id:
                 evicted.append((resource.type, resource.id))
-            elif (part := rules.named(resource, hashes, self._hub.keys.element_hash)).elements:
+            elif (part := rules.named(resource, hashes, self._element_hash)).elements:
                 parts.append(part)
         return parts, evicted

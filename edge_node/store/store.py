@@ -13,7 +13,7 @@ from edge_node.fhir.search_sql import Position
 from edge_node.store import conflicts as disputes
 from edge_node.store import forking, importing, merging, people, reading, searching, state, trail, writing
 from edge_node.store.bundles import Item
-from edge_node.store.connection import Connection, Readers, connect, transaction
+from edge_node.store.connection import Connection, Readers, connect, named_errors, transaction
 from edge_node.store.model import (
     AuditEntry,
     Author,
@@ -116,11 +116,29 @@ class Store:
         with self._readers.use() as connection:
             yield connection
 
+    @contextmanager
+    def _at_hand(self) -> Iterator[Connection]:
+        """A connection for one short look-up: the write connection while nobody writes, else a read one.
+
+        Its cache is the largest and outlives our own commits; a read connection forgets all its pages at every commit, and
+        fetching and decrypting them again is most of what a look-up costs in a large database.
+        """
+        if self._lock.acquire(blocking=False):
+            try:
+                if not self._writer.in_transaction:  # else this thread's own, and nobody may see it yet
+                    with named_errors():
+                        yield self._writer
+                    return
+            finally:
+                self._lock.release()
+        with self._readers.use() as connection:
+            yield connection
+
     # --- resources ---
 
     def read(self, type_: str, id_: str) -> Stored | None:
         """A resource as it is now (a deleted one too, `gone`), None when it never was here."""
-        with self._readers.use() as connection:
+        with self._at_hand() as connection:
             return reading.read(connection, type_, id_)
 
     def read_many(self, keys: Sequence[int]) -> list[Stored]:
