@@ -4,14 +4,17 @@ from collections.abc import Sequence
 from functools import cache
 
 import structlog
+from msgspec.structs import replace
 
+from hub.ahead import Page, Question, Waiting
+from hub.errors import HubError
 from hub.runtime import Hub
 from hub.states import States
 from hub.store.feed import Pointer
 from hub.store.scopes import ScopeRow
 from hub.store.shard import Shard
 from sync_protocol import bounds, digest, frame
-from sync_protocol.errors import TooLarge
+from sync_protocol.errors import ProtocolError, TooLarge
 from sync_protocol.exchange import hub as rules
 from sync_protocol.exchange.messages import Cursor, Pull, Request
 from sync_protocol.resource import Resource
@@ -28,9 +31,6 @@ class Puller:
 
     def __init__(self, hub: Hub, shard: Shard, request: Request) -> None:
         self._hub, self._shard, self._request = hub, shard, request
-        self._states = States(hub)
-        # Resources of one type have the same elements: few keys, hashed thousands of times in one answer.
-        self._element_hash = cache(hub.keys.element_hash)
         self._left = max(1, min(POINTERS_MAX, request.budget_bytes // BYTES_PER_RESOURCE))
 
     async def pulls(self, held: Sequence[str]) -> list[Pull]:
@@ -46,13 +46,52 @@ class Puller:
         return found
 
     async def _pull(self, scope: ScopeRow, cursor: Cursor, after: int) -> Pull:
+        question = Question(scope, after, self._request.incarnation, max(1, self._left))
+        page = self._hub.ahead.take(question) or await Reader(self._hub, self._shard).page(question)
+        self._left = page.left
+        more = page.seq < scope.seq
+        if more and question.limit == POINTERS_MAX:  # far behind, on a link that is quick enough for the largest frames
+            self._hub.ahead.expect(replace(question, after=page.seq))
+        proof = b"" if more else await self._proof(scope)
+        return Pull(
+            scope.name, scope.epoch, page.seq, page.frame, page.evicted, more or not proof, proof, after < cursor.seq
+        )
+
+    async def _proof(self, scope: ScopeRow) -> bytes:
+        """The digest at the seq we served, or nothing when the scope went on while we read states: these may be newer."""
+        (now,) = await self._shard.read_scopes([scope.id])
+        return digest.to_bytes(scope.digest) if now.seq == scope.seq else b""
+
+
+async def make_ahead(hub: Hub) -> list[Waiting]:
+    """Makes the pages that are expected to be asked for next. What fails is told to who asks for it."""
+    done = []
+    while (waiting := hub.ahead.begin()) is not None:
+        done.append(waiting)
+        try:
+            async with hub.shard() as shard:
+                waiting.page = await Reader(hub, shard).page(waiting.question)
+        except (HubError, ProtocolError) as error:
+            log.warning("a page was not made ahead", error=type(error).__name__)
+    return done
+
+
+class Reader:
+    """Makes a page of a feed. Not for use by two threads at once."""
+
+    def __init__(self, hub: Hub, shard: Shard) -> None:
+        self._shard = shard
+        self._states = States(hub)
+        # Resources of one type have the same elements: few keys, hashed thousands of times for one page.
+        self._element_hash = cache(hub.keys.element_hash)
+
+    async def page(self, question: Question) -> Page:
+        """The present registers of what the feed names, once for each resource."""
+        scope, after, incarnation, limit = question.scope, question.after, question.incarnation, question.limit
         pointers: list[Pointer] = []
         if after < scope.seq:
-            limit = max(1, self._left)
-            pointers = await self._shard.read_feed(scope.id, after, self._request.incarnation, limit)
-        full = len(pointers) >= max(1, self._left)
-        seq = pointers[-1].seq if full else scope.seq
-        self._left -= len(pointers)
+            pointers = await self._shard.read_feed(scope.id, after, incarnation, limit)
+        seq = pointers[-1].seq if len(pointers) >= limit else scope.seq
         parts, evicted = await self._present(scope, pointers)
         try:
             packed = frame.encode(parts) if parts else b""
@@ -61,16 +100,9 @@ class Puller:
         except TooLarge:
             if len(pointers) == 1:
                 raise
-            self._left = len(pointers) // 2
-            return await self._pull(scope, cursor, after)
-        more = seq < scope.seq
-        proof = b"" if more else await self._proof(scope)
-        return Pull(scope.name, scope.epoch, seq, packed, evicted, more or not proof, proof, after < cursor.seq)
-
-    async def _proof(self, scope: ScopeRow) -> bytes:
-        """The digest at the seq we served, or nothing when the scope went on while we read states: these may be newer."""
-        (now,) = await self._shard.read_scopes([scope.id])
-        return digest.to_bytes(scope.digest) if now.seq == scope.seq else b""
+            half = await self.page(replace(question, limit=len(pointers) // 2))
+            return replace(half, left=0)
+        return Page(seq, packed, evicted, limit - len(pointers))
 
     async def _present(
         self, scope: ScopeRow, pointers: Sequence[Pointer]

@@ -11,6 +11,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from hub.ahead import Ahead
 from hub.keys import KEY_BYTES, Keys, Seal, make_secret_file, new_secrets, read_master_key, unwrap
 from hub.postgres.embedded import embedded
 from hub.postgres.engine import Connection, Database
@@ -53,6 +54,7 @@ class Hub:
         """Exchanges that are being worked on by this process."""
         self.positions: dict[int, Positions] = {}
         """Scope → its resources by position, as a reconciliation last found them (`hub.reconciling`)."""
+        self.ahead = Ahead()
         self._admin_token = admin_token
         self._seals: dict[bytes, Seal] = {}
 

@@ -6,14 +6,18 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from litestar import Request, Response, Router, post
+from litestar.background_tasks import BackgroundTask
 from litestar.datastructures import ResponseHeader
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
+from hub.ahead import KEPT_SECONDS
 from hub.api.context import Context
 from hub.enrolment import Enrolled, EnrollRequest, authorised, enroll
 from hub.errors import BadRequest, Busy, CodeRefused, NodeRevoked, NodeToWipe, TooLarge, WrongType
 from hub.exchange import exchange
+from hub.pulling import make_ahead
+from hub.runtime import Hub
 from hub.store.audit import note_act
 from hub.store.nodes import NodeRow, set_node_state
 from sync_protocol.exchange.messages import MEDIA_TYPE
@@ -57,7 +61,14 @@ async def exchange_changes(request: Request[Any, Any, Any], context: NamedDepend
         context.metrics.received.inc(len(body))
         answer = await exchange(context.hub, node, body, context.clock())
         context.metrics.sent.inc(len(answer))
-        return Response(answer, media_type=MEDIA_TYPE)
+        idle = context.hub.in_work <= 1  # who waits for an answer goes before who is going to ask
+        return Response(answer, media_type=MEDIA_TYPE, background=BackgroundTask(go_on, context.hub) if idle else None)
+
+
+async def go_on(hub: Hub) -> None:
+    """The node has its answer: its next one is made, and thrown away when it does not ask for it soon."""
+    for waiting in await make_ahead(hub):
+        asyncio.get_running_loop().call_later(KEPT_SECONDS, hub.ahead.forget, waiting)
 
 
 @post("/wiped", status_code=200, summary="A node says that it has erased itself")

@@ -15,7 +15,7 @@ from edge_node.store import forking, leaving
 from edge_node.store.connection import Connection
 from edge_node.store.saving import Batch, Row
 from edge_node.store.store import Store
-from hub.pulling import Puller
+from hub.pulling import Reader
 from hub.store.feed import Pointer
 from sync_protocol import elements, register
 from sync_protocol import resource as resources
@@ -194,14 +194,14 @@ def the_token_is_not_kept_before_it_is_sent(patch: Patch) -> None:
 
 def a_deleted_element_is_named_in_no_pointer(patch: Patch) -> None:
     """A pull leaves out what was removed."""
-    real = Puller._present
+    real = Reader._present
 
-    async def without(self: Puller, *arguments: Any) -> Any:
+    async def without(self: Reader, *arguments: Any) -> Any:
         parts, evicted = await real(self, *arguments)
         kept = [p.part(k for k, r in p.elements.items() if any(s.value is not None for s in r.siblings)) for p in parts]
         return [part for part in kept if part.elements], evicted
 
-    patch.setattr(Puller, "_present", without)
+    patch.setattr(Reader, "_present", without)
 
 
 def a_fork_leaves_the_contexts_as_they_were(patch: Patch) -> None:
