@@ -52,15 +52,18 @@ class Puller:
         more = page.seq < scope.seq
         if more and question.limit == POINTERS_MAX:  # far behind, on a link that is quick enough for the largest frames
             self._hub.ahead.expect(replace(question, after=page.seq))
-        proof = b"" if more else await self._proof(scope)
+        proof = b"" if more else await self._proof(scope, page)
         return Pull(
             scope.name, scope.epoch, page.seq, page.frame, page.evicted, more or not proof, proof, after < cursor.seq
         )
 
-    async def _proof(self, scope: ScopeRow) -> bytes:
+    async def _proof(self, scope: ScopeRow, page: Page) -> bytes:
         """The digest at the seq we served, or nothing when the scope went on while we read states: these may be newer."""
-        (now,) = await self._shard.read_scopes([scope.id])
-        return digest.to_bytes(scope.digest) if now.seq == scope.seq else b""
+        if page.frame or page.evicted:
+            (now,) = await self._shard.read_scopes([scope.id])
+            if now.seq != scope.seq:
+                return b""
+        return digest.to_bytes(scope.digest)
 
 
 async def make_ahead(hub: Hub) -> list[Waiting]:
@@ -113,7 +116,8 @@ class Reader:
             before = named.get(pointer.key, b"")
             named[pointer.key] = None if pointer.elements is None or before is None else before + pointer.elements
         rows = await self._shard.read_states(list(named)) if named else {}
-        owners = {s.id: s for s in await self._shard.read_scopes(sorted({r.scope for r in rows.values()} - {scope.id}))}
+        elsewhere = sorted({row.scope for row in rows.values()} - {scope.id})
+        owners = {s.id: s for s in await self._shard.read_scopes(elsewhere)} if elsewhere else {}
         parts: list[Resource] = []
         evicted: list[tuple[str, str]] = []
         for key, hashes in named.items():
