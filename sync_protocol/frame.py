@@ -42,7 +42,7 @@ import msgspec
 from sync_protocol import bounds
 from sync_protocol.compression import FRAME_LEVEL, LATEST, Codec
 from sync_protocol.errors import MalformedData, MalformedFrame, TooLarge
-from sync_protocol.pack import flat, unflat
+from sync_protocol.pack import numbered, unflat
 from sync_protocol.register import WITHHELD as WITHHELD
 from sync_protocol.register import Context, Register, Sibling, Stamp
 from sync_protocol.resource import Resource
@@ -136,19 +136,14 @@ class _Writer:
             for cell, key in zip(self.cells[number], keys, strict=True):
                 cell.append(registers[key].siblings[0].value)
             return
-        stamps = sorted({s.stamp for r in registers.values() for s in r.siblings})
-        distinct = sorted({tuple(flat(r.context)) for r in registers.values()})
-        contexts.append([self._flat(unflat(list(c))) for c in distinct])
-        layout: list[list[int]] = [[len(stamps)]]
+        ordered = [registers[key] for key in keys]
+        stamps, distinct, layout = numbered(ordered)
+        contexts.append([self._flat(unflat(list(context))) for context in distinct])
+        layouts.append([(len(stamps),), *layout])
         for one in stamps:
             self._stamp(one)
-        for cell, key in zip(self.cells[number], keys, strict=True):
-            register = registers[key]
-            layout.append(
-                [distinct.index(tuple(flat(register.context))), *(stamps.index(s.stamp) for s in register.siblings)]
-            )
-            cell.extend(s.value for s in register.siblings)
-        layouts.append(layout)
+        for cell, register in zip(self.cells[number], ordered, strict=True):
+            cell.extend([sibling.value for sibling in register.siblings])
 
     def _stamp(self, stamp: Stamp) -> None:
         _, _, node, counter, ts, device, author, *_ = self.columns
@@ -345,7 +340,11 @@ def _only_stamp(registers: Mapping[str, Register], keys: list[str]) -> tuple[Sta
     stamp, context = first.siblings[0].stamp, first.context
     for key in keys:
         register = registers[key]
-        if len(register.siblings) != 1 or register.siblings[0].stamp != stamp or register.context != context:
+        if len(register.siblings) != 1:
+            return None, {}
+        other, its = register.siblings[0].stamp, register.context
+        # Identity first, as in `pack`: comparing is slow, and elements written together share both.
+        if (other is not stamp and other != stamp) or (its is not context and its != context):
             return None, {}
     return stamp, context
 

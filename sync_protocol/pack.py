@@ -13,7 +13,7 @@ A msgpack array `[stamps, contexts, keys, layout, values]`:
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -62,23 +62,30 @@ def pack(resource: Resource) -> bytes:
 
 
 def _pack_mixed(registers: Mapping[str, Register], keys: list[str]) -> bytes:
-    # By identity first: most registers share their stamp and context with others, and neither is quick to hash.
     ordered = [registers[key] for key in keys]
-    siblings = [sibling for register in ordered for sibling in register.siblings]
-    stamp_of = {id(stamp): stamp for stamp in [sibling.stamp for sibling in siblings]}
-    context_of = {id(context): context for context in [register.context for register in ordered]}
+    stamps, contexts, layout = numbered(ordered)
+    values = [sibling.value for register in ordered for sibling in register.siblings]
+    return _ENCODER.encode((stamps, contexts, keys, layout, values))
+
+
+def numbered(registers: Sequence[Register]) -> tuple[list[Stamp], list[tuple[int, ...]], list[tuple[int, ...]]]:
+    """The distinct stamps and flat contexts of some registers, ascending, and of each register the places of its own among them:
+    the context's, then the siblings' stamps'."""
+    # By identity first: most registers share their stamp and context with others, and neither is quick to hash.
+    stamp_of = {id(stamp): stamp for stamp in [s.stamp for register in registers for s in register.siblings]}
+    context_of = {id(context): context for context in [register.context for register in registers]}
     flat_of = {identity: tuple(flat(context)) for identity, context in context_of.items()}
     stamps = sorted(set(stamp_of.values()))
     contexts = sorted(set(flat_of.values()))
     stamp_at = {identity: stamps.index(stamp) for identity, stamp in stamp_of.items()}
     context_at = {identity: contexts.index(context) for identity, context in flat_of.items()}
-    layout = [
+    layout: list[tuple[int, ...]] = [
         (context_at[id(register.context)], stamp_at[id(register.siblings[0].stamp)])
         if len(register.siblings) == 1
         else (context_at[id(register.context)], *[stamp_at[id(sibling.stamp)] for sibling in register.siblings])
-        for register in ordered
+        for register in registers
     ]
-    return _ENCODER.encode((stamps, contexts, keys, layout, [sibling.value for sibling in siblings]))
+    return stamps, contexts, layout
 
 
 def unpack(type_: str, id_: str, state: bytes) -> Resource:
