@@ -37,7 +37,8 @@ async def _within(
     await shard.lock_node(node.id)
     lives = await _lives(shard, hub, node, request)
     memories = {life: memory(row) for life, row in lives.items()}
-    admission = rules.admit(memories, await shard.reached(node.id), request, hub.keys.receipt_key)
+    reached = 0 if request.incarnation in memories else await shard.reached(node.id)
+    admission = rules.admit(memories, reached, request, hub.keys.receipt_key)
     if admission.decision == "fork":
         return Answer(verdict="fork", forked=list(admission.forked), clock_ms=now_ms)
     scopes = await shard.scopes_of_node(node.id)

@@ -63,7 +63,7 @@ CREATE TABLE sync (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     node TEXT NOT NULL,              -- this node's name for people and for its hub
     incarnation INTEGER NOT NULL,
-    counter INTEGER NOT NULL,
+    counter INTEGER NOT NULL,        -- that of the outbox's last row, if there is one
     acked INTEGER NOT NULL,
     safe INTEGER NOT NULL,           -- acknowledged, and in the hub's backups
     exchange INTEGER NOT NULL DEFAULT 0,

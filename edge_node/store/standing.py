@@ -8,6 +8,9 @@ from edge_node.store.connection import Connection
 from sync_protocol import bounds
 from sync_protocol.exchange.edge import Standing
 
+COUNTER: Final = "max(sync.counter, coalesce((SELECT max(outbox.counter) FROM outbox), 0))"
+"""The last counter that was given, in SQL. Each write puts it into the outbox; `sync` is a page that it need not change."""
+
 RESTART: Final = "restart"
 """How a life ended. Nobody else went on in that one, as far as anybody knows: the hub asks for its tokens while some of it is not
 acknowledged."""
@@ -19,14 +22,17 @@ FORK: Final = "fork"
 
 def standing(connection: Connection) -> Standing:
     """What the node knows of its own life."""
-    row = connection.execute("SELECT incarnation, counter, acked, safe, confirmed_token, receipt FROM sync").fetchone()
+    row = connection.execute(
+        f"SELECT incarnation, {COUNTER}, acked, safe, confirmed_token, receipt FROM sync"
+    ).fetchone()
     incarnation, counter, acked, safe, confirmed, receipt = row
     sent = connection.execute("SELECT token, highest FROM token").fetchone() or (b"", 0)
     return Standing(incarnation, counter, acked, safe, confirmed or b"", sent[0], sent[1], receipt or b"")
 
 
 def store_standing(connection: Connection, after: Standing) -> None:
-    """Write a standing down. The counter is the writers' and is not touched."""
+    """Write a standing down. The counter is the writers': it is noted only before the outbox is cut."""
+    connection.execute(f"UPDATE sync SET counter = {COUNTER}")
     connection.execute(
         "UPDATE sync SET incarnation = ?, acked = ?, safe = ?, confirmed_token = ?, receipt = ?",
         (after.incarnation, after.acked, after.safe, after.confirmed, after.receipt),

@@ -18,6 +18,7 @@ from edge_node.store.indexing import Derived
 from edge_node.store.model import GONE, Author, Stored, Write, Written
 from edge_node.store.saving import Batch, Name, Row
 from edge_node.store.schema import HOME_SCOPE
+from edge_node.store.standing import COUNTER
 from sync_protocol import bounds, elements, policy
 from sync_protocol.elements import Parsed
 from sync_protocol.errors import MalformedData, TooLarge
@@ -97,13 +98,13 @@ def _within_time(ms: int) -> int:
 
 
 class Pen:
-    """Stamps for one transaction: this node's incarnation and its rising counter, written back by `close`."""
+    """Stamps for one transaction: this node's incarnation and its rising counter, written down by `close`."""
 
     def __init__(self, connection: Connection, author: Author, now_ms: int) -> None:
         self._connection = connection
         self.author = author
         self.device_ms = _within_time(now_ms)
-        row = connection.execute("SELECT incarnation, counter, coalesce(clock_offset_ms, 0) FROM sync").fetchone()
+        row = connection.execute(f"SELECT incarnation, {COUNTER}, coalesce(clock_offset_ms, 0) FROM sync").fetchone()
         self.incarnation, self.first, offset = row
         self.counter: int = self.first
         self.ts = _within_time(now_ms + offset)
@@ -121,9 +122,8 @@ class Pen:
         self._outbox.append((self.counter, key, text))
 
     def close(self) -> None:
-        """Writes the counter and the outbox down."""
+        """Writes the outbox down, and with it the counter."""
         if self.counter != self.first:
-            self._connection.execute("UPDATE sync SET counter = ?", (self.counter,))
             self._connection.executemany("INSERT INTO outbox (counter, key, elements) VALUES (?, ?, ?)", self._outbox)
             self.first = self.counter
             self._outbox.clear()

@@ -53,7 +53,8 @@ def admit(rows: Mapping[int, Incarnation], reached: int, request: Request, recei
     """Decide, under the node's lock, whether this is the node we know, the same request again, or a copy of the node.
 
     `rows`: what is remembered of the lives that the request and its receipt name; `reached`: the most that is stored of any of the
-    node's lives. A new life says that all up to `base` was acknowledged before it began; what this hub never had is offered again.
+    node's lives, asked for when the present one is not among them. A new life says that all up to `base` was acknowledged before it
+    began; what this hub never had is offered again.
     """
     stored = min(request.base, reached)
     begun = Incarnation(request.incarnation, stored, stored)

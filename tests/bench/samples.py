@@ -46,6 +46,12 @@ def name(body: bytes) -> tuple[str, str]:
     return found.resourceType, found.id
 
 
+def again(body: bytes) -> bytes:
+    """The same resource under another id: one more about patients who are there already."""
+    own = name(body)[1].encode()
+    return body.replace(own, _uuid.sub(lambda found: b"%08x" % (int(found[0], 16) ^ 0xFFFFFFFF), own))
+
+
 def edit(store: Store, body: bytes, number: int) -> Write:
     """One element of a stored resource changed, as someone who sees the present version does."""
     type_, id_ = name(body)
