@@ -2,8 +2,8 @@
 
 For each size two nodes and a hub of their own. "All": the store grows from nothing to its size by one import, one push, and one pull at
 an empty node. Then the same small work at all sizes in turn, round by round: import 400 new resources, write one, edit 200 stored ones
-twice in one transaction, push them, pull them at the other node, read them there twice, chosen all over the store; the median of the rounds. The floor of a
-row is the same part at the smallest size.
+twice in one transaction, push them, pull them at the other node, read them there twice, chosen all over the store; the median of the
+rounds. The floor of a row is the same part at the smallest size.
 
 400 new resources at once are two fifths of the smallest store, and share its pages; among a hundred thousand each random id falls on a
 page of its own. That is so for a bare table with a unique id too, and what it costs there, at the same sizes with the same resources, is
