@@ -188,7 +188,7 @@ def test_send_now_says_why_it_did_not_go(page: Page, served: Served) -> None:
 def test_the_bar_about_the_hub_follows_changes_without_a_reload(page: Page, served: Served) -> None:
     enrol(served)
     with served.store() as store, store.transaction() as connection:
-        connection.execute("UPDATE sync SET acked = counter")
+        connection.execute("UPDATE sync SET acked = (SELECT max(counter) FROM outbox)")
     page.goto("/")
     expect(page.locator(".standing-headline")).to_contain_text("Nothing waits here")
     with served.store() as store:

@@ -93,7 +93,7 @@ def enrolled(store: Store, acked: bool) -> None:
     with store.transaction() as connection:
         connection.execute("UPDATE sync SET hub = 'https://hub.test', last_sync = ?", (NOW,))
         if acked:
-            connection.execute("UPDATE sync SET acked = counter")
+            connection.execute("UPDATE sync SET acked = (SELECT max(counter) FROM outbox)")
 
 
 def facts(store: Store) -> Facts:
