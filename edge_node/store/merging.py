@@ -12,6 +12,7 @@ from edge_node.store import state
 from edge_node.store.connection import Connection
 from edge_node.store.model import MergeReport
 from edge_node.store.saving import Batch
+from edge_node.store.standing import own_incarnations
 from sync_protocol import elements, pack
 from sync_protocol.errors import MalformedData, ProtocolError
 from sync_protocol.resource import Resource, context_of, join_resource
@@ -50,7 +51,7 @@ def _join(batch: Batch, part: Resource, scope: int) -> int | None:
     row = batch.row((part.type, part.id))
     if row is None or not row.here:
         new = part
-    elif row.scope != scope and _strangers(batch.resource(row), part):
+    elif row.scope != scope and _strangers(batch, batch.resource(row), part):
         raise SameName("an id that two facilities use for different records; the first that came here is shown")
     else:
         new, keys = join_resource(batch.resource(row), part)
@@ -60,9 +61,13 @@ def _join(batch: Batch, part: Resource, scope: int) -> int | None:
     return row.key if changed else None
 
 
-def _strangers(mine: Resource, theirs: Resource) -> bool:
-    """Whether two states of one name have no author in common: not one record that moved, but two."""
-    return not context_of(mine).keys() & context_of(theirs).keys()
+def _strangers(batch: Batch, mine: Resource, theirs: Resource) -> bool:
+    """Whether two states of one name have no author in common: not one record that moved, but two.
+
+    What only this node wrote of is no other's: the hub, which takes it in the scope where it has that name, will say the same.
+    """
+    authors = context_of(mine).keys()
+    return not authors & context_of(theirs).keys() and not authors <= own_incarnations(batch.connection)
 
 
 class SameName(MalformedData):

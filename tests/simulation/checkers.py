@@ -102,8 +102,7 @@ def check_edge(edge: Edge, hub: HubActor, per_scope: Mapping[str, Mapping[str, R
             raise Violation(f"{edge.name}: something is held")
     if kept != {name: digest.to_bytes(total(per_scope[name].values())).hex() for name in held}:
         raise Violation(f"{edge.name}: digests are not the hub's")
-    # A point of presence may be told of a patient who moved before it has told that it made her too (a file imported twice).
-    aside = [entry.reason for entry in store.quarantine() if entry.reason != "SameName" or edge.node.role != "pop"]
+    aside = [entry.reason for entry in store.quarantine()]
     if aside:
         raise Violation(f"{edge.name}: quarantine {aside}")
 
