@@ -293,15 +293,14 @@ def test_a_file_imported_at_a_point_of_presence_too_is_no_other_record_when_its_
 ) -> None:
     """She came with no author in common, in another scope, and was put aside as another patient of the same id."""
     world = script({"a": "f0", "both": "f0"}, presences=("both",))
-    world.sync("both")
-    world.write("a", "Patient/p", birthDate="1990-01-01")
-    world.sync("a")
-    world.write("both", "Patient/p", birthDate="1990-01-01")
-    world.move("p", "f1")
+    world.write("both", "Patient/q", birthDate="1990-01-01")
     world.cut()
     world.sync("both", fails=True)
     world.write("both", "Patient/p", birthDate="1990-01-01", gender="female")
     world.mend()
+    world.write("a", "Patient/p", birthDate="1990-01-01")
+    world.sync("a")
+    world.move("p", "f1")
     world.sync("both", "both", "a")
     assert world.body("both", "Patient/p") == {"birthDate": "1990-01-01", "gender": "female"}
     world.check()
