@@ -216,6 +216,8 @@ def take(
             forking.fork(connection, before, new_incarnation(), outcome.fork)
             return Taken(forked=True, more=True, pending=_pending(connection))
         store_standing(connection, outcome.standing)
+        if outcome.lost:
+            forking.lost(connection, standing(connection), new_incarnation())
         _note_exchange(connection, outgoing, answer, now_ms, elapsed_ms)
         for name, kind in answer.scopes:
             _know_scope(connection, name, kind)
@@ -224,9 +226,7 @@ def take(
             scope = _scope(connection, outgoing.request.compare)
             merging.merge(connection, states, scope, now_ms)
             leaving.settle(connection, states, scope)
-        if outcome.lost:
-            forking.lost(connection, standing(connection), new_incarnation())
-        elif left:  # who enters it again has not seen what this life wrote of it
+        if left:  # who enters it again has not seen what this life wrote of it
             forking.restart(connection, standing(connection), new_incarnation())
         _note_held(connection, outgoing, answer)
         pending = _pending(connection)

@@ -10,6 +10,7 @@ from hashlib import blake2b
 from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from sync_protocol import bounds
 from sync_protocol.errors import ForgedChange, MalformedState
@@ -59,6 +60,8 @@ def admit(rows: Mapping[int, Incarnation], reached: int, request: Request, recei
     stored = min(request.base, reached)
     begun = Incarnation(request.incarnation, stored, stored)
     row = rows.get(request.incarnation, begun)
+    if not row.exchanges:  # so far others spoke for it, or it was named by a life that came after it
+        row = replace(begun, token=row.token)
     swapped = _swapped(row, request.token, row.exchanges + 1)
     proof = read_receipt(request.receipt, receipt_key) if request.receipt else None
     if proof is not None and proof.exchanges > _exchanges(rows, proof.incarnation):
@@ -80,7 +83,7 @@ def _exchanges(rows: Mapping[int, Incarnation], life: int) -> int:
 
 
 def _swapped(row: Incarnation, token: bytes, exchanges: int) -> Incarnation:
-    return msgspec.structs.replace(row, token=token, exchanges=exchanges)
+    return replace(row, token=token, exchanges=exchanges)
 
 
 def watermark(acked: int, pushes: Iterable[Push]) -> int:
@@ -263,15 +266,24 @@ _Asking = tuple[int, Register, frozenset[int]]
 
 
 def _ready(here: Mapping[str, Register], key: str, asking: list[_Asking]) -> list[_Asking]:
-    """The most of these registers of one element that need nothing but what is here and what they say themselves."""
+    """The most of these registers of one element that need nothing but what is here and what they say themselves.
+
+    `own` may name more lives than the sender spoke for: another copy of its node has others. What it withheld has to be told by somebody.
+    """
     if key == DELETION:
         asking = [one for one in asking if _covers_what_is_here(one[1], here, one[2])]
     asking = [one for one in asking if any(_said(s, one[2]) for s in one[1].siblings)]
+    present = here[key].context if key in here else {}
     while True:
-        vouched = here[key].context if key in here else {}
+        vouched, told = present, {dot(s) for _, register, own in asking for s in register.siblings if _said(s, own)}
         for _, register, own in asking:
             vouched = join_context(vouched, {n: c for n, c in register.context.items() if n in own})
-        kept = [one for one in asking if covers(vouched, {n: c for n, c in one[1].context.items() if n not in one[2]})]
+        kept = [
+            (i, register, own)
+            for i, register, own in asking
+            if covers(vouched, {n: c for n, c in register.context.items() if n not in own})
+            and all(_said(s, own) or dot(s) in told or seen(present, s.stamp) for s in register.siblings)
+        ]
         if len(kept) == len(asking):
             return kept
         asking = kept

@@ -304,3 +304,21 @@ def test_a_file_imported_at_a_point_of_presence_too_is_no_other_record_when_its_
     world.sync("both", "both", "a")
     assert world.body("both", "Patient/p") == {"birthDate": "1990-01-01", "gender": "female"}
     world.check()
+
+
+def test_what_waits_at_the_hub_for_the_other_copy_waits_for_its_value(script: MakeScript) -> None:
+    """It was taken as if it spoke for all copies of its node: what it had read of the other one seemed said, and was dropped."""
+    world = script({"a": "f0"})
+    world.sync("a")
+    world.add("b", world.edges["a"].node).become(world.edges["a"].copy(), told=False)
+    world.write("a", "Patient/q", birthDate="1990-01-01")
+    world.sync("a")
+    world.write("a", "Patient/p", birthDate="1991-01-01")
+    world.write("b", "Patient/p", birthDate="1992-01-01")
+    stick = pack(world.edges["a"], world.edges["b"], everything=False)
+    assert stick is not None
+    world.hub.foreign_changes = True
+    world.edges["b"].receive_stick(stick)
+    world.sync("b", "a", "b")
+    assert len(world.disagreements("a", "Patient/p")["birthDate"]) == 2
+    world.check()
