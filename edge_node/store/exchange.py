@@ -79,7 +79,7 @@ def prepare(store: Store, fresh_token: bytes, now_ms: int, program: str, questio
     with store.writing(lambda connection: question is None and _pending(connection) > 0) as connection:
         begun = rules.begin(standing(connection), fresh_token)
         store_standing(connection, begun)
-        lives = lives_of(connection, begun.acked)
+        lives = lives_of(connection)
         pace = read_pace(connection)
         push, keys, pace = (None, (), pace) if question is not None else _push(connection, begun, lives, pace)
         store_pace(connection, pace)
@@ -326,7 +326,7 @@ def _apply(
 def _met_elsewhere(connection: Connection, parts: Sequence[Resource]) -> frozenset[int]:
     """Those of this node's unfinished lives in which somebody else goes on."""
     now = standing(connection)
-    lives = {**lives_of(connection, now.acked).unfinished, now.incarnation: now.counter}
+    lives = {**lives_of(connection).unfinished, now.incarnation: now.counter}
     return rules.met_elsewhere(parts, lives, _present(connection, rules.of_lives(parts, lives)))
 
 

@@ -19,7 +19,7 @@ def fork(connection: Connection, before: Standing, incarnation: int, lives: froz
 
     All of it in the caller's transaction. Those dots stand only in what the outbox names past `acked`.
     """
-    ours = {**lives_of(connection, before.acked).unfinished, before.incarnation: before.counter}
+    ours = {**lives_of(connection).unfinished, before.incarnation: before.counter}
     renaming = Renaming({life: ours[life] for life in lives & ours.keys()}, incarnation, before.acked, ours)
     touched = [
         key for (key,) in connection.execute("SELECT DISTINCT key FROM outbox WHERE counter > ?", (before.acked,))

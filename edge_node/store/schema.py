@@ -65,6 +65,7 @@ CREATE TABLE sync (
     incarnation INTEGER NOT NULL,
     counter INTEGER NOT NULL,        -- that of the outbox's last row, if there is one
     acked INTEGER NOT NULL,
+    settled INTEGER NOT NULL DEFAULT 0, -- acknowledged when nothing else waited: sent in full, too
     safe INTEGER NOT NULL,           -- acknowledged, and in the hub's backups
     exchange INTEGER NOT NULL DEFAULT 0,
     hub TEXT,

@@ -31,8 +31,16 @@ def standing(connection: Connection) -> Standing:
 
 
 def store_standing(connection: Connection, after: Standing) -> None:
-    """Write a standing down. The counter is the writers': it is noted only before the outbox is cut."""
+    """Write a standing down. The counter is the writers': it is noted only before the outbox is cut.
+
+    `settled` follows `acked` when nothing waits: until then an element that was written again may wait for that write's row, with
+    what it holds of writes that are acknowledged.
+    """
     connection.execute(f"UPDATE sync SET counter = {COUNTER}")
+    connection.execute(
+        "UPDATE sync SET settled = CASE WHEN ? >= counter THEN counter ELSE min(settled, ?) END",
+        (after.acked, after.acked),
+    )
     connection.execute(
         "UPDATE sync SET incarnation = ?, acked = ?, safe = ?, confirmed_token = ?, receipt = ?",
         (after.incarnation, after.acked, after.safe, after.confirmed, after.receipt),
@@ -60,11 +68,14 @@ class Lives(msgspec.Struct, frozen=True):
         return max(told) if len(told) == bounds.REQUEST_LIVES_MAX else bounds.COUNTER_MAX
 
 
-def lives_of(connection: Connection, acked: int) -> Lives:
-    """Those with something that is not acknowledged, and those that it forked from."""
+def lives_of(connection: Connection) -> Lives:
+    """Those with something that is not settled at the hub, and those that it forked from."""
     found: dict[bool, dict[int, int]] = {True: {}, False: {}}
-    query = "SELECT incarnation, upto, ended FROM own WHERE upto > ? OR ended = ? ORDER BY upto LIMIT ?"
-    for life, upto, ended in connection.execute(query, (acked, FORK, bounds.REQUEST_LIVES_MAX)):
+    query = (
+        "SELECT incarnation, upto, ended FROM own WHERE upto > (SELECT settled FROM sync) OR ended = ?"
+        " ORDER BY upto LIMIT ?"
+    )
+    for life, upto, ended in connection.execute(query, (FORK, bounds.REQUEST_LIVES_MAX)):
         found[ended == RESTART][life] = upto
     return Lives(found[True], found[False])
 
