@@ -164,7 +164,7 @@ def fill(mine: Register | None, pushed: Register, own: frozenset[int]) -> Regist
     if len(pushed.siblings) == 1 and len(pushed.context) == 1 and pushed.siblings[0].stamp.node in own:
         if pushed.siblings[0].value == WITHHELD:
             raise ForgedChange("a change without its value")
-        return _honest(mine, pushed)
+        return _honest(mine, pushed, own)
     context = mine.context if mine is not None else {}
     if not any(s.stamp.node in own for s in pushed.siblings):
         raise ForgedChange("a change that holds nothing by its sender")
@@ -180,27 +180,29 @@ def fill(mine: Register | None, pushed: Register, own: frozenset[int]) -> Regist
             siblings.append(ours)
         elif not seen(context, sibling.stamp):
             return None
-    return _honest(mine, Register(tuple(siblings), pushed.context))
+    return _honest(mine, Register(tuple(siblings), pushed.context), own)
 
 
-def _honest(mine: Register | None, filled: Register) -> Register:
+def _honest(mine: Register | None, filled: Register, own: frozenset[int]) -> Register:
     if mine is not None and clashes(mine, filled):
         raise ForgedChange("a dot used twice with different content")
-    if mine is not None and _erases_without_writing(mine, filled):
+    if mine is not None and _erases_without_writing(mine, filled, own):
         raise ForgedChange("what is here is erased, and nothing written")
     return filled
 
 
-def _erases_without_writing(mine: Register, theirs: Register) -> bool:
+def _erases_without_writing(mine: Register, theirs: Register, own: frozenset[int]) -> bool:
     """Whether a join would drop what is here although all that the other side holds was seen here before.
 
     No history does that: who dropped a value wrote another, and had we seen all of hers that still stands, we had dropped it too.
-    Joined, it could leave a register without any value.
+    Joined, it could leave a register without any value. But a node that forked has told of one write twice, having seen its own earlier
+    one under either of its names: then the write stands here too, and what goes is its `own`.
     """
     if any(not seen(mine.context, s.stamp) for s in theirs.siblings):
         return False
-    held = {dot(s) for s in theirs.siblings}
-    return any(seen(theirs.context, s.stamp) and dot(s) not in held for s in mine.siblings)
+    held, here = {dot(s) for s in theirs.siblings}, {dot(s) for s in mine.siblings}
+    erased = [s for s in mine.siblings if seen(theirs.context, s.stamp) and dot(s) not in held]
+    return bool(erased) and not (held & here and all(s.stamp.node in own for s in erased))
 
 
 def _covers_what_is_here(deletion: Register, elements: Mapping[str, Register], own: frozenset[int]) -> bool:
@@ -247,7 +249,7 @@ def settle(present: Resource | None, waiting: Sequence[Waiting]) -> tuple[Resour
             filled = Register(tuple(s for s in siblings if s is not None), register.context)
             del parked[i][key]
             try:
-                filled = _honest(here.get(key), filled)
+                filled = _honest(here.get(key), filled, own)
             except ForgedChange as error:
                 refused[i][key], reasons[i] = register, str(error)
                 continue
@@ -310,7 +312,7 @@ def recover(
         known = mine.context if mine is not None else {}
         whole = all(s.value != WITHHELD for s in register.siblings)
         vouched = _vouched(register, known, own, remembered)
-        torn = mine is not None and vouched is not None and _contradicts(mine, vouched)
+        torn = mine is not None and vouched is not None and _contradicts(mine, vouched, own)
         if not whole or torn:
             refused[key] = register
         elif vouched is None:
@@ -324,8 +326,8 @@ def recover(
     return Merge(after, frozenset(changed), None, _part(offered, refused), reason)
 
 
-def _contradicts(mine: Register, theirs: Register) -> bool:
-    return bool(clashes(mine, theirs) or _erases_without_writing(mine, theirs))
+def _contradicts(mine: Register, theirs: Register, own: frozenset[int]) -> bool:
+    return bool(clashes(mine, theirs) or _erases_without_writing(mine, theirs, own))
 
 
 def _vouched(

@@ -32,11 +32,15 @@ KINDS = (
     ),
 )
 
-APART = {"twin": ("stick", "hub-back", "restore")}
+APART = {
+    "twin": ("stick", "hub-back", "restore"),
+    "stick": ("copy", "clone"),
+}
 """Known limits: kinds of faults that one world does not have together (docs/ARCHITECTURE.md).
 
 A machine that was copied while it ran goes on in the same life in both copies, until they meet the hub. What one of them handed out
-before keeps that name; a backup of one brought back, and a hub that forgot which of them it knew, speak for both.
+before keeps that name; a backup of one brought back, and a hub that forgot which of them it knew, speak for both. What two copies of a
+disk had both not sent is renamed in one of them; what that one had handed out of it stands twice.
 """
 
 
