@@ -28,6 +28,8 @@ from sync_protocol.resource import Resource
 
 DOUBTED = "hub-went-back"
 """Name in `meta`: the hub lost what this node had seen at it, and the two have not been found equal since."""
+UNSHOWN = "hub-not-shown"
+"""Name in `meta`: the hub went back, and has not yet been shown what this node holds; its value rises each time it does."""
 KEYS_A_QUERY = 500
 
 
@@ -74,14 +76,16 @@ def store_pace(connection: Connection, pace: Pace) -> None:
 def prepare(store: Store, fresh_token: bytes, now_ms: int, program: str, question: Question | None = None) -> Outgoing:
     """The next request. Its token is stored before this returns: a copy of this database cannot go on unnoticed.
 
-    With a question it is a round of a reconciliation, which pushes and pulls nothing else.
+    With a question it is a round of a reconciliation, which pushes and pulls nothing else. A hub that went back is pushed nothing
+    before it has been shown what is here.
     """
     with store.writing(lambda connection: question is None and _pending(connection) > 0) as connection:
         begun = rules.begin(standing(connection), fresh_token)
         store_standing(connection, begun)
         lives = lives_of(connection)
         pace = read_pace(connection)
-        push, keys, pace = (None, (), pace) if question is not None else _push(connection, begun, lives, pace)
+        silent = question is not None or _unshown(connection) > 0
+        push, keys, pace = (None, (), pace) if silent else _push(connection, begun, lives, pace)
         store_pace(connection, pace)
         waiting = connection.execute("SELECT count(*) FROM outbox WHERE counter > ?", (begun.acked,)).fetchone()[0]
         request = Request(
@@ -226,6 +230,12 @@ def take(
             scope = _scope(connection, outgoing.request.compare)
             merging.merge(connection, states, scope, now_ms)
             leaving.settle(connection, states, scope)
+        lost = outcome.lost or any(pull.cut for pull in answer.pulls)
+        if lost:
+            connection.execute(
+                "INSERT INTO meta (name, value) VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET value = value + 1",
+                (UNSHOWN,),
+            )
         if left:  # who enters it again has not seen what this life wrote of it
             forking.restart(connection, standing(connection), new_incarnation())
         _note_held(connection, outgoing, answer)
@@ -243,7 +253,7 @@ def take(
             conflicts=report.conflicts,
             quarantined=report.quarantined,
             forked=forked,
-            lost=outcome.lost or any(pull.cut for pull in answer.pulls),
+            lost=lost,
             more=more or (pending > 0 and progress),
             pending=pending,
             equal=equal,
@@ -252,6 +262,23 @@ def take(
 
 def _is_doubted(connection: Connection) -> bool:
     return bool(connection.execute("SELECT EXISTS (SELECT 1 FROM meta WHERE name = ?)", (DOUBTED,)).fetchone()[0])
+
+
+def unshown(store: Store) -> int:
+    """Not 0: the hub went back, and has to be shown what is here; what `shown` is told afterwards."""
+    with store.reading() as connection:
+        return _unshown(connection)
+
+
+def _unshown(connection: Connection) -> int:
+    found = connection.execute("SELECT value FROM meta WHERE name = ?", (UNSHOWN,)).fetchone()
+    return int(found[0]) if found is not None else 0
+
+
+def shown(store: Store, mark: int) -> None:
+    """The hub has been shown everything, unless it went back once more meanwhile."""
+    with store.transaction() as connection:
+        connection.execute("DELETE FROM meta WHERE name = ? AND value = ?", (UNSHOWN, mark))
 
 
 def failed(store: Store, reason: str) -> None:

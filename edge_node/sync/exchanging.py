@@ -69,10 +69,11 @@ class Syncing:
                 equal |= taken.equal
                 report(done)
                 ask = partial(self._asked, link)
-                if taken.lost:
+                if mark := stored.unshown(self._store):
                     for scope in self._store.digests():
                         reconcile(self._store, scope, ask)
-                if give_back(self._store, ask) or taken.more:
+                    stored.shown(self._store, mark)
+                if give_back(self._store, ask) or mark or taken.more:
                     continue
                 unequal = [scope for scope, verdict in equal.items() if not verdict and scope not in repaired]
                 if not unequal:

@@ -66,7 +66,8 @@ def admit(rows: Mapping[int, Incarnation], reached: int, request: Request, recei
     proof = read_receipt(request.receipt, receipt_key) if request.receipt else None
     if proof is not None and proof.exchanges > _exchanges(rows, proof.incarnation):
         if proof.incarnation == request.incarnation:
-            swapped = _swapped(row, request.token, proof.exchanges + 1)
+            # One more than it counts: by that the same request is known, should its answer get lost.
+            swapped = _swapped(row, request.token, proof.exchanges + 2)
         return Admission("went-back", swapped)
     known = {b"", request.token, *request.known}
     lives = (request.incarnation, *request.unfinished)
@@ -75,7 +76,12 @@ def admit(rows: Mapping[int, Incarnation], reached: int, request: Request, recei
         return Admission("fork", row, forked)
     if request.incarnation not in rows:
         return Admission("went-back" if request.base > reached else "new", swapped)
-    return Admission("retry", row) if row.token == request.token else Admission("merge", swapped)
+    if row.token != request.token:
+        return Admission("merge", swapped)
+    lost = request.base > row.acked or (
+        proof is not None and proof.incarnation == row.id and row.exchanges > proof.exchanges + 1
+    )
+    return Admission("went-back" if lost else "retry", row)
 
 
 def _exchanges(rows: Mapping[int, Incarnation], life: int) -> int:

@@ -87,6 +87,18 @@ class Script:
             done = self.edges[edge].sync()
             assert (done is None) is fails
 
+    def interrupt(self, edge: str, answers: int) -> None:
+        """This edge syncs; so many answers reach it, the next does not."""
+        receive, left = self.hub.receive, [answers]
+
+        def receive_some(node: NodeRow, body: bytes, intact: bool, answer: Callable[[bytes, bool], None]) -> None:
+            left[0] -= 1
+            receive(node, body, intact, answer if left[0] >= 0 else lambda raw, refused: None)
+
+        self.hub.receive = receive_some  # type: ignore[method-assign]
+        self.sync(edge, fails=True)
+        self.hub.receive = receive  # type: ignore[method-assign]
+
     def cut(self) -> None:
         """The link is down."""
         self.world.weather = Weather(lost=1)
