@@ -5,6 +5,7 @@ after the commit: what it acknowledges is durable.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -20,6 +21,9 @@ from sync_protocol import frame
 from sync_protocol.exchange import hub as rules
 from sync_protocol.exchange.messages import Answer, Request, encode, read_request
 from sync_protocol.resource import Resource
+
+FORGOTTEN_MS: Final = 90 * 24 * 3_600_000
+"""So long after a node has proved that this hub went back it may remind the hub of moves that it forgot."""
 
 
 async def exchange(hub: Hub, node: NodeRow, body: bytes, now_ms: int) -> bytes:
@@ -47,7 +51,9 @@ async def _within(
     }
     present = admission.row
     await _keep_lives(shard, node, request, memories, own)
-    ingest = Ingest(hub, shard, node, request.incarnation, own, scopes)
+    lost_ms = now_ms if admission.proven else _lost_ms(hub, request)
+    lost = now_ms - lost_ms < FORGOTTEN_MS
+    ingest = Ingest(hub, shard, node, request.incarnation, own, scopes, forgetful=lost)
     for type_, id_, scope in request.elsewhere:
         ingest.place(f"{type_}/{id_}", scope)
     if admission.decision != "went-back":  # else it is asked again, once it is known where everything was
@@ -63,7 +69,7 @@ async def _within(
     return Answer(
         acked=present.acked,
         safe=present.safe,
-        receipt=rules.receipt(present, hub.keys.receipt_key),
+        receipt=rules.receipt(present, hub.keys.receipt_key, lost_ms if lost else 0),
         clock_ms=now_ms,
         notes=ingest.notes,
         parked=await ingest.parked_count(),
@@ -87,6 +93,12 @@ async def _lives(shard: Shard, hub: Hub, node: NodeRow, request: Request) -> dic
             hint="Two nodes were enrolled over one store. Restore one of them, which gives it a life of its own.",
         )
     return found
+
+
+def _lost_ms(hub: Hub, request: Request) -> int:
+    """When the node last proved that this hub went back, as the receipt tells that it brings; long ago if it never did."""
+    receipt = rules.read_receipt(request.receipt, hub.keys.receipt_key) if request.receipt else None
+    return receipt.lost_ms if receipt is not None else 0
 
 
 def _named(request: Request) -> list[int]:

@@ -7,6 +7,7 @@ facility; what a clinic says about a patient who has moved away goes to where sh
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from msgspec import Struct
 
@@ -27,6 +28,9 @@ from sync_protocol.errors import ProtocolError
 from sync_protocol.exchange import hub as rules
 from sync_protocol.exchange.messages import Note
 from sync_protocol.resource import Resource, disagreements
+
+_FACILITY: Final = "facility"
+"""Kind of the scopes that clinics write into."""
 
 Key = bytes
 """A resource's `rkey`."""
@@ -63,6 +67,8 @@ class Ingest:
         incarnation: int,
         own: frozenset[int],
         scopes: Sequence[ScopeRow],
+        *,
+        forgetful: bool = False,
     ) -> None:
         self._hub, self._shard, self._node = hub, shard, node
         self._incarnation, self._own = incarnation, own
@@ -75,12 +81,17 @@ class Ingest:
         self._rule: Rule = lambda present, part: rules.merge(present, part, own)
         self._places: dict[str, int] = {}
         self._recovering = False
+        self._forgetful = forgetful
+        """Whether the node has proved that this hub went back: nobody else is believed to know of a move better than the hub."""
         self.notes: list[Note] = []
 
     def place(self, name: str, scope: str) -> None:
-        """Where the node has a resource, in case that it is new here: in one of its scopes, else it is not believed."""
+        """Where the node has a resource, in case that it is new here: in one of its facilities, else it is not believed. What all
+        hold no clinic adds to."""
         self._places.update(
-            (name, row.id) for row in self._scopes.values() if row.name == scope and row.id in self._held
+            (name, row.id)
+            for row in self._scopes.values()
+            if row.name == scope and row.id in self._held and row.kind == _FACILITY
         )
 
     async def recover(self, offered: Sequence[Resource], scope: str) -> None:
@@ -88,7 +99,8 @@ class Ingest:
         for part in offered:
             self.place(part.name, scope)
         here = [row for row in self._scopes.values() if row.name == scope]
-        await follow(self._hub, self._shard, offered, self._held, here[0])
+        if self._forgetful and here[0].kind == _FACILITY:
+            await follow(self._hub, self._shard, offered, self._held, here[0])
         authors = {node for part in offered for register in part.elements.values() for node in register.context}
         remembered = {life: memory(row) for life, row in (await self._shard.incarnations(sorted(authors))).items()}
         usual = self._rule
@@ -195,7 +207,8 @@ class Ingest:
             return True
         if work.key is not None and work.before is not None:
             work.left = former.get(work.key, frozenset()) & self._held
-            if not work.left and self._recovering and any(rules.one_record(work.before, part) for part in parts):
+            reminds = self._recovering and self._forgetful
+            if not work.left and reminds and any(rules.one_record(work.before, part) for part in parts):
                 work.left = frozenset({self._places.get(parts[0].name, self._home)})
         if work.left:
             self.notes += [_moved(part) for part in parts]
@@ -247,7 +260,7 @@ class Ingest:
             for row in rows:
                 own = {life.id for life in lives[row.node]} | (self._own if row.node == self._node.id else set())
                 part = self._states.open(self._scopes[row.scope], row.rkey, row.state)
-                tried.append(rules.Waiting(part, frozenset(own)))
+                tried.append(rules.waiting(part, frozenset(own)))
             await self._settle(works[rkey], rows, tried)
 
     async def _settle(self, work: Work, rows: Sequence[ParkedRow], tried: Sequence[rules.Waiting]) -> None:

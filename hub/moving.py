@@ -76,7 +76,8 @@ async def follow(hub: Hub, shard: Shard, offered: Sequence[Resource], held: Coll
     for row in rows:
         part = of_key[row.rkey]
         here = States(hub).open(sources[row.scope], row.rkey, row.state)
-        names = [part.name] if part.type == "Patient" else sorted(patients(part))
+        # Whom it is about is for the hub to say: a node could name whom it likes.
+        names = [here.name] if here.type == "Patient" else sorted(patients(here))
         if not former.get(row.key) and len(names) == 1 and one_record(here, part):
             wanted.add((names[0], row.scope))
     for name, source in sorted(wanted):

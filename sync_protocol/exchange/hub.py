@@ -36,18 +36,25 @@ class _Receipt(msgspec.Struct, frozen=True, array_like=True):
     exchanges: int
     token: bytes
     mac: bytes = b""
+    lost_ms: int = 0
 
+
+LOST_EXCHANGES = 1 << 32
+"""Added to the count of exchanges by one that showed that the hub went back. By that the same request is known, should its answer get
+lost; nobody gets there by exchanges."""
 
 Decision = Literal["new", "merge", "retry", "fork", "went-back"]
 
 
 class Admission(msgspec.Struct, frozen=True):
     """`row` is what to store before merging. `went-back`: this hub remembers less than it once answered, and takes nothing before the
-    node has compared what it holds. `forked`: the lives in which somebody else went on."""
+    node has compared what it holds; `proven` when a receipt says so, and not the node alone. `forked`: the lives in which somebody
+    else went on."""
 
     decision: Decision
     row: Incarnation
     forked: tuple[int, ...] = ()
+    proven: bool = False
 
 
 def admit(rows: Mapping[int, Incarnation], reached: int, request: Request, receipt_key: bytes) -> Admission:
@@ -66,9 +73,8 @@ def admit(rows: Mapping[int, Incarnation], reached: int, request: Request, recei
     proof = read_receipt(request.receipt, receipt_key) if request.receipt else None
     if proof is not None and proof.exchanges > _exchanges(rows, proof.incarnation):
         if proof.incarnation == request.incarnation:
-            # One more than it counts: by that the same request is known, should its answer get lost.
-            swapped = _swapped(row, request.token, proof.exchanges + 2)
-        return Admission("went-back", swapped)
+            swapped = _swapped(row, request.token, proof.exchanges + LOST_EXCHANGES)
+        return Admission("went-back", swapped, proven=True)
     known = {b"", request.token, *request.known}
     lives = (request.incarnation, *request.unfinished)
     forked = tuple(life for life in lives if life in rows and rows[life].token not in known)
@@ -78,10 +84,8 @@ def admit(rows: Mapping[int, Incarnation], reached: int, request: Request, recei
         return Admission("went-back" if request.base > reached else "new", swapped)
     if row.token != request.token:
         return Admission("merge", swapped)
-    lost = request.base > row.acked or (
-        proof is not None and proof.incarnation == row.id and row.exchanges > proof.exchanges + 1
-    )
-    return Admission("went-back" if lost else "retry", row)
+    proven = proof is not None and proof.incarnation == row.id and row.exchanges == proof.exchanges + LOST_EXCHANGES
+    return Admission("went-back" if proven or request.base > row.acked else "retry", row, proven=proven)
 
 
 def _exchanges(rows: Mapping[int, Incarnation], life: int) -> int:
@@ -103,10 +107,13 @@ def watermark(acked: int, pushes: Iterable[Push]) -> int:
 # --- receipts ---------------------------------------------------------------------------------------------------------
 
 
-def receipt(row: Incarnation, key: bytes) -> bytes:
-    """Proof for the node that the hub accepted this many exchanges of it: a MAC under a key that no backup of the rows holds."""
-    unsigned = _Receipt(row.id, row.exchanges, row.token)
-    return msgspec.msgpack.encode(_Receipt(row.id, row.exchanges, row.token, _mac(unsigned, key)))
+def receipt(row: Incarnation, key: bytes, lost_ms: int = 0) -> bytes:
+    """Proof for the node that the hub accepted this many exchanges of it: a MAC under a key that no backup of the rows holds.
+
+    `lost_ms`: when a receipt of the node last proved that the hub had gone back, told from receipt to receipt.
+    """
+    unsigned = _Receipt(row.id, row.exchanges, row.token, lost_ms=lost_ms)
+    return msgspec.msgpack.encode(msgspec.structs.replace(unsigned, mac=_mac(unsigned, key)))
 
 
 def read_receipt(raw: bytes, key: bytes) -> _Receipt | None:
@@ -115,7 +122,7 @@ def read_receipt(raw: bytes, key: bytes) -> _Receipt | None:
         found = msgspec.msgpack.decode(raw, type=_Receipt)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
-    expected = _mac(_Receipt(found.incarnation, found.exchanges, found.token), key)
+    expected = _mac(msgspec.structs.replace(found, mac=b""), key)
     return found if hmac.compare_digest(found.mac, expected) else None
 
 
@@ -227,10 +234,17 @@ def _part(whole: Resource, elements: dict[str, Register]) -> Resource | None:
 
 
 class Waiting(msgspec.Struct, frozen=True):
-    """A parked part, and all incarnations of the node that it came from."""
+    """A parked part, and the lives in whose names it speaks."""
 
     part: Resource
     own: frozenset[int]
+
+
+def waiting(part: Resource, lives: frozenset[int]) -> Waiting:
+    """A parked part of a node with these lives. In some of them a copy of it may go on: a life whose value is held by its dot alone was
+    not the sender's."""
+    others = {s.stamp.node for r in part.elements.values() for s in r.siblings if s.value == WITHHELD}
+    return Waiting(part, lives - others)
 
 
 def settle(present: Resource | None, waiting: Sequence[Waiting]) -> tuple[Resource | None, list[Merge]]:
@@ -359,9 +373,9 @@ def _vouched(
 
 
 def one_record(a: Resource, b: Resource) -> bool:
-    """Whether two states of one name are of one record, and not of two that have one id: they hold a value by the same stamp."""
+    """Whether two states of one name are of one record, and not of two that have one id: they hold the same value by the same stamp."""
     return any(
-        {s.stamp for s in register.siblings} & {s.stamp for s in a.elements[key].siblings}
+        set(register.siblings) & set(a.elements[key].siblings)
         for key, register in b.elements.items()
         if key in a.elements
     )

@@ -68,16 +68,17 @@ def test_a_newer_receipt_means_that_the_hub_went_back(
     row = Incarnation(5, 3, 4, 0, A, remembered) if has_row else None
     receipt = hub.receipt(Incarnation(6 if others else 5, token=C, exchanges=proved), KEY)
     admission = hub.admit(rows(row), 9, request(token, C, receipt=receipt), KEY)
-    newer = proved > (remembered if has_row and not others else 0)
-    repeated = has_row and not others and token == A and remembered > proved + 1
-    assert (admission.decision == "went-back") == (newer or repeated)
-    if newer:
+    went_back = proved > (remembered if has_row and not others else 0)
+    assert (admission.decision == "went-back") == admission.proven == went_back
+    if went_back:
         assert admission.row.token == token
         # The same request again, its answer lost, is taken no more than the first time.
         again = hub.admit(rows(admission.row), 9, request(token, C, receipt=receipt), KEY)
-        assert again.decision == "went-back"
+        assert (again.decision, again.proven) == ("went-back", True)
         assert others or again.row == admission.row
-        assert admission.row.exchanges == (proved + 2 if not others else 1 + (remembered if has_row else 0))
+        assert admission.row.exchanges == (
+            proved + hub.LOST_EXCHANGES if not others else 1 + (remembered if has_row else 0)
+        )
         # What it answered is no news to it.
         told = hub.receipt(again.row, KEY)
         assert hub.admit(rows(again.row), 9, request(D, token, receipt=told), KEY).decision == "merge"
@@ -125,6 +126,8 @@ def test_a_new_life_that_was_acknowledged_more_than_is_stored_shows_that_the_hub
     assert (admission.row.base, admission.row.acked) == (min(base, reached),) * 2
     again = hub.admit(rows(admission.row), reached, Request(incarnation=5, base=base, token=A), KEY)
     assert again.decision == ("went-back" if base > reached else "retry")
+    assert not admission.proven
+    assert not again.proven
 
 
 class Machine(NamedTuple):

@@ -350,7 +350,9 @@ def test_a_hub_that_went_back_is_shown_what_is_here_though_the_link_fails(script
     world.check()
 
 
-def test_a_hub_that_goes_back_while_it_is_shown_what_is_here_is_shown_it_again(script: MakeScript) -> None:
+def test_a_hub_that_goes_back_while_it_is_shown_what_is_here_is_shown_it_again(
+    script: MakeScript, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """That it had gone back once more was noticed by nobody who waited for the round of a reconciliation."""
     world = script({"a": "f0", "b": "f1"})
     world.write("a", "Patient/p", birthDate="1990-01-01")
@@ -373,9 +375,32 @@ def test_a_hub_that_goes_back_while_it_is_shown_what_is_here_is_shown_it_again(s
             world.hub.go_back(tables, set())
         receive(*request)
 
-    world.hub.receive = receive_and_go_back  # type: ignore[method-assign]
+    monkeypatch.setattr(world.hub, "receive", receive_and_go_back)
     for _ in range(3):
         world.sync("b", "a")
     assert world.body("a", "Patient/p") is None
     assert world.body("b", "Patient/p") == {"birthDate": "1990-01-01", "gender": "female"}
+    world.check()
+
+
+def test_what_waits_of_one_copy_does_not_speak_for_the_other(script: MakeScript) -> None:
+    """It was tried again in the name of all the node's lives, also of the other copy's whose value it held by its dot alone: what that copy
+    then brought was taken for seen, and silently dropped."""
+    world = script({"a": "f0", "c": "f0"})
+    seen = world.write("a", "Patient/p", birthDate="1990-01-01")
+    world.sync("a", "c")
+    world.add("b", world.edges["a"].node).become(world.edges["a"].copy(), told=False)
+    world.write("b", "Patient/q", birthDate="1990-01-01")
+    world.sync("b")
+    world.write("b", "Patient/p", birthDate="1991-01-01")
+    stick = pack(world.edges["b"], world.edges["a"], everything=True)
+    assert stick is not None
+    world.hub.foreign_changes = True
+    world.edges["a"].receive_stick(stick)
+    world.write("a", "Patient/p", birthDate="1992-01-01", seen=seen)
+    world.sync("a")
+    world.write("c", "Patient/p", birthDate="1990-01-01", gender="female")
+    world.sync("c", "b", "a", "c")
+    values = world.disagreements("c", "Patient/p")["birthDate"]
+    assert values == ['{"birthDate":"1991-01-01"}', '{"birthDate":"1992-01-01"}']
     world.check()
