@@ -9,6 +9,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from hub.ahead import Question
 from hub.errors import Forbidden
 from hub.ingest import Ingest, memory
 from hub.pulling import Puller
@@ -31,20 +32,22 @@ async def exchange(hub: Hub, node: NodeRow, body: bytes, now_ms: int) -> bytes:
     request = read_request(body)
     parts = [part for push in request.push if push.frame for part in frame.decode(push.frame)]
     async with hub.shard() as shard:
-        answer = await _within(shard, hub, node, request, parts, now_ms)
+        answer, expected = await _within(shard, hub, node, request, parts, now_ms)
+    for question in expected:
+        hub.ahead.expect(question)
     return encode(answer)
 
 
 async def _within(
     shard: Shard, hub: Hub, node: NodeRow, request: Request, parts: list[Resource], now_ms: int
-) -> Answer:
+) -> tuple[Answer, list[Question]]:
     await shard.lock_node(node.id)
     lives = await _lives(shard, hub, node, request)
     memories = {life: memory(row) for life, row in lives.items()}
     reached = 0 if request.incarnation in memories else await shard.reached(node.id)
     admission = rules.admit(memories, reached, request, hub.keys.receipt_key)
     if admission.decision == "fork":
-        return Answer(verdict="fork", forked=list(admission.forked), clock_ms=now_ms)
+        return Answer(verdict="fork", forked=list(admission.forked), clock_ms=now_ms), []
     scopes = await shard.scopes_of_node(node.id)
     own = frozenset({request.incarnation, *_named(request)}) - {
         life for life, row in lives.items() if row.node != node.id
@@ -66,7 +69,7 @@ async def _within(
     compared = await _compared(shard, hub, request, scopes, ingest)
     await ingest.publish()
     puller = Puller(hub, shard, request)
-    return Answer(
+    answer = Answer(
         acked=present.acked,
         safe=present.safe,
         receipt=rules.receipt(present, hub.keys.receipt_key, lost_ms if lost else 0),
@@ -79,6 +82,7 @@ async def _within(
         leaves=compared.leaves,
         states=compared.states,
     )
+    return answer, puller.expected
 
 
 async def _lives(shard: Shard, hub: Hub, node: NodeRow, request: Request) -> dict[int, IncarnationRow]:

@@ -32,6 +32,8 @@ class Puller:
     def __init__(self, hub: Hub, shard: Shard, request: Request) -> None:
         self._hub, self._shard, self._request = hub, shard, request
         self._left = max(1, min(POINTERS_MAX, request.budget_bytes // BYTES_PER_RESOURCE))
+        self.expected: list[Question] = []
+        """What is going to be asked next: to be told to `ahead` after the commit, since its scopes are as this transaction leaves them."""
 
     async def pulls(self, held: Sequence[str]) -> list[Pull]:
         """One pull for each cursor of a scope that the node holds."""
@@ -51,7 +53,7 @@ class Puller:
         self._left = page.left
         more = page.seq < scope.seq
         if more and question.limit == POINTERS_MAX:  # far behind, on a link that is quick enough for the largest frames
-            self._hub.ahead.expect(replace(question, after=page.seq))
+            self.expected.append(replace(question, after=page.seq))
         proof = b"" if more else await self._proof(scope, page)
         return Pull(
             scope.name, scope.epoch, page.seq, page.frame, page.evicted, more or not proof, proof, after < cursor.seq

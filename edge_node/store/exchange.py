@@ -375,10 +375,11 @@ def _note_held(connection: Connection, outgoing: Outgoing, answer: Answer) -> No
     batch = Batch(connection, 0)
     for note in answer.notes:
         row = batch.row((note.type, note.id))
-        if note.kind == "quarantined" and row is not None:
+        if note.kind == "quarantined" and row is not None and row.here:
             connection.execute(
-                "INSERT INTO held (key, reason) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET reason = excluded.reason",
-                (row.key, note.reason or note.kind),
+                "INSERT INTO held (key, reason) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET reason = excluded.reason"
+                " WHERE reason NOT IN (?, ?)",
+                (row.key, note.reason or note.kind, leaving.LEAVING, leaving.UNOFFERED),
             )
 
 

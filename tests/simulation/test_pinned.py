@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from sync_protocol.exchange import hub as rules
 from tests.simulation.carrying import pack
 from tests.simulation.conftest import MakeScript
 from tests.simulation.scripted import Script
@@ -404,3 +405,19 @@ def test_what_waits_of_one_copy_does_not_speak_for_the_other(script: MakeScript)
     values = world.disagreements("c", "Patient/p")["birthDate"]
     assert values == ['{"birthDate":"1991-01-01"}', '{"birthDate":"1992-01-01"}']
     world.check()
+
+
+def test_what_was_put_aside_and_has_left_is_held_no_more(script: MakeScript, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The node compared no digest any more, waiting for what was not there."""
+    world = script({"a": "f0", "b": "f1"})
+    world.write("a", "Patient/p", birthDate="1990-01-01")
+    world.sync("a", "b")
+    world.move("p", "f1")
+    world.write("a", "Patient/p", birthDate="1990-01-01", gender="female")
+    with monkeypatch.context() as refusing:
+        refusing.setattr(rules, "merge", lambda here, part, own: rules.Merge(here, frozenset(), None, part, "refused"))
+        world.sync("a")
+    assert world.body("a", "Patient/p") is None
+    done = world.edges["a"].sync()
+    assert done is not None
+    assert done.digest_equal
