@@ -288,24 +288,15 @@ _Asking = tuple[int, Register, frozenset[int]]
 
 
 def _ready(here: Mapping[str, Register], key: str, asking: list[_Asking]) -> list[_Asking]:
-    """The most of these registers of one element that need nothing but what is here and what they say themselves.
-
-    `own` may name more lives than the sender spoke for: another copy of its node has others. What it withheld has to be told by somebody.
-    """
+    """The most of these registers of one element that need nothing but what is here and what they say themselves."""
     if key == DELETION:
         asking = [one for one in asking if _covers_what_is_here(one[1], here, one[2])]
     asking = [one for one in asking if any(_said(s, one[2]) for s in one[1].siblings)]
-    present = here[key].context if key in here else {}
     while True:
-        vouched, told = present, {dot(s) for _, register, own in asking for s in register.siblings if _said(s, own)}
+        vouched = here[key].context if key in here else {}
         for _, register, own in asking:
             vouched = join_context(vouched, {n: c for n, c in register.context.items() if n in own})
-        kept = [
-            (i, register, own)
-            for i, register, own in asking
-            if covers(vouched, {n: c for n, c in register.context.items() if n not in own})
-            and all(_said(s, own) or dot(s) in told or seen(present, s.stamp) for s in register.siblings)
-        ]
+        kept = [one for one in asking if covers(vouched, {n: c for n, c in one[1].context.items() if n not in one[2]})]
         if len(kept) == len(asking):
             return kept
         asking = kept
