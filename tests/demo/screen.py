@@ -51,7 +51,9 @@ class Screen:
 
     def rows(self, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """A table."""
-        table = Table(*head, box=None, header_style="dim", pad_edge=True)
+        table = Table(box=None, header_style="dim", pad_edge=True)
+        for name in head:
+            table.add_column(name, overflow="fold")
         for row in rows:
             table.add_row(*row)
         self._console.print(table)
@@ -72,23 +74,28 @@ class Screen:
         if not self._console.is_terminal:
             with Live(console=Console(quiet=True), auto_refresh=False) as unseen:
                 yield unseen
-            self._console.print(exchange_table(lines))
+            self._console.print(self._exchange_table(lines))
             return
-        with Live(console=self._console, get_renderable=lambda: exchange_table(lines), refresh_per_second=12) as shown:
+        with Live(
+            console=self._console, get_renderable=lambda: self._exchange_table(lines), refresh_per_second=12
+        ) as shown:
             yield shown
 
+    def _exchange_table(self, lines: Sequence[Line]) -> Table:
+        return exchange_table(lines, narrow=self._console.width < WIDTH_OF_FILES)
 
-def exchange_table(lines: Sequence[Line]) -> Table:
-    """Per node: what it gave and got, and whether it has now what the hub has."""
-    table = Table(box=None, header_style="dim", pad_edge=True)
+
+def exchange_table(lines: Sequence[Line], *, narrow: bool) -> Table:
+    """Per node: what it gave and got, and whether it has now what the hub has. A narrow one fits 80 columns, uncut."""
+    table = Table(box=None, header_style="dim", pad_edge=not narrow, collapse_padding=narrow)
     table.add_column("node", no_wrap=True)
-    for name in ("given", "got", "sent", "received", "round trips", "seconds", "conflicts"):
-        table.add_column(name, justify="right")
-    table.add_column("same as the hub", no_wrap=True)
+    for name in ("given", "got", "sent", "received", "round trips", "time", "conflicts"):
+        table.add_column(name.replace(" ", "\n") if narrow else name, justify="right", no_wrap=True)
+    table.add_column("same as\nthe hub" if narrow else "same as the hub", no_wrap=True)
     for line in lines:
         if line.result is None:
             waits = f"{line.waiting:,} wait" if line.waiting else "…"
-            table.add_row(line.name, f"[yellow]{waits}[/yellow]", *[""] * 7)
+            table.add_row(line.name, *[""] * 7, f"[yellow]{waits}[/yellow]")
             continue
         told = line.result
         equal = f"[green]✓ {line.digest}[/green]" if told["digest_equal"] else "[yellow]not yet[/yellow]"
@@ -98,7 +105,7 @@ def exchange_table(lines: Sequence[Line]) -> Table:
             *(f"{told[name]:,}" for name in ("pushed", "pulled")),
             *(size(told[name]) for name in ("bytes_sent", "bytes_received")),
             str(told["round_trips"]),
-            f"{line.seconds:.2f}",
+            f"{line.seconds:.2f} s",
             conflicts,
             equal,
         )

@@ -26,6 +26,7 @@ DISPUTED: Final = 3
 PASSWORD: Final = "ghana-demo-2026"
 POLL_SECONDS: Final = 0.08
 INTERVAL_SECONDS: Final = "5"
+VITAL_SIGNS: Final = "http://terminology.hl7.org/CodeSystem/observation-category"
 
 
 class Cast(Struct, frozen=True):
@@ -38,7 +39,7 @@ class Cast(Struct, frozen=True):
 
 
 CLINIC: Final = Cast("Aburi clinic", "aburi", "ama", "clinician")
-POST: Final = Cast("Aburi outreach post", "aburi", "esi", "midwife")
+POST: Final = Cast("Aburi outreach", "aburi", "esi", "midwife")
 OTHER: Final = Cast("Tamale clinic", "tamale", "yakubu", "clinician")
 CASTS: Final = (CLINIC, POST, OTHER)
 FACILITIES: Final = {"aburi": "Aburi health centre", "tamale": "Tamale clinic"}
@@ -255,13 +256,12 @@ class Demo:
         clinics = list(self.clinics.values())
         _together([partial(_restart, clinic.server) for clinic in clinics])
         self.screen.step("It is yours now")
-        rows = [
-            (cast.name, f"[link]{self.at(cast).server.url}[/link]", cast.user, PASSWORD, cast.role) for cast in CASTS
-        ]
+        rows = [(cast.name, f"[link]{self.at(cast).server.url}[/link]", cast.user, cast.role) for cast in CASTS]
         self.screen.rows(
-            ("", "address", "user", "password", "role"),
-            [*rows, ("Hub", f"[link]{self.hub.server.url}[/link]", "", "", "")],
+            ("", "address", "user", "role"),
+            [*rows, ("Hub", f"[link]{self.hub.server.url}[/link]", "", "")],
         )
+        self.screen.say(f"The password of all of them is [bold]{PASSWORD}[/bold].")
         self.screen.say(
             f"The nodes exchange by themselves now, at least every {INTERVAL_SECONDS} s. Ctrl-C ends everything."
         )
@@ -309,7 +309,8 @@ def _blood_pressure(patient: str, number: int) -> Person:
     return {
         "resourceType": "Observation",
         "status": "final",
-        "code": {"coding": [{"system": "http://loinc.org", "code": "85354-9"}], "text": "Blood pressure"},
+        "category": [{"coding": [{"system": VITAL_SIGNS, "code": "vital-signs", "display": "Vital signs"}]}],
+        "code": {"coding": [{"system": "http://loinc.org", "code": "85354-9"}], "text": "Blood Pressure"},
         "subject": {"reference": patient},
         "effectiveDateTime": _now(),
         "component": [

@@ -1,5 +1,6 @@
 """`make demo`, from its start to its end: ready with everything in it, and gone without a trace."""
 
+import io
 import json
 import os
 import signal
@@ -12,8 +13,11 @@ from typing import IO, Any
 
 import psutil
 import pytest
+from rich.console import Console
 
 from tests.demo.people import NORTH, SOUTH, write_people
+from tests.demo.screen import Line, exchange_table
+from tests.demo.story import CASTS
 from tests.processes.web import Web
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -107,6 +111,20 @@ def test_it_gets_ready_shows_what_it_promises_and_leaves_nothing(demo: Running) 
     assert demo.out.read() == "", "one line on standard output, no more"
     assert demo.left() == []
     assert list(demo.folder.iterdir()) == []
+
+
+def test_at_a_terminal_of_80_columns_no_number_is_cut() -> None:
+    told = {"pushed": 10_166, "pulled": 9_851, "bytes_sent": 9_999, "bytes_received": 490_000}
+    result: dict[str, object] = {**told, "round_trips": 12, "conflicts": 3, "digest_equal": True}
+    lines = [Line(cast.name, 10_166, result, 12.34, "67a7a518") for cast in CASTS]
+    console = Console(file=io.StringIO(), width=80)
+    console.print(exchange_table([*lines, Line("waiting", 10_166)], narrow=True))
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "…" not in shown
+    rows = shown.splitlines()
+    assert rows[-1].split() == ["waiting", "10,166", "wait"]
+    numbers = "10,166 9,851 9,999 B 490 kB 12 12.34 s 3 ✓ 67a7a518"
+    assert [" ".join(row.split()) for row in rows[2:-1]] == [f"{cast.name} {numbers}" for cast in CASTS]
 
 
 def web_of(login: dict[str, Any]) -> Web:
