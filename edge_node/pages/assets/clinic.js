@@ -3,6 +3,7 @@
 "use strict";
 
 const REFRESH_MS = 20_000;
+const WAITING_REFRESH_MS = 3_000; // An exchange that runs by itself sends a change within a few seconds, and tells nobody.
 const GATHER_MS = 400;
 
 function busy(form) {
@@ -62,6 +63,9 @@ if (bar) {
   document.addEventListener("visibilitychange", () => { listen(); if (!document.hidden) soon(); });
   addEventListener("pagehide", () => { source?.close(); source = null; });
   setInterval(() => { if (!document.hidden) soon(); }, REFRESH_MS);
+  setInterval(() => {
+    if (!document.hidden && document.getElementById("standing").dataset.mood !== "safe") soon();
+  }, WAITING_REFRESH_MS);
   listen();
 }
 

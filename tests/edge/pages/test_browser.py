@@ -196,6 +196,15 @@ def test_the_bar_about_the_hub_follows_changes_without_a_reload(page: Page, serv
     expect(page.locator(".standing-headline")).to_contain_text("1 change is not at the hub yet", timeout=15_000)
 
 
+def test_the_bar_tells_soon_that_another_process_has_sent_what_waited(page: Page, served: Served) -> None:
+    enrol(served)
+    page.goto("/")
+    expect(page.locator("#standing")).to_have_attribute("data-mood", "waits")
+    with served.store() as store, store.transaction() as connection:
+        connection.execute("UPDATE sync SET acked = (SELECT max(counter) FROM outbox)")
+    expect(page.locator(".standing-headline")).to_contain_text("Nothing waits here", timeout=10_000)
+
+
 def test_everything_works_without_scripts(browser: Browser, served: Served) -> None:
     disagree(served)
     context = browser.new_context(base_url=served.url, java_script_enabled=False)
