@@ -141,10 +141,10 @@ class NodeRevoked(Forbidden):
 
 
 class NodeToWipe(Forbidden):
-    """The node was reported lost: it has to erase itself."""
+    """The node was reported lost: it gets nothing any more."""
 
-    title = "This node is to be erased"
-    hint = "An edge node erases its store by itself and says so at /sync/v1/wiped."
+    title = "This node was reported lost"
+    hint = "If it was found again, it has to be invited and enrolled anew. What it holds is not erased by this."
 
 
 class NotFound(RequestFault):

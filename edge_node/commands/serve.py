@@ -22,7 +22,12 @@ from edge_node.sync.schedule import Schedule
 @click.command("serve")
 @click.option("--host", help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 takes a free one.")
-@click.option("--sync-interval", type=click.FloatRange(0, 86_400), metavar="SECONDS", help="0: only on demand.")
+@click.option(
+    "--sync-interval",
+    type=click.FloatRange(0, 86_400),
+    metavar="SECONDS",
+    help="Between exchanges with the hub; 0: only on demand.",
+)
 @shared_options
 def command(
     host: str | None,

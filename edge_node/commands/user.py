@@ -12,7 +12,7 @@ from edge_node.store.people import ROLES
 
 @click.group("user")
 def command() -> None:
-    """Users of this node alone: of a clinic without a hub, or for a test."""
+    """Users of this node. They are known here alone: another node does not learn of them."""
 
 
 @command.command("add")

@@ -68,7 +68,7 @@ async def revoke_node(node: FromPath[str], context: NamedDependency[Context]) ->
     return await change_state(context, node, "revoked", "node.revoke")
 
 
-@post("/nodes/{node:str}/wipe", status_code=200, summary="Have a node erase itself when it calls next")
+@post("/nodes/{node:str}/wipe", status_code=200, summary="Mark a node as lost: it gets nothing any more")
 async def wipe_node(node: FromPath[str], context: NamedDependency[Context]) -> dict[str, Any]:
     return await change_state(context, node, "wipe", "node.wipe")
 

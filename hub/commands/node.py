@@ -46,7 +46,7 @@ async def revoke(hub: Hub, node_id: str) -> dict[str, Any]:
 @click.argument("node_id", metavar="NODE")
 @on_hub
 async def wipe(hub: Hub, node_id: str) -> dict[str, Any]:
-    """Have a lost node erase itself when it calls next."""
+    """Mark a node as lost: it gets nothing any more, and is told so. What it holds is not erased from here."""
     return await change_state(hub, node_id, "wipe", "node.wipe")
 
 

@@ -32,7 +32,7 @@ async def resolve(hub: Hub, number: int) -> dict[str, int]:
     return {"resolved": number}
 
 
-@click.command()
+@click.command(short_help="Open conflicts, counted by scope.")
 @on_hub
 async def conflicts(hub: Hub) -> list[held.ConflictCount]:
     """Open conflicts that clinicians have to review, counted by scope."""

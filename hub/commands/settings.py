@@ -6,7 +6,7 @@ from hub.commands.run import show
 from hub.settings import reference, reference_markdown
 
 
-@click.command()
+@click.command(short_help="List all settings.")
 @click.option("--markdown", is_flag=True, help="As the document that stands in docs/.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def settings(markdown: bool, as_json: bool) -> None:

@@ -23,7 +23,7 @@ class FacilityRow(Struct, frozen=True):
 
 
 class NodeRow(Struct, frozen=True):
-    """An enrolled node. `state`: active, revoked, wipe (told to erase itself when it calls), wiped."""
+    """An enrolled node. `state`: active, revoked, wipe (reported lost; told so when it calls), wiped."""
 
     id: str
     facility: str
