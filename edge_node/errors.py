@@ -241,7 +241,7 @@ class RevokedNode(SyncFault):
 
     status = 403
     title = "The hub has revoked this node"
-    hint = "Ask the hub's administrator. The records here stay; a new code enrolls the node again."
+    hint = "Ask the hub's administrator. The records stay; `export`, `import` into a new folder and `enroll` take them along."
 
 
 # --- the caller -------------------------------------------------------------------------------------------------------

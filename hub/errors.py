@@ -137,14 +137,14 @@ class NodeRevoked(Forbidden):
     """The node's credentials were taken back."""
 
     title = "This node was revoked"
-    hint = "Its records stay readable there. To exchange again it has to be invited and enrolled anew."
+    hint = "Its records stay readable there. A new folder, with what it exported, is enrolled with a new code."
 
 
 class NodeToWipe(Forbidden):
     """The node was reported lost: it gets nothing any more."""
 
     title = "This node was reported lost"
-    hint = "If it was found again, it has to be invited and enrolled anew. What it holds is not erased by this."
+    hint = "What it holds is not erased by this. If it was found again: a new folder, with what it exported, is enrolled with a new code."
 
 
 class NotFound(RequestFault):

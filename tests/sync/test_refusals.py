@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import subprocess
 import urllib.request
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from sync_protocol import digest, pack
 from sync_protocol.exchange.messages import MEDIA_TYPE
 from sync_protocol.register import Register, Sibling
 from sync_protocol.resource import Resource
-from tests.processes.programs import call, wait_until
+from tests.processes.programs import BIN, call, wait_until
 from tests.processes.world import Hub, running_hub
 from tests.sync.conftest import NewNode
 from tests.sync.nodes import Node, given_name, person
@@ -152,3 +153,33 @@ def test_another_node_of_the_same_number_is_nobody(hub: Hub, a: Node) -> None:
     with a.store.transaction() as connection:
         connection.execute("UPDATE sync SET credential = ?", (credential,))
     a.sync()
+
+
+def test_what_a_revoked_node_had_not_sent_goes_by_way_of_a_new_folder(
+    hub: Hub, a: Node, b: Node, facility: str, tmp_path: Path
+) -> None:
+    """Export there, import here, enrol: nothing that others wrote meanwhile is written over."""
+    a.put("Patient/p", **person("Ama"), birthDate="1990-01-01")
+    a.sync()
+    hub.administer("DELETE", f"/api/v1/nodes/{a.store.status().node}")
+    a.put("Patient/q", **person("Esi"))
+    b.sync()
+    b.edit("Patient/p", birthDate="1991-01-01")
+    b.sync()
+    file = tmp_path / "records.ndjson"
+    file.write_bytes(
+        subprocess.run([BIN / "medtech-edge", "export", "--data", a.folder], capture_output=True, check=True).stdout
+    )
+    new = Node(tmp_path / "new", a.prefix)
+    call("medtech-edge", "import", file, data=new.folder)
+    new.join(hub.url, hub.invite(facility))
+    new.sync()
+    b.sync()
+    (open_conflict,) = b.conflicts()
+    assert sorted(bytes(value.value or b"") for value in open_conflict.values) == [
+        b'{"birthDate":"1990-01-01"}',
+        b'{"birthDate":"1991-01-01"}',
+    ]
+    assert given_name(b, "Patient/q") == "Esi"
+    assert given_name(b, "Patient/p") == "Ama"
+    new.close()
