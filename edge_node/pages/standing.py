@@ -11,6 +11,7 @@ import msgspec
 from edge_node.pages import agreement, codes, dates
 from edge_node.store import rows
 from edge_node.store.connection import Connection
+from edge_node.sync.enrolment import NAME
 
 _OLDEST_MAX = 500
 """Of so many of the oldest changes the time is looked at: they went in first."""
@@ -51,6 +52,7 @@ class Facts(msgspec.Struct, frozen=True):
     last_error: str | None
     agreed_ms: int | None
     clock_offset_ms: int | None
+    name: str = ""
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -94,7 +96,14 @@ def facts(connection: Connection) -> Facts:
         last_error=last_error,
         agreed_ms=agreement.agreed_ms(connection),
         clock_offset_ms=offset,
+        name=_name(connection),
     )
+
+
+def _name(connection: Connection) -> str:
+    """What people called this node when it joined its hub."""
+    row = connection.execute("SELECT value FROM meta WHERE name = ?", (NAME,)).fetchone()
+    return bytes(row[0]).decode() if row is not None else ""
 
 
 def _number(connection: Connection, query: str, *values: object) -> int:

@@ -11,6 +11,9 @@ from edge_node.store.store import Store
 from edge_node.sync.link import Link, decoded
 from sync_protocol import digest
 
+NAME = "node_name"
+"""Where the name that people gave this node stands in `meta`."""
+
 
 def enroll(store: Store, hub: str, code: str, name: str = "") -> dict[str, Any]:
     """Show the code to the hub and keep what it gives. What this node holds becomes its facility's.
@@ -26,13 +29,13 @@ def enroll(store: Store, hub: str, code: str, name: str = "") -> dict[str, Any]:
         link.close()
     answer = decoded(asked.body)
     try:
-        keep(store, hub.rstrip("/"), answer)
+        keep(store, hub.rstrip("/"), answer, name)
     except (KeyError, TypeError, ValueError) as error:
         raise HubRefused("The answer is not a hub's") from error
     return {"node": answer["node"], "facility": answer["facility"], "region": answer["region"], "hub": hub.rstrip("/")}
 
 
-def keep(store: Store, hub: str, answer: dict[str, Any]) -> None:
+def keep(store: Store, hub: str, answer: dict[str, Any], name: str = "") -> None:
     """Write down who this node now is, in one transaction."""
     credential = f"{answer['node']}.{answer['secret']}"
     hub_key = base64.b64decode(answer["hub"]["x25519"])
@@ -43,6 +46,10 @@ def keep(store: Store, hub: str, answer: dict[str, Any]) -> None:
         connection.execute(
             "UPDATE sync SET node = ?, hub = ?, credential = ?, hub_key = ?, facility = ?, region = ?",
             (answer["node"], hub, credential, hub_key, answer["facility"], answer["region"]),
+        )
+        connection.execute(
+            "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            (NAME, name.encode()),
         )
         connection.execute("UPDATE scope SET name = ?, kind = 'facility' WHERE id = ?", (home, HOME_SCOPE))
         for scope in answer["scopes"]:

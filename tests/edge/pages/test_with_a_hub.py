@@ -1,6 +1,7 @@
 """The button, with a real hub and `medtech-edge serve` as people run them."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,7 +41,7 @@ def test_send_now_makes_everything_safe_at_the_hub_and_says_so_only_then(browser
         code = call("medtech-hub", "node", "invite", "--facility", "ketou", data=tmp_path / "hub")["code"]
         call("medtech-edge", "user", "add", "ama", "--role", "clinician", "--password-file", password, data=edge)
         write(tmp_path, edge, PATIENT)
-        call("medtech-edge", "enroll", "--hub", hub.url, "--code", code, data=edge)
+        call("medtech-edge", "enroll", "--hub", hub.url, "--code", code, "--name", "Outreach post", data=edge)
         with running("medtech-edge", edge, "--sync-interval", "0") as clinic_server:
             context = browser.new_context(base_url=clinic_server.url)
             watched = Watched(context, clinic_server.url)
@@ -56,6 +57,7 @@ def test_send_now_makes_everything_safe_at_the_hub_and_says_so_only_then(browser
             expect(page.locator("main .mark").first).to_have_text("At the hub")
             page.goto("/sync")
             expect(page.locator("main")).to_contain_text("lies in plain text")
+            expect(page.locator("main")).to_contain_text(re.compile(r"Name\s*Outreach post \(n-\w+\)"))
             expect(page.locator("main")).to_contain_text("right, by the hub's")
             hub.stop()
             write(tmp_path, edge, {**PATIENT, "gender": "female"})
