@@ -88,7 +88,9 @@ class Request(msgspec.Struct, frozen=True, omit_defaults=True):
     budget_bytes: int = msgspec.field(name="l", default=bounds.FRAME_BYTES_START)
     clock_ms: int = msgspec.field(name="m", default=0)
     pending: int = msgspec.field(name="w", default=0)
-    program: str = msgspec.field(name="s", default="")
+    program: Annotated[str, msgspec.Meta(max_length=bounds.PROGRAM_CHARS_MAX, pattern=r"^[^\x00]*$")] = msgspec.field(
+        name="s", default=""
+    )
     compare: str = msgspec.field(name="x", default="")
     """Scope whose `ranges` are compared: a reconciliation round."""
     ranges: Annotated[list[Range], msgspec.Meta(max_length=bounds.RANGES_MAX)] = msgspec.field(

@@ -19,7 +19,7 @@ from hub.app import create_app
 from hub.enrolment import invite
 from hub.runtime import Hub
 from hub.store.nodes import NodeRow, set_node_state
-from sync_protocol.exchange.messages import MEDIA_TYPE
+from sync_protocol.exchange.messages import MEDIA_TYPE, Request, encode
 from tests.hub.conftest import NOW_MS
 
 EXCHANGE = "/sync/v1/exchange"
@@ -128,6 +128,14 @@ async def test_a_malformed_exchange_is_a_problem_document(
     problem(
         response, response.status_code, "malformed-message" if response.status_code == 400 else "unsupported-protocol"
     )
+
+
+@pytest.mark.parametrize("program", ["a\0b", "x" * 1_000])
+async def test_a_program_s_name_that_no_database_takes_is_malformed(
+    client: httpx.AsyncClient, credentials: dict[str, str], program: str
+) -> None:
+    body = encode(Request(incarnation=7, token=bytes(12), program=program))
+    problem(await client.post(EXCHANGE, content=body, headers=credentials | BINARY), 400, "malformed-message")
 
 
 async def test_only_the_exchange_s_own_type_is_taken(client: httpx.AsyncClient, credentials: dict[str, str]) -> None:

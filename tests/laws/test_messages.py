@@ -42,7 +42,7 @@ REQUESTS = st.builds(
     budget_bytes=NUMBERS,
     clock_ms=NUMBERS,
     pending=NUMBERS,
-    program=st.text(max_size=5),
+    program=st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=5),
     compare=st.text(max_size=5),
     ranges=RANGES,
     wanted=few(NUMBERS),
