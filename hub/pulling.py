@@ -15,7 +15,7 @@ from hub.store.scopes import ScopeRow
 from hub.store.shard import Shard
 from sync_protocol import bounds, digest, frame
 from sync_protocol.errors import ProtocolError, TooLarge
-from sync_protocol.exchange import hub as rules
+from sync_protocol.exchange import pulling as rules
 from sync_protocol.exchange.messages import Cursor, Pull, Request
 from sync_protocol.resource import Resource
 

@@ -5,7 +5,7 @@ here; else it is *parked* until they arrive. So a node can neither write nor era
 """
 
 import hmac
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Literal
 
@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from sync_protocol import bounds
 from sync_protocol.errors import ForgedChange, MalformedState
-from sync_protocol.exchange.messages import Cursor, Push, Request
+from sync_protocol.exchange.messages import Push, Request
 from sync_protocol.frame import WITHHELD
 from sync_protocol.register import Register, Sibling, clashes, covers, dot, join, join_context, seen
 from sync_protocol.resource import DELETION, Resource, read_deletion
@@ -374,31 +374,3 @@ def one_record(a: Resource, b: Resource) -> bool:
 
 def _was_pushed(life: Incarnation | None, counter: int) -> bool:
     return life is not None and life.base < counter <= life.acked
-
-
-# --- pulling ----------------------------------------------------------------------------------------------------------
-
-
-def pull_from(cursor: Cursor, seq: int, lineage: Sequence[tuple[int, int]]) -> int:
-    """From which seq a node must be served, so that it misses nothing, whatever lives this hub has had.
-
-    `lineage`: `(epoch, start seq)` of the scope's epochs, oldest first; `seq`: its last. The newest epoch that both know
-    decides: what the node saw in it, or where the hub's memory of that epoch ends, whichever comes first.
-    """
-    starts = [start for _, start in lineage]
-    ends = dict(zip((epoch for epoch, _ in lineage), [*starts[1:], seq], strict=False))
-    for epoch, last in ((cursor.epoch, cursor.seq), *cursor.lineage):
-        if epoch in ends:
-            return min(last, ends[epoch])
-    return 0
-
-
-def named(resource: Resource, hashes: bytes | None, hash_of: Callable[[str], bytes]) -> Resource:
-    """The part of a resource that pointers name by 4-byte keyed hashes of element keys, one after the other; None names all.
-
-    A pointer holds no name in the clear; a collision only sends one register more.
-    """
-    if hashes is None:
-        return resource
-    wanted = {hashes[i : i + 4] for i in range(0, len(hashes), 4)}
-    return resource.part(key for key in resource.elements if hash_of(key) in wanted)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from sync_protocol import bounds
-from sync_protocol.exchange import edge, hub, pace
+from sync_protocol.exchange import edge, hub, pace, pulling
 from sync_protocol.exchange.edge import Standing
 from sync_protocol.exchange.hub import Incarnation
 from sync_protocol.exchange.messages import Answer, Cursor, Push, Request
@@ -292,7 +292,7 @@ def test_no_pointer_is_ever_missed_whatever_lives_the_hub_has_had(story: list[tu
         else:
             who, budget = n % 2, 1 + n
             cursor = cursors[who]
-            start = hub.pull_from(cursor, len(feed.pointers), feed.lineage)
+            start = pulling.pull_from(cursor, len(feed.pointers), feed.lineage)
             assert 0 <= start <= len(feed.pointers)
             assert set(feed.pointers[:start]) <= had[who], "what is skipped was seen"
             end = min(len(feed.pointers), start + budget)
@@ -319,8 +319,8 @@ def test_pulling_begins_where_both_remember() -> None:
         (Cursor("s", 9, 500, [(8, 3), (1, 10)]), 10),
         (Cursor("s", 9, 500), 0),
     ):
-        assert hub.pull_from(cursor, 99, lineage) == start
-    assert hub.pull_from(Cursor("s", 1, 5), 0, []) == 0
+        assert pulling.pull_from(cursor, 99, lineage) == start
+    assert pulling.pull_from(Cursor("s", 1, 5), 0, []) == 0
 
 
 def test_only_the_named_elements_are_sent() -> None:
@@ -330,9 +330,9 @@ def test_only_the_named_elements_are_sent() -> None:
     def hash_of(element: str) -> bytes:
         return element.encode() * 4
 
-    assert hub.named(resource, None, hash_of) is resource
-    assert hub.named(resource, b"aaaaccccdddd", hash_of).elements.keys() == {"a", "c"}
-    assert hub.named(resource, b"", hash_of).elements == {}
+    assert pulling.named(resource, None, hash_of) is resource
+    assert pulling.named(resource, b"aaaaccccdddd", hash_of).elements.keys() == {"a", "c"}
+    assert pulling.named(resource, b"", hash_of).elements == {}
 
 
 # --- pace ------------------------------------------------------------------------------------------------------------
