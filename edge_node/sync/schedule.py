@@ -39,14 +39,16 @@ class Schedule:
     ) -> None:
         self._store, self._syncing, self._interval = store, syncing, interval_seconds
         self._done, self._jitter = done, jitter
-        self._poked = self._failing = self._missed = False
-        self._alone = threading.Lock()
+        self._poked = self._failing = self._running = self._missed = False
+        self._turn = threading.Lock()
         self._scheduler = BackgroundScheduler(timezone=UTC)
 
     def start(self) -> None:
         """Start running; the first exchange comes at once."""
         if self._interval > 0:
-            options: dict[str, Any] = {"id": JOB, "max_instances": 1, "coalesce": True, "misfire_grace_time": None}
+            # `_begin` takes no time and sees itself to it that one exchange runs: the scheduler must not leave one out because it has
+            # not noticed yet that the call before is over.
+            options: dict[str, Any] = {"id": JOB, "max_instances": 9, "coalesce": True, "misfire_grace_time": None}
             first = datetime.now(UTC)
             self._scheduler.add_job(self._begin, "interval", seconds=self._interval, next_run_time=first, **options)
             self._scheduler.start()
@@ -65,42 +67,45 @@ class Schedule:
 
     def _begin(self) -> None:
         """One exchange at a time; when its time comes while another one runs, it follows that."""
-        if self._alone.acquire(blocking=False):
-            background.begin(self._work)
-        else:
-            self._missed = True
+        with self._turn:
+            self._missed = self._running
+            if self._running:
+                return
+            self._running = True
+        background.begin(self._work)
 
     def _work(self) -> None:
+        wait = None
         try:
-            self._run()
+            wait = self._run()
         except Exception as error:  # noqa: BLE001 - said in the log; the next run comes all the same
             log.error("sync failed", error=type(error).__name__)
-        finally:
-            self._alone.release()
-        if self._missed and not self._failing:
-            self._missed = False
-            self._next(timedelta(0))
+        with self._turn:
+            self._running = False
+            if self._missed and not self._failing:
+                wait = timedelta(0)
+        if wait is not None:  # only now: it may be at once, and must not find this one still running
+            self._next(wait)
 
-    def _run(self) -> None:
+    def _run(self) -> timedelta | None:
+        """One exchange, and when the next one should come, if not at its usual time."""
         self._poked, self._failing = False, True
         try:
             progress = self._syncing.run()
         except NotEnrolled:
-            return
+            return None
         except Busy as error:
-            self._next(timedelta(seconds=error.retry_after_seconds * (1 + self._jitter())))
-            return
+            return timedelta(seconds=error.retry_after_seconds * (1 + self._jitter()))
         except EdgeError as error:
             log.warning("sync failed", error=type(error).__name__, reason=str(error))
-            self._back_off()
-            return
+            return self._back_off()
         self._failing = False
         self._done(progress)
+        return None
 
-    def _back_off(self) -> None:
+    def _back_off(self) -> timedelta:
         with self._store.reading() as connection:
-            wait = paces.wait_ms(stored.read_pace(connection), self._jitter())
-        self._next(timedelta(milliseconds=wait))
+            return timedelta(milliseconds=paces.wait_ms(stored.read_pace(connection), self._jitter()))
 
     def _next(self, wait: timedelta) -> None:
         if self._scheduler.running and self._scheduler.get_job(JOB) is not None:

@@ -2,7 +2,9 @@
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -63,6 +65,27 @@ def test_a_write_makes_it_run_soon_though_the_interval_is_long(store: Store) -> 
 @pytest.mark.parametrize("failure", [HubUnreachable(), Busy(0)])
 def test_after_a_failure_it_runs_again_by_itself(store: Store, failure: Exception) -> None:
     told = Told(store, [failure])
+    schedule = Schedule(store, told, 3600, jitter=lambda: 0.0)
+    schedule.start()
+    try:
+        assert told.runs.acquire(timeout=SECONDS_MAX)
+        assert told.runs.acquire(timeout=SECONDS_MAX)
+    finally:
+        schedule.stop()
+
+
+def test_a_run_that_should_come_at_once_is_not_missed_by_the_one_that_asked_for_it(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It came while the failed one was just ending, was taken for a second one beside it, and was left out until the next interval."""
+    told = Told(store, [Busy(0)])
+    real = Schedule._next
+
+    def slowly(schedule: Schedule, wait: timedelta) -> None:
+        real(schedule, wait)
+        time.sleep(1)
+
+    monkeypatch.setattr(Schedule, "_next", slowly)
     schedule = Schedule(store, told, 3600, jitter=lambda: 0.0)
     schedule.start()
     try:
