@@ -42,9 +42,10 @@ async def _within(
     shard: Shard, hub: Hub, node: NodeRow, request: Request, parts: list[Resource], now_ms: int
 ) -> tuple[Answer, list[Question]]:
     await shard.lock_node(node.id)
-    lives = await _lives(shard, hub, node, request)
+    receipt = rules.read_receipt(request.receipt, hub.keys.receipt_key) if request.receipt else None
+    lives = await _lives(shard, node, request, [receipt.incarnation] if receipt is not None else [])
     memories = {life: memory(row) for life, row in lives.items()}
-    reached = 0 if request.incarnation in memories else await shard.reached(node.id)
+    reached = await shard.reached(node.id) if rules.is_new(memories, request.incarnation) else 0
     admission = rules.admit(memories, reached, request, hub.keys.receipt_key)
     if admission.decision == "fork":
         return Answer(verdict="fork", forked=list(admission.forked), clock_ms=now_ms), []
@@ -54,7 +55,8 @@ async def _within(
     }
     present = admission.row
     await _keep_lives(shard, node, request, memories, own)
-    lost_ms = now_ms if admission.proven else _lost_ms(hub, request)
+    # When the node last proved that this hub went back: just now, or as the receipt tells that it brings; else long ago.
+    lost_ms = now_ms if admission.proven else receipt.lost_ms if receipt is not None else 0
     lost = now_ms - lost_ms < FORGOTTEN_MS
     ingest = Ingest(hub, shard, node, request.incarnation, own, scopes, forgetful=lost)
     for type_, id_, scope in request.elsewhere:
@@ -85,10 +87,9 @@ async def _within(
     return answer, puller.expected
 
 
-async def _lives(shard: Shard, hub: Hub, node: NodeRow, request: Request) -> dict[int, IncarnationRow]:
-    """What is remembered of the lives that a request and its receipt name. Raises `Forbidden` when the present one is another node's."""
-    receipt = rules.read_receipt(request.receipt, hub.keys.receipt_key) if request.receipt else None
-    proven = [receipt.incarnation] if receipt is not None else []
+async def _lives(shard: Shard, node: NodeRow, request: Request, proven: Sequence[int]) -> dict[int, IncarnationRow]:
+    """What is remembered of the lives that a request names, and of those that its receipt has `proven`. Raises `Forbidden` when the
+    present one is another node's."""
     found = await shard.incarnations(sorted({request.incarnation, *_named(request), *proven}))
     present = found.get(request.incarnation)
     if present is not None and present.node != node.id:
@@ -97,12 +98,6 @@ async def _lives(shard: Shard, hub: Hub, node: NodeRow, request: Request) -> dic
             hint="Two nodes were enrolled over one store. Restore one of them, which gives it a life of its own.",
         )
     return found
-
-
-def _lost_ms(hub: Hub, request: Request) -> int:
-    """When the node last proved that this hub went back, as the receipt tells that it brings; long ago if it never did."""
-    receipt = rules.read_receipt(request.receipt, hub.keys.receipt_key) if request.receipt else None
-    return receipt.lost_ms if receipt is not None else 0
 
 
 def _named(request: Request) -> list[int]:

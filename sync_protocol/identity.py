@@ -61,10 +61,10 @@ class Renaming(msgspec.Struct, frozen=True):
         told_otherwise = value != sibling.value or sibling.stamp.node in self.old
         return Sibling(self._renamed(sibling.stamp), value) if told_otherwise else sibling
 
-    def _clock(self, value: bytes | None) -> bytes | None:
+    def _clock(self, value: bytes | None) -> bytes:
         clock = {element: self.context(context) for element, context in read_deletion(value).items()}
         renamed = {e: {f"{node:x}": context[node] for node in sorted(context)} for e, context in sorted(clock.items())}
-        return msgspec.json.encode(renamed) if value is not None else None
+        return msgspec.json.encode(renamed)
 
     def _is_past(self, stamp: Stamp, lives: Mapping[int, int]) -> bool:
         return self.acked < stamp.counter <= lives.get(stamp.node, 0)

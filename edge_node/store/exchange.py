@@ -44,13 +44,15 @@ class Outgoing(msgspec.Struct, frozen=True):
 
 class Taken(msgspec.Struct, frozen=True):
     """What an answer did. `more`: another exchange should follow at once. `equal`: scope → whether its digest is the hub's,
-    only for the scopes that could be compared. `lost`: the hub went back, and has to be shown what we hold before anything else."""
+    only for the scopes that could be compared. `unshown`, not 0: the hub went back, and has to be shown what we hold before anything
+    else; what `shown` is told afterwards. `parting`: it has to be given what it says to let go of."""
 
     pulled: int = 0
     conflicts: int = 0
     quarantined: int = 0
     forked: bool = False
-    lost: bool = False
+    unshown: int = 0
+    parting: bool = False
     more: bool = False
     pending: int = 0
     equal: dict[str, bool] = {}
@@ -230,8 +232,7 @@ def take(
             scope = _scope(connection, outgoing.request.compare)
             merging.merge(connection, states, scope, now_ms)
             leaving.settle(connection, states, scope)
-        lost = outcome.lost or any(pull.cut for pull in answer.pulls)
-        if lost:
+        if outcome.lost or any(pull.cut for pull in answer.pulls):
             connection.execute(
                 "INSERT INTO meta (name, value) VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET value = value + 1",
                 (UNSHOWN,),
@@ -253,7 +254,8 @@ def take(
             conflicts=report.conflicts,
             quarantined=report.quarantined,
             forked=forked,
-            lost=lost,
+            unshown=_unshown(connection),
+            parting=bool(leaving.unoffered(connection)),
             more=more or (pending > 0 and progress),
             pending=pending,
             equal=equal,
@@ -262,12 +264,6 @@ def take(
 
 def _is_doubted(connection: Connection) -> bool:
     return bool(connection.execute("SELECT EXISTS (SELECT 1 FROM meta WHERE name = ?)", (DOUBTED,)).fetchone()[0])
-
-
-def unshown(store: Store) -> int:
-    """Not 0: the hub went back, and has to be shown what is here; what `shown` is told afterwards."""
-    with store.reading() as connection:
-        return _unshown(connection)
 
 
 def _unshown(connection: Connection) -> int:

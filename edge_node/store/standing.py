@@ -36,14 +36,10 @@ def store_standing(connection: Connection, after: Standing) -> None:
     `settled` follows `acked` when nothing waits: until then an element that was written again may wait for that write's row, with
     what it holds of writes that are acknowledged.
     """
-    connection.execute(f"UPDATE sync SET counter = {COUNTER}")
     connection.execute(
-        "UPDATE sync SET settled = CASE WHEN ? >= counter THEN counter ELSE min(settled, ?) END",
-        (after.acked, after.acked),
-    )
-    connection.execute(
-        "UPDATE sync SET incarnation = ?, acked = ?, safe = ?, confirmed_token = ?, receipt = ?",
-        (after.incarnation, after.acked, after.safe, after.confirmed, after.receipt),
+        "UPDATE sync SET incarnation = ?, acked = ?, safe = ?, confirmed_token = ?, receipt = ?,"
+        f" counter = {COUNTER}, settled = CASE WHEN ? >= {COUNTER} THEN {COUNTER} ELSE min(settled, ?) END",
+        (after.incarnation, after.acked, after.safe, after.confirmed, after.receipt, after.acked, after.acked),
     )
     connection.execute("DELETE FROM token")
     if after.sent:

@@ -69,11 +69,13 @@ class Syncing:
                 equal |= taken.equal
                 report(done)
                 ask = partial(self._asked, link)
-                if mark := stored.unshown(self._store):
+                if taken.unshown:
                     for scope in self._store.digests():
                         reconcile(self._store, scope, ask)
-                    stored.shown(self._store, mark)
-                if give_back(self._store, ask) or mark or taken.more:
+                    stored.shown(self._store, taken.unshown)
+                if taken.parting:
+                    give_back(self._store, ask)
+                if taken.unshown or taken.parting or taken.more:
                     continue
                 unequal = [scope for scope, verdict in equal.items() if not verdict and scope not in repaired]
                 if not unequal:

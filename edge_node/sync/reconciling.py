@@ -48,14 +48,12 @@ def reconcile(store: Store, scope: str, ask: Callable[[Question], Answer]) -> in
     return len(offer | wanted)
 
 
-def give_back(store: Store, ask: Callable[[Question], Answer]) -> bool:
-    """Give a hub that lost something what it tells us to let go of, before we do. Whether there was any."""
+def give_back(store: Store, ask: Callable[[Question], Answer]) -> None:
+    """Give a hub that lost something what it tells us to let go of, before we do."""
     with store.snapshot() as connection:
         keys = leaving.unoffered(connection)
         questions = stored.parting(connection, keys)
     for question in questions:
         ask(question)
-    if keys:
-        with store.transaction() as connection:
-            leaving.were_offered(connection, keys)
-    return bool(keys)
+    with store.transaction() as connection:
+        leaving.were_offered(connection, keys)

@@ -61,14 +61,11 @@ def admit(rows: Mapping[int, Incarnation], reached: int, request: Request, recei
     """Decide, under the node's lock, whether this is the node we know, the same request again, or a copy of the node.
 
     `rows`: what is remembered of the lives that the request and its receipt name; `reached`: the most that is stored of any of the
-    node's lives, asked for when the present one is not among them. A new life says that all up to `base` was acknowledged before it
-    began; what this hub never had is offered again.
+    node's lives, asked for when the present one `is_new`. A new life says that all up to `base` was acknowledged before it began; what
+    this hub never had is offered again.
     """
-    stored = min(request.base, reached)
-    begun = Incarnation(request.incarnation, stored, stored)
-    row = rows.get(request.incarnation, begun)
-    if not row.exchanges:  # so far others spoke for it, or it was named by a life that came after it
-        row = replace(begun, token=row.token)
+    stored, fresh = min(request.base, reached), is_new(rows, request.incarnation)
+    row = Incarnation(request.incarnation, stored, stored) if fresh else rows[request.incarnation]
     swapped = _swapped(row, request.token, row.exchanges + 1)
     proof = read_receipt(request.receipt, receipt_key) if request.receipt else None
     if proof is not None and proof.exchanges > _exchanges(rows, proof.incarnation):
@@ -80,12 +77,17 @@ def admit(rows: Mapping[int, Incarnation], reached: int, request: Request, recei
     forked = tuple(life for life in lives if life in rows and rows[life].token not in known)
     if forked:
         return Admission("fork", row, forked)
-    if request.incarnation not in rows:
+    if fresh:
         return Admission("went-back" if request.base > reached else "new", swapped)
     if row.token != request.token:
         return Admission("merge", swapped)
     proven = proof is not None and proof.incarnation == row.id and row.exchanges == proof.exchanges + LOST_EXCHANGES
     return Admission("went-back" if proven or request.base > row.acked else "retry", row, proven=proven)
+
+
+def is_new(rows: Mapping[int, Incarnation], life: int) -> bool:
+    """Whether a life never called itself: it is unknown, or a later one named it, or a copy of its node did."""
+    return not _exchanges(rows, life)
 
 
 def _exchanges(rows: Mapping[int, Incarnation], life: int) -> int:

@@ -42,7 +42,7 @@ ROW = Incarnation(5, base=3, acked=9, safe=4, token=A, exchanges=7)
         (ROW, request(A), "retry", A, 7),
         (ROW, request(B, B, C), "fork", A, 7),
         (ROW, request(B), "fork", A, 7),
-        (Incarnation(5), request(B, C, B), "merge", B, 1),
+        (Incarnation(5), request(B, C, B), "new", B, 1),
     ],
 )
 def test_admission_without_receipt(
@@ -115,6 +115,15 @@ def test_a_new_life_answers_for_those_that_are_not_finished() -> None:
     one_went_on = rows(earlier, replace(older, token=C))
     assert hub.admit(one_went_on, 9, request(B, A, unfinished=(3, 4)), KEY).forked == (3,)
     assert hub.admit(rows(), 9, request(B, unfinished=(3, 4)), KEY).decision == "new"
+
+
+def test_a_life_that_only_others_named_is_new_when_it_calls() -> None:
+    """The same token was outstanding in both copies: taken for a retry, it never counted as here, and what it had was forgotten."""
+    named = Incarnation(5, token=B)
+    first = hub.admit(rows(named), 9, request(B, A), KEY)
+    assert (first.decision, first.row.acked, first.row.exchanges) == ("new", 3, 1)
+    assert hub.admit(rows(first.row), 0, request(B, A), KEY).decision == "retry"
+    assert hub.admit(rows(named), 9, request(C, A), KEY).decision == "fork"
 
 
 @given(st.integers(0, 9), st.integers(0, 9))

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from tests.simulation.conftest import MakeScript
+from tests.simulation.memory_shard import Tables
+from tests.simulation.scripted import Script
 
 
 def test_what_a_point_of_presence_pushes_first_to_a_hub_that_lost_it_stays_in_its_clinic(script: MakeScript) -> None:
@@ -70,8 +72,8 @@ def test_what_moved_away_comes_back_to_a_hub_that_lost_it(script: MakeScript) ->
     world.check()
 
 
-def test_a_move_that_the_hub_forgot_is_made_again(script: MakeScript) -> None:
-    """The new clinic's record was kept as another patient's of the same id."""
+def moved_and_written(script: MakeScript) -> tuple[Script, Tables]:
+    """A patient moved from a's clinic to b's, which wrote of her; and the hub's tables of before that."""
     world = script({"a": "f0", "b": "f1"})
     world.write("a", "Patient/p", birthDate="1990-01-01")
     world.sync("a", "b")
@@ -80,6 +82,12 @@ def test_a_move_that_the_hub_forgot_is_made_again(script: MakeScript) -> None:
     world.sync("a", "b")
     world.write("b", "Patient/p", birthDate="1990-01-01", gender="female")
     world.sync("b")
+    return world, tables
+
+
+def test_a_move_that_the_hub_forgot_is_made_again(script: MakeScript) -> None:
+    """The new clinic's record was kept as another patient's of the same id."""
+    world, tables = moved_and_written(script)
     world.hub.go_back(tables, set())
     for _ in range(3):
         world.sync("b", "a")
@@ -109,14 +117,7 @@ def test_what_a_hub_that_went_back_says_to_let_go_of_is_given_to_it_first(script
 def test_a_hub_that_went_back_is_shown_what_is_here_though_the_link_fails(script: MakeScript, answers: int) -> None:
     """That it had to be was forgotten with the sync, and the next one pushed first: a patient whose move the hub had forgotten was kept
     as another of the same id, and each clinic went on with a record of its own. The same when the first answer was lost."""
-    world = script({"a": "f0", "b": "f1"})
-    world.write("a", "Patient/p", birthDate="1990-01-01")
-    world.sync("a", "b")
-    tables = world.hub.hub.tables.snapshot()
-    world.move("p", "f1")
-    world.sync("a", "b")
-    world.write("b", "Patient/p", birthDate="1990-01-01", gender="female")
-    world.sync("b")
+    world, tables = moved_and_written(script)
     world.write("b", "Patient/p", birthDate="1990-01-01", gender="male")
     world.hub.go_back(tables, set())
     world.interrupt("b", answers)
@@ -131,14 +132,7 @@ def test_a_hub_that_goes_back_while_it_is_shown_what_is_here_is_shown_it_again(
     script: MakeScript, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """That it had gone back once more was noticed by nobody who waited for the round of a reconciliation."""
-    world = script({"a": "f0", "b": "f1"})
-    world.write("a", "Patient/p", birthDate="1990-01-01")
-    world.sync("a", "b")
-    tables = world.hub.hub.tables.snapshot()
-    world.move("p", "f1")
-    world.sync("a", "b")
-    world.write("b", "Patient/p", birthDate="1990-01-01", gender="female")
-    world.sync("b")
+    world, tables = moved_and_written(script)
     world.write("b", "Patient/q", birthDate="1990-01-01")
     later = world.hub.hub.tables.snapshot()
     world.write("b", "Patient/r", birthDate="1990-01-01")

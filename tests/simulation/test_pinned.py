@@ -266,3 +266,18 @@ def test_what_was_put_aside_and_has_left_is_held_no_more(script: MakeScript, mon
     done = world.edges["a"].sync()
     assert done is not None
     assert done.digest_equal
+
+
+def test_a_copy_that_named_its_originals_life_first_makes_it_no_stranger(script: MakeScript) -> None:
+    """Both had the same token outstanding. The original was taken for one that had called before, and
+    told that the hub had lost its writes."""
+    world = script({"a": "f0"})
+    world.write("a", "Patient/p", birthDate="1990-01-01")
+    world.cut()
+    world.sync("a", fails=True)
+    world.write("a", "Patient/q", birthDate="1990-01-01")
+    world.add("b", world.edges["a"].node).become(world.edges["a"].copy(), told=False)
+    world.mend()
+    world.interrupt("b", 0)
+    world.sync("a", "b", "a")
+    world.check()
