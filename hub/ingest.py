@@ -301,11 +301,9 @@ class Ingest:
         if known:
             await self._shard.update_rows([row for _, row in known])
         inserted = [(work, row.hash, stored[work.rkey]) for work, row in fresh if work.rkey in stored]
-        if (
-            self._recovering
-        ):  # it is where it was last, as far as anybody remembers, and is not moved again by who remembers less
-            for work, _, key in inserted:
-                await self._shard.note_former([key], work.scope)
+        # What is recovered is where it was last, as far as anybody remembers, and is not moved again by who remembers less.
+        for scope in sorted({work.scope for work, _, _ in inserted} if self._recovering else ()):
+            await self._shard.note_former([key for work, _, key in inserted if work.scope == scope], scope)
         updated = [(work, row.hash, row.key) for work, row in known]
         await self._note(inserted + updated)
         return [work.rkey for work, _ in fresh if work.rkey not in stored]

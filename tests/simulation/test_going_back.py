@@ -152,3 +152,21 @@ def test_a_hub_that_goes_back_while_it_is_shown_what_is_here_is_shown_it_again(
     assert world.body("a", "Patient/p") is None
     assert world.body("b", "Patient/p") == {"birthDate": "1990-01-01", "gender": "female"}
     world.check()
+
+
+def test_who_was_told_of_a_move_knows_better_than_who_was_not(script: MakeScript) -> None:
+    """The hub had forgotten patient and move. Her new clinic brought her back; her old one, which had not heard of the move yet,
+    took her away from there."""
+    world = script({"a": "f0", "b": "f1"})
+    world.sync("a", "b")
+    tables = world.hub.hub.tables.snapshot()
+    world.write("a", "Patient/p", birthDate="1990-01-01")
+    world.sync("a")
+    world.move("p", "f1")
+    world.sync("b")
+    world.hub.go_back(tables, set())
+    for _ in range(3):
+        world.sync("b", "a")
+    assert world.body("a", "Patient/p") is None
+    assert world.body("b", "Patient/p") == {"birthDate": "1990-01-01"}
+    world.check()

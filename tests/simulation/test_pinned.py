@@ -281,3 +281,41 @@ def test_a_copy_that_named_its_originals_life_first_makes_it_no_stranger(script:
     world.interrupt("b", 0)
     world.sync("a", "b", "a")
     world.check()
+
+
+def test_a_life_is_named_until_all_that_it_wrote_is_at_the_hub_in_full(script: MakeScript) -> None:
+    """An element that was written again by the next process waited for that write's row, with the value of the process before, whose
+    life was taken for finished by then: the value went by its dot alone, and the hub waited for it for ever."""
+    world = script({"a": "f0", "b": "f0"})
+    seen = world.write("a", "Patient/p", birthDate="1990-01-01")
+    world.sync("a")
+    world.write("a", "Patient/p", birthDate="1991-01-01", seen=seen)
+    world.cut()
+    world.sync("a", fails=True)
+    world.edges["a"].begin(world.edges["a"].end())
+    world.write("a", "Patient/p", birthDate="1992-01-01", seen=seen)
+    world.mend()
+    world.sync("a", "b")
+    assert len(world.disagreements("b", "Patient/p")["birthDate"]) == 2
+    world.check()
+
+
+def test_what_a_copy_handed_out_before_it_forked_is_not_refused_afterwards(script: MakeScript) -> None:
+    """It had written over what both copies had, and says after the fork that it had seen that under another name. The stick, saying
+    the old one, seemed to erase and write nothing."""
+    world = script({"a": "f0", "b": "f0"})
+    world.write("a", "Patient/p", birthDate="1990-01-01")
+    copy = world.edges["a"].copy()
+    world.sync("a")
+    world.edges["a"].become(copy, told=False)
+    world.write("a", "Patient/p", birthDate="1991-01-01")
+    stick = pack(world.edges["a"], world.edges["b"], everything=False)
+    assert stick is not None
+    world.hub.foreign_changes = True
+    world.edges["b"].receive_stick(stick)
+    world.sync("a")
+    world.edges["b"].relay_sticks()
+    world.world.run()
+    world.sync("b", "a", "b")
+    assert world.body("b", "Patient/p") == {"birthDate": "1991-01-01"}
+    world.check()
