@@ -18,18 +18,20 @@ UNOFFERED: Final = "leaving, not offered"
 
 
 def settle(connection: Connection, parts: Sequence[Resource], scope: int) -> None:
-    """What the hub sends for a scope is in that scope, though it was in another one of ours before, or about to leave that."""
+    """What the hub sends for a scope is in that scope, though it was in another one of ours before, or about to leave."""
     names = msgspec.json.encode([[rows.find_type(connection, part.type), part.id] for part in parts]).decode()
-    moved = connection.execute(
+    sent = connection.execute(
         "SELECT resource.key, scope, hash FROM json_each(?) AS wanted JOIN resource"
-        " ON resource.type = wanted.value ->> 0 AND resource.id = wanted.value ->> 1 WHERE scope <> ?",
-        (names, scope),
+        " ON resource.type = wanted.value ->> 0 AND resource.id = wanted.value ->> 1"
+        " WHERE scope <> ? OR EXISTS (SELECT 1 FROM held WHERE held.key = resource.key AND reason IN (?, ?))",
+        (names, scope, LEAVING, UNOFFERED),
     ).fetchall()
-    for key, before, hash_ in moved:
-        connection.execute("UPDATE resource SET scope = ? WHERE key = ?", (scope, key))
+    for key, before, hash_ in sent:
         connection.execute("DELETE FROM held WHERE key = ? AND reason IN (?, ?)", (key, LEAVING, UNOFFERED))
-        _shift(connection, before, old=hash_)
-        _shift(connection, scope, new=hash_)
+        if before != scope:
+            connection.execute("UPDATE resource SET scope = ? WHERE key = ?", (scope, key))
+            _shift(connection, before, old=hash_)
+            _shift(connection, scope, new=hash_)
 
 
 def _shift(connection: Connection, scope: int, *, new: bytes | None = None, old: bytes | None = None) -> None:

@@ -76,6 +76,21 @@ def test_she_may_come_back(world: Script) -> None:
     world.check()
 
 
+def test_who_comes_back_while_a_late_edit_still_waits_stays(world: Script) -> None:
+    """Told to let go of her when everything is sent, the clinic is sent her again before that (seed 1002064)."""
+    world.write("a", "Observation/o", **SUBJECT, valueString="late 1")
+    world.interrupt("a", 0)
+    world.write("a", "Observation/o", **SUBJECT, valueString="late 2")
+    world.write("a", "Patient/p", birthDate="1991-01-01")
+    world.move("p", "f1")
+    world.interrupt("a", 1)
+    world.move("p", "f0")
+    world.sync("a", "b")
+    assert world.body("a", "Patient/p") == {"birthDate": "1991-01-01"}
+    assert world.body("a", "Observation/o") == {**SUBJECT, "valueString": "late 2"}
+    world.check()
+
+
 def test_a_deleted_resource_and_an_open_conflict_go_along(world: Script) -> None:
     world.delete("a", "Observation/o")
     world.sync("a")
