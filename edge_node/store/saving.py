@@ -11,7 +11,7 @@ from operator import itemgetter
 import msgspec
 
 from edge_node.fhir.search_sql import TYPE_SLOT
-from edge_node.store import indexing, recent, rows
+from edge_node.store import due, indexing, recent, rows
 from edge_node.store.connection import Connection
 from edge_node.store.indexing import NOTHING, Derived, Entry
 from edge_node.store.model import CONFLICT, GONE
@@ -177,6 +177,7 @@ class Batch:
         """Takes a resource out of this node: its row stays as a target of references, its history goes."""
         self._remember(row)
         self.connection.execute("DELETE FROM history WHERE key = ?", (row.key,))
+        due.forget(self.connection, row.key)
         self._history = [entry for entry in self._history if entry[0] != row.key]
         row.scope, row.hash, row.state, row.flags = None, None, None, 0
         row.resource, row.derived = None, NOTHING
@@ -210,6 +211,8 @@ class Batch:
         self._write_patient_text()
         self._write_conflicts()
         self._write_digests()
+        if self._dirty:
+            due.went_back(self.connection, self.now_ms)
         for row in self._dirty.values():
             row.before, row.was, row.derived, row.base = None, NOTHING, NOTHING, None
         self._dirty.clear()

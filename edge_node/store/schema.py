@@ -127,7 +127,27 @@ CREATE TABLE user (
 CREATE TABLE meta (name TEXT PRIMARY KEY, value ANY) STRICT;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST + SEARCH_TABLES,)
+_DUE = """
+CREATE TABLE due (
+    list TEXT NOT NULL,              -- which list it stands on
+    since INTEGER NOT NULL,          -- days, as date.toordinal() counts them
+    patient INTEGER NOT NULL,
+    code TEXT NOT NULL,
+    overdue INTEGER NOT NULL,
+    until INTEGER NOT NULL,
+    about TEXT NOT NULL,             -- JSON
+    PRIMARY KEY (list, since, patient, code)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX due_patient ON due (patient);
+CREATE TABLE due_position (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    updated INTEGER NOT NULL,        -- of resource: all before it was looked at
+    key INTEGER NOT NULL,
+    rules TEXT NOT NULL              -- the version of the rules that looked
+) STRICT;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST + SEARCH_TABLES, _DUE)
 """What has been released is never changed; what comes is added at the end."""
 
 
