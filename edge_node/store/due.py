@@ -1,9 +1,10 @@
 """What is due for whom, kept for lists over all patients: derived from records, never truth of its own.
 
-What is due for one patient is a function of her record (`edge_node.maternal`, `edge_node.immunisation`), given here as `Rules`. Its answers have
-dates, not states, so they do not age. A position in `resource.updated` says up to where changes were looked at: writing a resource costs
-nothing but a look at that position, which a writer whose clock went back lowers (`went_back`). `catch_up` goes on from there, some patients at
-a time, within a write transaction, so that no change can slip in between looking and noting that it was looked at.
+What is due for one patient is a function of her record (`edge_node.maternal`, `edge_node.immunisation`), given here as
+`Rules`. Its answers have dates, not states, so they do not age. A position in `resource.updated` says up to where changes
+were looked at: writing a resource costs nothing but a look at that position, which a writer whose clock went back lowers
+(`went_back`). `catch_up` goes on from there, some patients at a time, within a write transaction, so that no change can
+slip in between looking and noting that it was looked at.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
