@@ -81,8 +81,9 @@ def admit(rows: Mapping[int, Incarnation], reached: int, request: Request, recei
         return Admission("went-back" if request.base > reached else "new", swapped)
     if row.token != request.token:
         return Admission("merge", swapped)
-    proven = proof is not None and proof.incarnation == row.id and row.exchanges == proof.exchanges + LOST_EXCHANGES
-    return Admission("went-back" if proven or request.base > row.acked else "retry", row, proven=proven)
+    # Answered again, a request is one exchange more: what is pulled may be newer now, and a hub restored to before has to be known.
+    proven = proof is not None and proof.incarnation == row.id and row.exchanges >= proof.exchanges + LOST_EXCHANGES
+    return Admission("went-back" if proven or request.base > row.acked else "retry", swapped, proven=proven)
 
 
 def is_new(rows: Mapping[int, Incarnation], life: int) -> bool:

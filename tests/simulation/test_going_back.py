@@ -96,6 +96,25 @@ def test_a_move_that_the_hub_forgot_is_made_again(script: MakeScript) -> None:
     world.check()
 
 
+def test_what_came_with_a_second_answer_is_remembered_of_a_hub_that_lost_it(script: MakeScript) -> None:
+    """The first answer to a request got lost, the second brought more, and the hub went back to between them: both counted as one
+    exchange, so nothing proved it, and the move that came with the second was never made again (seed 1014167)."""
+    world = script({"a": "f0", "b": "f1"})
+    world.write("a", "Patient/p", birthDate="1990-01-01")
+    world.sync("a", "b")
+    world.write("b", "Patient/q", birthDate="1980-01-01")
+    world.interrupt("b", 0)
+    tables = world.hub.hub.tables.snapshot()
+    world.move("p", "f1")
+    world.sync("b")
+    world.hub.go_back(tables, set())
+    for _ in range(3):
+        world.sync("b", "a")
+    assert world.body("b", "Patient/p") == {"birthDate": "1990-01-01"}
+    assert world.body("a", "Patient/p") is None
+    world.check()
+
+
 def test_what_a_hub_that_went_back_says_to_let_go_of_is_given_to_it_first(script: MakeScript) -> None:
     """It told to let go of a patient, not knowing any more what had been written of her meanwhile."""
     world = script({"a": "f0", "b": "f0", "c": "f1"})
