@@ -54,6 +54,9 @@ async def _within(
         life for life, row in lives.items() if row.node != node.id
     }
     present = admission.row
+    if admission.proof is not None and (admission.proof.id not in lives or lives[admission.proof.id].node == node.id):
+        await shard.write_incarnation(_row(node, admission.proof))
+        memories[admission.proof.id] = admission.proof
     await _keep_lives(shard, node, request, memories, own)
     # When the node last proved that this hub went back: just now, or as the receipt tells that it brings; else long ago.
     lost_ms = now_ms if admission.proven else receipt.lost_ms if receipt is not None else 0

@@ -49,12 +49,14 @@ Decision = Literal["new", "merge", "retry", "fork", "went-back"]
 class Admission(msgspec.Struct, frozen=True):
     """`row` is what to store before merging. `went-back`: this hub remembers less than it once answered, and takes nothing before the
     node has compared what it holds; `proven` when a receipt says so, and not the node alone. `forked`: the lives in which somebody
-    else went on."""
+    else went on. `proof`: what to store of the earlier life whose receipt it was, so that an older request of the node, repeated by the
+    network, proves the same no more."""
 
     decision: Decision
     row: Incarnation
     forked: tuple[int, ...] = ()
     proven: bool = False
+    proof: Incarnation | None = None
 
 
 def admit(rows: Mapping[int, Incarnation], reached: int, request: Request, receipt_key: bytes) -> Admission:
@@ -69,9 +71,11 @@ def admit(rows: Mapping[int, Incarnation], reached: int, request: Request, recei
     swapped = _swapped(row, request.token, row.exchanges + 1)
     proof = read_receipt(request.receipt, receipt_key) if request.receipt else None
     if proof is not None and proof.exchanges > _exchanges(rows, proof.incarnation):
+        lost = proof.exchanges + LOST_EXCHANGES
         if proof.incarnation == request.incarnation:
-            swapped = _swapped(row, request.token, proof.exchanges + LOST_EXCHANGES)
-        return Admission("went-back", swapped, proven=True)
+            return Admission("went-back", _swapped(row, request.token, lost), proven=True)
+        earlier = rows.get(proof.incarnation, Incarnation(proof.incarnation))
+        return Admission("went-back", swapped, proven=True, proof=replace(earlier, exchanges=lost))
     known = {b"", request.token, *request.known}
     lives = (request.incarnation, *request.unfinished)
     forked = tuple(life for life in lives if life in rows and rows[life].token not in known)
@@ -82,7 +86,7 @@ def admit(rows: Mapping[int, Incarnation], reached: int, request: Request, recei
     if row.token != request.token:
         return Admission("merge", swapped)
     # Answered again, a request is one exchange more: what is pulled may be newer now, and a hub restored to before has to be known.
-    proven = proof is not None and proof.incarnation == row.id and row.exchanges >= proof.exchanges + LOST_EXCHANGES
+    proven = proof is not None and _exchanges(rows, proof.incarnation) >= proof.exchanges + LOST_EXCHANGES
     return Admission("went-back" if proven or request.base > row.acked else "retry", swapped, proven=proven)
 
 

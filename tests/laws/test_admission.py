@@ -86,6 +86,17 @@ def test_a_newer_receipt_means_that_the_hub_went_back(
         assert hub.admit(rows(again.row), 9, request(D, token, receipt=told), KEY).decision == "merge"
 
 
+def test_an_earlier_life_proves_once_that_the_hub_went_back() -> None:
+    """An older request with the same receipt, repeated by the network, took the place of what the node had sent since (seed 2001124)."""
+    receipt = hub.receipt(Incarnation(6, token=C, exchanges=4), KEY)
+    earlier = Incarnation(6, token=C, exchanges=2)
+    admission = hub.admit(rows(earlier), 9, request(B, A, C, receipt=receipt), KEY)
+    assert (admission.decision, admission.proven) == ("went-back", True)
+    kept = rows(admission.row, admission.proof)
+    assert hub.admit(kept, 9, request(B, A, C, receipt=receipt), KEY).proven, "its answer may have got lost"
+    assert hub.admit(kept, 9, request(A, C, receipt=receipt), KEY).decision == "fork"
+
+
 @given(st.binary(max_size=40), st.integers(0, 200), st.integers(1, 255))
 def test_a_receipt_that_this_hub_did_not_make_proves_nothing(garbage: bytes, at: int, change: int) -> None:
     true = hub.receipt(ROW, KEY)

@@ -99,6 +99,19 @@ class Script:
         self.sync(edge, fails=True)
         self.hub.receive = receive  # type: ignore[method-assign]
 
+    def listen(self, edge: str) -> list[bytes]:
+        """This edge syncs and no answer reaches it; its requests."""
+        receive, heard = self.hub.receive, list[bytes]()
+
+        def hear(node: NodeRow, body: bytes, intact: bool, answer: Callable[[bytes, bool], None]) -> None:
+            heard.append(body)
+            receive(node, body, intact, lambda raw, refused: None)
+
+        self.hub.receive = hear  # type: ignore[method-assign]
+        self.sync(edge, fails=True)
+        self.hub.receive = receive  # type: ignore[method-assign]
+        return heard
+
     def cut(self) -> None:
         """The link is down."""
         self.world.weather = Weather(lost=1)

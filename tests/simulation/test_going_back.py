@@ -115,6 +115,25 @@ def test_what_came_with_a_second_answer_is_remembered_of_a_hub_that_lost_it(scri
     world.check()
 
 
+def test_an_old_request_repeated_to_a_hub_that_went_back_is_not_believed(script: MakeScript) -> None:
+    """It brought the receipt by which the node had proved that already, of a life before: its token took the place of a newer one, and
+    the node was told that it was a copy (seed 2001124)."""
+    world = script({"a": "f0"})
+    world.sync("a")
+    tables = world.hub.hub.tables.snapshot()
+    world.sync("a", "a")
+    world.write("a", "Patient/p", birthDate="1990-01-01")
+    sent = world.listen("a")
+    world.hub.go_back(tables, set())
+    world.sync("a")
+    world.write("a", "Patient/q", birthDate="1980-01-01")
+    world.sync("a")
+    world.hub.receive(world.edges["a"].node, sent[0], True, lambda raw, refused: None)
+    world.write("a", "Patient/r", birthDate="1970-01-01")
+    world.sync("a")
+    world.check()
+
+
 def test_what_a_hub_that_went_back_says_to_let_go_of_is_given_to_it_first(script: MakeScript) -> None:
     """It told to let go of a patient, not knowing any more what had been written of her meanwhile."""
     world = script({"a": "f0", "b": "f0", "c": "f1"})
