@@ -1,6 +1,6 @@
 # Each target sets up what it needs first. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup environment system demo test check bench simulate lock format clean
+.PHONY: help setup environment system demo test check bench simulate messages lock format clean
 
 python := .venv/bin/python
 packages := sync_protocol edge_node hub
@@ -40,6 +40,9 @@ bench: setup  ## measurements
 
 simulate: environment  ## SEEDS=n simulated worlds, from seed FROM=n
 	$(python) -m tests.simulation --seeds $(SEEDS) --from $(FROM)
+
+messages: environment  ## brings the catalogues of translations up to date with the texts in the code
+	@$(python) packaging/messages/update.py $(ARGS)
 
 lock: environment  ## pin the requirements anew (ARGS=--upgrade for newer releases)
 	@bash packaging/setup/lock.sh $(ARGS)

@@ -26,6 +26,7 @@
     └── RequestFault           the caller's
         ├── InvalidResource    with `issues`
         ├── NotFound  Gone  AlreadyExists
+        ├── AlreadySubmitted   a form that was carried out before, with the page it led to
         ├── VersionConflict    with the present version
         ├── Unauthorised  Forbidden
         └── TooManyTries       (try again)
@@ -289,6 +290,18 @@ class AlreadyExists(RequestFault):
     status = 409
     title = "There is one already"
     hint = "Read it, and change that."
+
+
+class AlreadySubmitted(RequestFault):
+    """A form was sent twice. Its writes were made the first time; `location` is the page that they led to."""
+
+    status = 409
+    title = "This form was saved before"
+    hint = "Nothing was written twice; look at what is there."
+
+    def __init__(self, location: str) -> None:
+        super().__init__()
+        self.location = location
 
 
 class VersionConflict(RequestFault):

@@ -43,6 +43,12 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     trusted_proxies: Annotated[
         str, Meta(description="Addresses of reverse proxies whose X-Forwarded-For is believed, with commas; or none.")
     ] = ""
+    language: Annotated[
+        str,
+        Meta(
+            description="Language of the pages for who chose none, with the region whose digits and months are used: en, ar_SD."
+        ),
+    ] = "en"
     session_minutes: Annotated[Count, Meta(description="How long a login is valid.")] = 12 * 60
     login_failures_per_minute: Annotated[
         Count, Meta(description="Wrong passwords one address may try in a minute.")

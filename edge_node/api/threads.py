@@ -7,6 +7,7 @@ condition found still holds when its write begins. Searches share a few. Passwor
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextvars import copy_context
 from typing import ParamSpec, TypeVar
 
 from edge_node.store.connection import READERS_MAX
@@ -46,4 +47,6 @@ class Threads:
 
 
 async def _on(pool: Executor, do: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    return await asyncio.get_running_loop().run_in_executor(pool, lambda: do(*args, **kwargs))
+    # In the request's context: whoever makes words there makes them in the reader's language.
+    within = copy_context()
+    return await asyncio.get_running_loop().run_in_executor(pool, lambda: within.run(do, *args, **kwargs))

@@ -58,7 +58,7 @@ def run(node: Node) -> None:
         await asyncio.to_thread(noted, progress)
         return progress
 
-    pages = make_pages(sync, key_is_plain=node.key.plain)
+    pages = make_pages(sync, key_is_plain=node.key.plain, language=settings.language)
     schedule = Schedule(store, syncing, settings.sync_interval, noted)
     app = make_app(store, now_ms, options_of(settings), sync=sync, pages=pages, wrote=schedule.poke)
     schedule.start()

@@ -5,6 +5,8 @@ A code that is not here is shown with its hyphens as spaces.
 
 from types import MappingProxyType
 
+from edge_node.language import N_
+
 KINDS = MappingProxyType(
     {
         "AllergyIntolerance": ("allergy", "allergies"),
@@ -110,6 +112,23 @@ PAST = frozenset(
     "rejected remission resolved revoked stopped superseded ended refuted mitigated".split()
 )
 """States of what is over."""
+
+
+ROLES = MappingProxyType(
+    {
+        "admin": N_("administrator"),
+        "citizen": N_("citizen"),
+        "clinician": N_("clinician"),
+        "midwife": N_("midwife"),
+        "operator": N_("operator"),
+        "registrar": N_("registrar"),
+    }
+)
+
+
+def role(code: str) -> str:
+    """A role in words."""
+    return str(ROLES.get(code, code))
 
 
 def state(code: object) -> str:

@@ -8,7 +8,7 @@ from litestar import Request, Response
 from edge_node.api.access import check_records
 from edge_node.api.app import Parts
 from edge_node.api.node import Sync
-from edge_node.pages import rendering
+from edge_node.pages import card_numbers, rendering
 from edge_node.pages.standing import Facts, Standing, facts, standing
 from edge_node.store.model import Author
 
@@ -23,19 +23,25 @@ class News(msgspec.Struct, frozen=True):
 
 
 class Desk:
-    """Makes pages. `sync` does one exchange; `key_is_plain`: the database's key lies beside it, as in demonstrations."""
+    """Makes pages. `sync` does one exchange; `key_is_plain`: the database's key lies beside it, as in demonstrations.
+    `language` is the clinic's locale, for who has chosen none."""
 
-    def __init__(self, parts: Parts, sync: Sync | None, key_is_plain: bool) -> None:
+    def __init__(self, parts: Parts, sync: Sync | None, key_is_plain: bool, language: str = "en") -> None:
         self.parts = parts
         self.store = parts.service.store
         self.threads = parts.threads
         self.sync = sync
         self.key_is_plain = key_is_plain
+        self.language = language
         self._news: dict[str, News] = {}
 
     def now_ms(self) -> int:
         """The clock."""
         return self.parts.service.now_ms()
+
+    def new_number(self) -> str:
+        """A new short number for a patient's card."""
+        return card_numbers.new(self.store, self.parts.service.new_id(), self.now_ms())
 
     def author(self, request: Request[Any, Any, Any]) -> Author:
         """Who is asking. Raises Unauthorised, or Forbidden for those who may not see records."""

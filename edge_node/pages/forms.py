@@ -20,6 +20,7 @@ def fields(content_type: str | None, body: bytes) -> dict[str, str]:
         raise Refused(400, "structure", "The form could not be read", "Go back and send it again") from error
 
 
-def safe_next(path: str | None) -> str:
-    """A page of this node to go on to: a plain path, never another site."""
-    return path if path is not None and _SAFE(path) and not path.startswith(("/login", "/logout", "/assets")) else "/"
+def safe_next(path: str | None, *, also_login: bool = False) -> str:
+    """A page of this node to go on to: a plain path, never another site. `also_login`: the login is one, too."""
+    closed = ("/logout", "/assets") if also_login else ("/login", "/logout", "/assets")
+    return path if path is not None and _SAFE(path) and not path.startswith(closed) else "/"

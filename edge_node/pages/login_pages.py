@@ -70,6 +70,7 @@ def _form(
         "login.html",
         status,
         place=known.facility or known.node,
+        path="/login",
         following=following,
         name=name,
         error=error,

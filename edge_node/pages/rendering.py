@@ -9,6 +9,12 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from litestar import Response
 
+from edge_node.language import Text, clinical, ngettext, npgettext, pgettext, reader
+from edge_node.language import _ as gettext
+from edge_node.language.choosing import menu
+from edge_node.language.digits import amount, in_digits
+from edge_node.pages import codes
+
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -22,7 +28,14 @@ HEADERS = MappingProxyType(
     }
 )
 HTML = "text/html"
-ASSETS = MappingProxyType({"clinic.css": "text/css", "clinic.js": "text/javascript", "icon.svg": "image/svg+xml"})
+ASSETS = MappingProxyType(
+    {
+        "clinic.css": "text/css",
+        "clinic.js": "text/javascript",
+        "htmx.js": "text/javascript",
+        "icon.svg": "image/svg+xml",
+    }
+)
 _A_YEAR = 31_536_000
 
 
@@ -35,9 +48,32 @@ def environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
     )
-    made.globals["asset"] = asset_address
+    # Our own functions fill in what is given themselves, so what they answer is escaped like any other text.
+    made.install_gettext_callables(  # type: ignore[attr-defined]
+        gettext, ngettext, newstyle=False, pgettext=pgettext, npgettext=npgettext
+    )
+    made.policies["ext.i18n.trimmed"] = True
+    made.globals |= {"asset": asset_address, "number": number, "measured": measured, "clinical": clinical}
+    made.globals |= {"reader": reader, "languages": menu, "role_said": codes.role}
+    made.filters["said"] = said
     return made
+
+
+def number(value: int) -> str:
+    """A count as the reader writes it."""
+    return in_digits(f"{value:,}", reader().locale)
+
+
+def measured(written: str) -> str:
+    """An amount with all its digits, as the reader writes it."""
+    return amount(written, reader().locale)
+
+
+def said(text: Text | str | None) -> str:
+    """A text of a table in words; nothing for none."""
+    return "" if text is None else str(text)
 
 
 def render(template: str, **given: Any) -> str:
@@ -47,7 +83,7 @@ def render(template: str, **given: Any) -> str:
 
 def page(template: str, status: int = 200, headers: dict[str, str] | None = None, **given: Any) -> Response[str]:
     """A page."""
-    text = render(template, **given)
+    text = render(template, **{"path": "/", **given})
     return Response(text, media_type=HTML, status_code=status, headers={**HEADERS, **(headers or {})})
 
 

@@ -13,23 +13,34 @@ from edge_node.api.app import problem as for_machines
 from edge_node.api.node import Sync
 from edge_node.api.outcome import Refused, understand
 from edge_node.errors import EdgeError, NotFound, Unauthorised
-from edge_node.pages import conflict_pages, login_pages, patient_pages, rendering, sync_pages
+from edge_node.pages import (
+    conflict_pages,
+    language_pages,
+    login_pages,
+    patient_pages,
+    rendering,
+    sheet_pages,
+    sync_pages,
+)
 from edge_node.pages.desk import Desk
 from edge_node.pages.forms import safe_next
 
 _MACHINES = ("/api/", "/auth/", "/schema", "/fhir", "/events", "/ws", "/metrics", "/healthz", "/readyz")
 
 
-def make_pages(sync: Sync | None = None, *, key_is_plain: bool = False) -> Pages:
-    """The pages, for `make_app`. `sync` does one exchange with the hub; `key_is_plain` puts up the warning that goes with it."""
+def make_pages(sync: Sync | None = None, *, key_is_plain: bool = False, language: str = "en") -> Pages:
+    """The pages, for `make_app`. `sync` does one exchange with the hub; `key_is_plain` puts up the warning that goes with it;
+    `language` is the clinic's locale."""
 
     def made(parts: Parts) -> Sequence[ControllerRouterHandler]:
-        desk = Desk(parts, sync, key_is_plain)
+        desk = Desk(parts, sync, key_is_plain, language)
         handlers: list[Any] = [
             *login_pages.handlers(desk),
             *patient_pages.handlers(desk),
+            *sheet_pages.handlers(desk),
             *sync_pages.handlers(desk),
             *conflict_pages.handlers(desk),
+            *language_pages.handlers(),
             *_rest(),
         ]
         return [
@@ -37,6 +48,7 @@ def make_pages(sync: Sync | None = None, *, key_is_plain: bool = False) -> Pages
                 path="/",
                 route_handlers=handlers,
                 include_in_schema=False,
+                before_request=language_pages.reads(language),
                 exception_handlers={Exception: _problem(desk), HTTPException: _problem(desk)},
             )
         ]

@@ -62,6 +62,13 @@ class Write(Struct, frozen=True):
     create: bool = False
 
 
+class Once(Struct, frozen=True):
+    """That writes belong to a form which is carried out once. `token`: the form's; `location`: the page that it leads to."""
+
+    token: str
+    location: str
+
+
 class Written(Struct, frozen=True):
     """What a write did. Not `changed`: nothing differed from what its author saw, and nothing was stored."""
 

@@ -147,7 +147,20 @@ CREATE TABLE due_position (
 ) STRICT;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST + SEARCH_TABLES, _DUE)
+_SUBMITTED = """
+CREATE TABLE submitted (
+    token TEXT PRIMARY KEY,
+    at INTEGER NOT NULL,             -- ms since 1970
+    location TEXT NOT NULL           -- the page it led to
+) STRICT, WITHOUT ROWID;
+CREATE INDEX submitted_at ON submitted (at);
+"""
+
+MIGRATIONS: tuple[str, ...] = (
+    _FIRST + SEARCH_TABLES,
+    _DUE,
+    _SUBMITTED,
+)
 """What has been released is never changed; what comes is added at the end."""
 
 

@@ -11,7 +11,7 @@ from edge_node.errors import NoDatabase, NotFound
 from edge_node.fhir.query import Query
 from edge_node.fhir.search_sql import Position
 from edge_node.store import conflicts as disputes
-from edge_node.store import forking, importing, merging, people, reading, searching, state, trail, writing
+from edge_node.store import forking, importing, merging, people, reading, searching, state, submitting, trail, writing
 from edge_node.store.bundles import Item
 from edge_node.store.connection import Connection, Readers, connect, named_errors, transaction
 from edge_node.store.model import (
@@ -19,6 +19,7 @@ from edge_node.store.model import (
     Author,
     ImportReport,
     MergeReport,
+    Once,
     OpenConflict,
     Page,
     QuarantineEntry,
@@ -173,14 +174,29 @@ class Store:
             last = before[2] if before is not None else 1 << 62
             return reading.history_of(connection, key, since_ms=since_ms, count=count, before=last)
 
-    def write(self, writes: Sequence[Write], author: Author, now_ms: int, *, validate: bool = True) -> list[Written]:
-        """Writes all of them, audited, in one transaction, or none.
+    def write(
+        self,
+        writes: Sequence[Write],
+        author: Author,
+        now_ms: int,
+        *,
+        validate: bool = True,
+        once: Once | None = None,
+    ) -> list[Written]:
+        """Writes all of them, audited, in one transaction, or none. `once`: they are a form's, which is carried out once.
 
-        Raises InvalidResource, NotFound, AlreadyExists, VersionConflict, DiskFull.
+        Raises InvalidResource, NotFound, AlreadyExists, VersionConflict, AlreadySubmitted, DiskFull.
         """
         prepared = [writing.prepare(write, self._random_bytes, check=validate) for write in writes]
         with self.writing() as connection:
+            if once is not None:
+                submitting.submit(connection, once, now_ms)
             return writing.write_all(connection, prepared, author, now_ms)
+
+    def submitted(self, token: str) -> str | None:
+        """The page that a form led to when it was sent before; None when it was not."""
+        with self.reading() as connection:
+            return submitting.location(connection, token)
 
     def merge(
         self,

@@ -1,80 +1,138 @@
-// Nothing here is needed: pages are complete without it. It keeps the bar about the hub true while a page is open,
-// and says that a form is being sent.
+// Nothing here is needed: pages are complete without it. It keeps the bar about the hub true while a page is open, says that a form is
+// being sent, and shows of a form what is asked. Written for browsers from 2017 on (ES2017), which a test reads it as.
 "use strict";
 
-const REFRESH_MS = 20_000;
-const WAITING_REFRESH_MS = 3_000; // An exchange that runs by itself sends a change within a few seconds, and tells nobody.
-const GATHER_MS = 400;
+(function () {
+  const REFRESH_MS = 20000;
+  const WAITING_REFRESH_MS = 3000; // An exchange that runs by itself sends a change within a few seconds, and tells nobody.
+  const GATHER_MS = 400;
 
-function busy(form) {
-  form.addEventListener("submit", () => {
-    const button = form.querySelector("button[type=submit]");
-    if (button) {
-      button.textContent = form.dataset.busy;
-      button.setAttribute("aria-disabled", "true");
-      // Disabled a moment later, or the form would not be sent.
-      setTimeout(() => { button.disabled = true; }, 0);
-    }
+  function each(within, selector, act) {
+    Array.prototype.forEach.call(within.querySelectorAll(selector), act);
+  }
+
+  function busy(form) {
+    form.addEventListener("submit", function (event) {
+      const button = event.submitter || form.querySelector("button[type=submit]");
+      if (button && !button.hasAttribute("data-again")) {
+        button.textContent = form.dataset.busy;
+        button.setAttribute("aria-disabled", "true");
+        // Disabled a moment later, or the form would not be sent.
+        setTimeout(function () { button.disabled = true; }, 0);
+      }
+    });
+  }
+
+  each(document, "form[data-busy]", busy);
+  // A page that comes back from the browser's memory shows its buttons as they were.
+  addEventListener("pageshow", function (event) { if (event.persisted) location.reload(); });
+
+  // --- the language is changed by choosing it ---
+
+  each(document, ".languages select", function (select) {
+    select.form.querySelector("button").hidden = true;
+    select.addEventListener("change", function () { select.form.submit(); });
   });
-}
 
-document.querySelectorAll("form[data-busy]").forEach(busy);
-// A page that comes back from the browser's memory shows its buttons as they were.
-addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+  // --- forms: what is not asked is not shown; the server decides what counts ---
 
-const bar = document.getElementById("standing");
-if (bar) {
-  let waiting = 0;
-  let source = null;
+  // `data-when` is a list of conditions, all of which hold: [field, [values], least, most].
+  function given(form, name) {
+    const found = [];
+    each(form, "[name]", function (input) {
+      if (input.name !== name) return;
+      if ((input.type === "checkbox" || input.type === "radio") && !input.checked) return;
+      found.push(input.value.trim());
+    });
+    return found.filter(function (value) { return value !== ""; });
+  }
 
-  const refresh = async () => {
-    waiting = 0;
-    const present = document.getElementById("standing");
-    if (present.contains(document.activeElement)) return;
-    let answer;
-    try {
-      answer = await fetch("/sync/state", { headers: { accept: "text/html" }, redirect: "manual" });
-    } catch {
-      return; // The server is away; what is shown stays, and the next look will tell.
-    }
-    if (!answer.ok) return;
-    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("standing");
-    if (!fresh) return;
-    fresh.querySelector("input[name=next]")?.setAttribute("value", location.pathname);
-    const said = (one) => one.querySelector(".standing-words").textContent.replace(/\s+/g, " ");
-    if (said(fresh) === said(present)) return;
-    fresh.querySelector(".standing-words").setAttribute("role", "status");
-    fresh.querySelectorAll("form[data-busy]").forEach(busy);
-    present.replaceWith(fresh);
-  };
-  const soon = () => { waiting = waiting || setTimeout(refresh, GATHER_MS); };
+  function holds(form, condition) {
+    const values = given(form, condition[0]);
+    if (condition[1].length) return values.some(function (value) { return condition[1].indexOf(value) >= 0; });
+    const number = parseFloat((values[0] || "").replace(",", "."));
+    if (condition[2] === null && condition[3] === null) return values.length > 0;
+    return (condition[2] === null || number >= condition[2]) && (condition[3] === null || number <= condition[3]);
+  }
 
-  // A browser opens few connections to one host, so only the page that is looked at listens.
-  const listen = () => {
-    if (document.hidden) {
-      source?.close();
+  function ask(form) {
+    each(form, "[data-when]", function (block) {
+      const asked = JSON.parse(block.dataset.when).every(function (condition) { return holds(form, condition); });
+      block.hidden = !asked;
+    });
+  }
+
+  each(document, "form[data-form]", function (form) {
+    ask(form);
+    form.addEventListener("input", function () { ask(form); });
+    form.addEventListener("change", function () { ask(form); });
+  });
+  // Of a form that came back, what has to be looked at is in view and in focus.
+  const summary = document.querySelector("[data-summary]");
+  if (summary) summary.focus();
+
+  // --- the bar about the hub ---
+
+  const bar = document.getElementById("standing");
+  if (bar) {
+    let waiting = 0;
+    let source = null;
+
+    const said = function (one) { return one.querySelector(".standing-words").textContent.replace(/\s+/g, " "); };
+    const show = function (text) {
+      const present = document.getElementById("standing");
+      const fresh = new DOMParser().parseFromString(text, "text/html").getElementById("standing");
+      if (!fresh || said(fresh) === said(present)) return;
+      const next = fresh.querySelector("input[name=next]");
+      if (next) next.setAttribute("value", location.pathname);
+      fresh.querySelector(".standing-words").setAttribute("role", "status");
+      each(fresh, "form[data-busy]", busy);
+      present.parentNode.replaceChild(fresh, present);
+    };
+    const refresh = function () {
+      waiting = 0;
+      if (document.getElementById("standing").contains(document.activeElement)) return;
+      fetch("/sync/state", { headers: { accept: "text/html" }, redirect: "manual", credentials: "same-origin" })
+        .then(function (answer) { return answer.ok ? answer.text().then(show) : undefined; })
+        .catch(function () { waiting = 0; }); // The server is away; what is shown stays, and the next look will tell.
+    };
+    const soon = function () { waiting = waiting || setTimeout(refresh, GATHER_MS); };
+    const quiet = function () {
+      if (source) source.close();
       source = null;
-    } else if (!source) {
-      source = new EventSource("/events");
-      source.addEventListener("change", soon);
-      source.addEventListener("many", soon);
-    }
-  };
-  document.addEventListener("visibilitychange", () => { listen(); if (!document.hidden) soon(); });
-  addEventListener("pagehide", () => { source?.close(); source = null; });
-  setInterval(() => { if (!document.hidden) soon(); }, REFRESH_MS);
-  setInterval(() => {
-    if (!document.hidden && document.getElementById("standing").dataset.mood !== "safe") soon();
-  }, WAITING_REFRESH_MS);
-  listen();
-}
+    };
 
-// What is folded is printed too.
-addEventListener("beforeprint", () => document.querySelectorAll("details:not([open])").forEach((one) => {
-  one.open = true;
-  one.dataset.unfolded = "";
-}));
-addEventListener("afterprint", () => document.querySelectorAll("details[data-unfolded]").forEach((one) => {
-  one.open = false;
-  delete one.dataset.unfolded;
-}));
+    // A browser opens few connections to one host, so only the page that is looked at listens.
+    const listen = function () {
+      if (document.hidden) {
+        quiet();
+      } else if (!source) {
+        source = new EventSource("/events");
+        source.addEventListener("change", soon);
+        source.addEventListener("many", soon);
+      }
+    };
+    document.addEventListener("visibilitychange", function () { listen(); if (!document.hidden) soon(); });
+    addEventListener("pagehide", quiet);
+    setInterval(function () { if (!document.hidden) soon(); }, REFRESH_MS);
+    setInterval(function () {
+      if (!document.hidden && document.getElementById("standing").dataset.mood !== "safe") soon();
+    }, WAITING_REFRESH_MS);
+    listen();
+  }
+
+  // --- print: what is folded is printed too ---
+
+  addEventListener("beforeprint", function () {
+    each(document, "details:not([open])", function (one) {
+      one.open = true;
+      one.dataset.unfolded = "";
+    });
+  });
+  addEventListener("afterprint", function () {
+    each(document, "details[data-unfolded]", function (one) {
+      one.open = false;
+      delete one.dataset.unfolded;
+    });
+  });
+})();

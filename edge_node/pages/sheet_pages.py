@@ -1,0 +1,227 @@
+"""Runs every form of `sheets.SHEETS`: shows it, reads what was sent, asks back, writes in one transaction, exactly once."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+from urllib.parse import parse_qs
+
+from litestar import Request, Response, get, post
+from msgspec import Struct
+
+from edge_node.api.outcome import Refused
+from edge_node.errors import AlreadySubmitted
+from edge_node.fhir.primitives import is_id
+from edge_node.forms.answers import Answers
+from edge_node.forms.context import Context, Sheet
+from edge_node.forms.fields import Form
+from edge_node.forms.parsing import Found, Questions, named, parse
+from edge_node.forms.reading import Sent
+from edge_node.forms.showing import as_sent
+from edge_node.language import _
+from edge_node.pages import dates, likeness, meanwhile, rendering, sending
+from edge_node.pages.desk import Desk
+from edge_node.pages.sending import Sending
+from edge_node.pages.sheet_reading import Desktop, seen_versions, versions
+from edge_node.pages.sheets import SHEETS
+from edge_node.store.model import Author, Once, Write
+from edge_node.store.store import Store
+
+TOKEN, SEEN, ALIKE = "form.token", "form.seen", "form.alike"
+
+
+class Drawn(Struct, frozen=True):
+    """A form as it is drawn: what stands in it, what is asked back, what rides along."""
+
+    form: Form
+    values: Sent
+    questions: Questions
+    lists: Mapping[str, tuple[str, ...]]
+    token: str
+    seen: tuple[str, ...]
+    action: str
+    beside: str
+    alike: tuple[likeness.Alike, ...] = ()
+
+    def value(self, name: str) -> str:
+        """What stands in an input."""
+        return next(iter(self.values.get(name, ())), "")
+
+    def ticked(self, name: str, value: str) -> bool:
+        """Whether a box or a choice is ticked."""
+        return value in self.values.get(name, ())
+
+
+class Place(Struct, frozen=True):
+    """Where a form is: whom and what it is about."""
+
+    patient: str | None
+    about: str | None
+    address: str
+
+
+def handlers(desk: Desk) -> list[Any]:
+    """A GET and a POST for each form, and the partial pages that forms ask for."""
+    service = desk.parts.service
+    desktop = Desktop(desk.store, service.now_ms, service.new_id, desk.new_number)
+    paths = [handler for sheet in SHEETS for handler in _of(desk, desktop, sheet)]
+    return [*paths, *_partials(desk)]
+
+
+def _of(desk: Desk, desktop: Desktop, sheet: Sheet) -> list[Any]:
+    path = sheet.path.replace("{id_}", "{id_:str}")
+
+    @get(path, name=f"{sheet.name} shown")
+    async def show(request: Request[Any, Any, Any]) -> Response[Any]:
+        author, place = desk.author(request), _place(request)
+        context = await desk.threads.search(desktop.context, author, place.patient, place.about)
+        drawn = _fresh(sheet, context, place, desktop.new_id())
+        return await _page(desk, request, author, sheet, context, drawn)
+
+    @post(path, status_code=200, name=f"{sheet.name} sent")
+    async def send(request: Request[Any, Any, Any]) -> Response[Any]:
+        author, place = desk.author(request), _place(request)
+        sent = sending.read(request.headers.get("content-type"), await request.body())
+        token = sent.one(TOKEN)
+        if not is_id(token):
+            raise Refused(400, "structure", "The form could not be read", "Go back and send it again")
+        led_to = desk.store.submitted(token)
+        if led_to is not None:
+            return rendering.redirect(led_to)
+        seen = sent.values.get(SEEN, ())
+        context = await desk.threads.search(desktop.context, author, place.patient, place.about, versions(seen))
+        read = await desk.threads.search(_read, desk.store, sheet, context, sent)
+        if isinstance(read, Asked):
+            drawn = _again(sheet, context, place, token, seen, sent, read)
+            return await _page(desk, request, author, sheet, context, drawn, 422)
+        return await _save(desk, desktop, author, sheet, context, read, token)
+
+    return [show, send]
+
+
+def _place(request: Request[Any, Any, Any]) -> Place:
+    asked = parse_qs(request.scope["query_string"].decode("latin-1"))
+    about = asked.get("about", [None])[0]
+    if about is not None and not is_id(about.partition("/")[2]):
+        about = None
+    path = request.scope["path"]
+    return Place(request.path_params.get("id_"), about, f"{path}?about={about}" if about else path)
+
+
+# --- showing ----------------------------------------------------------------------------------------------------------
+
+
+def _fresh(sheet: Sheet, context: Context, place: Place, token: str) -> Drawn:
+    values = as_sent(sheet.start(context))
+    seen = seen_versions(sheet, context)
+    return Drawn(sheet.form(context), values, Questions(), context.lists, token, seen, place.address, _beside(sheet))
+
+
+class Asked(Struct, frozen=True):
+    """What has to be asked back."""
+
+    questions: Questions
+    alike: tuple[likeness.Alike, ...] = ()
+
+
+def _again(
+    sheet: Sheet, context: Context, place: Place, token: str, seen: tuple[str, ...], sent: Sending, asked: Asked
+) -> Drawn:
+    return Drawn(
+        sheet.form(context),
+        sent.values,
+        asked.questions,
+        context.lists,
+        token,
+        seen,
+        place.address,
+        _beside(sheet),
+        asked.alike,
+    )
+
+
+def _beside(sheet: Sheet) -> str:
+    return "/patients/similar" if sheet.registers else ""
+
+
+async def _page(
+    desk: Desk,
+    request: Request[Any, Any, Any],
+    author: Author,
+    sheet: Sheet,
+    context: Context,
+    drawn: Drawn,
+    status: int = 200,
+) -> Response[str]:
+    whose = likeness.person(context.patient, context.today) if context.patient is not None else None
+    page = await desk.page(request, author, "sheet.html", here=sheet.here, drawn=drawn, whose=whose)
+    page.status_code = status
+    return page
+
+
+# --- saving -----------------------------------------------------------------------------------------------------------
+
+
+def _read(store: Store, sheet: Sheet, context: Context, sent: Sending) -> Answers | Asked:
+    """What was sent, as answers; or what has to be asked back."""
+    form = sheet.form(context)
+    found = {name: likeness.named(store, typed, context.today) for name, typed in named(form, sent.values).items()}
+    read = parse(form, sent.values, context.today, sent.files, found)
+    alike = likeness.similar(store, sent.values, context.today) if sheet.registers else ()
+    known = {id_ for given in sent.values.get(ALIKE, ()) for id_ in given.split()}
+    unknown = tuple(one for one in alike if one.id not in known)
+    if isinstance(read, Questions):
+        return Asked(read, alike)
+    return Asked(Questions(), alike) if unknown else read
+
+
+async def _save(
+    desk: Desk, desktop: Desktop, author: Author, sheet: Sheet, context: Context, answers: Answers, token: str
+) -> Response[Any]:
+    writes = await desk.threads.search(sheet.write, answers, context)
+    location = sheet.after(writes, context)
+    try:
+        changed = await desk.threads.write(_write, desk, author, writes, Once(token, location))
+    except AlreadySubmitted as before:
+        return rendering.redirect(before.location)
+    desk.parts.feed.changed()
+    tone, text = meanwhile.news(changed, sheet.news(answers, context) or _("Saved."))
+    desk.tell(author, tone, text)
+    desktop.villages.add(answers.text("village"))
+    return rendering.redirect(location)
+
+
+def _write(desk: Desk, author: Author, writes: list[Write], once: Once) -> meanwhile.Changed:
+    """Writes them, and tells what colleagues had changed meanwhile. On the writing thread, so nothing comes between."""
+    moved = meanwhile.moved(desk.store, writes)
+    if writes:
+        desk.store.write(writes, author, desk.now_ms(), once=once)
+    return meanwhile.changed(desk.store, moved)
+
+
+# --- parts of a form, while it is filled in ---------------------------------------------------------------------------
+
+
+def _partials(desk: Desk) -> list[Any]:
+    @post("/patients/similar", status_code=200)
+    async def similar(request: Request[Any, Any, Any]) -> Response[str]:
+        desk.author(request)
+        sent = sending.read(request.headers.get("content-type"), await request.body())
+        alike = await desk.threads.search(likeness.similar, desk.store, sent.values, _today(desk))
+        return rendering.page("alike.html", alike=alike, known=sent.values.get(ALIKE, ()), asked=False)
+
+    @post("/patients/named", status_code=200)
+    async def who(request: Request[Any, Any, Any]) -> Response[str]:
+        desk.author(request)
+        sent = sending.read(request.headers.get("content-type"), await request.body())
+        name = sent.one("form.field")
+        if not is_id(name.replace("_", "-")):
+            raise Refused(400, "value", "There is no such field", "Go back and send the form again")
+        typed = sent.one(name)
+        found: list[Found] = await desk.threads.search(likeness.named, desk.store, typed, _today(desk))
+        return rendering.page("who.html", name=name, found=found, typed=typed, chosen=sent.one(f"{name}.who"))
+
+    return [similar, who]
+
+
+def _today(desk: Desk) -> date:
+    return dates.local_day(desk.now_ms())

@@ -1,0 +1,9 @@
+"""All forms that there are, each at its address. A new form: a module of its own with a `Sheet`, and a line here."""
+
+from edge_node.forms import registration
+from edge_node.forms.context import Sheet
+
+SHEETS: tuple[Sheet, ...] = (
+    registration.REGISTER,
+    registration.EDIT,
+)

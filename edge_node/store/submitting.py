@@ -1,0 +1,32 @@
+"""Forms that were sent: each is carried out once, however often a browser sends it.
+
+A form carries a random token made with its page. The token is written down in the transaction that saves what the form says, so that
+either both are there or neither; a second sending finds it.
+"""
+
+from typing import Final
+
+from edge_node.errors import AlreadySubmitted
+from edge_node.store.connection import Connection
+from edge_node.store.model import Once
+
+KEPT_MS: Final = 90 * 24 * 3_600_000
+"""For so long a form that was sent is known again: a tablet may have been without the clinic's Wi-Fi for weeks."""
+_PURGED_MAX: Final = 100
+
+
+def submit(connection: Connection, once: Once, now_ms: int) -> None:
+    """Writes down that a form is being carried out, within the caller's transaction. Raises AlreadySubmitted when it was before."""
+    led_to = location(connection, once.token)
+    if led_to is not None:
+        raise AlreadySubmitted(led_to)
+    old = "SELECT token FROM submitted WHERE at < ? LIMIT ?"
+    connection.execute(f"DELETE FROM submitted WHERE token IN ({old})", (now_ms - KEPT_MS, _PURGED_MAX))
+    query = "INSERT INTO submitted (token, at, location) VALUES (?, ?, ?)"
+    connection.execute(query, (once.token, now_ms, once.location))
+
+
+def location(connection: Connection, token: str) -> str | None:
+    """The page that a form led to when it was sent before; None when it was not."""
+    row = connection.execute("SELECT location FROM submitted WHERE token = ?", (token,)).fetchone()
+    return None if row is None else str(row[0])
