@@ -10,7 +10,7 @@ THUMBNAIL_PIXELS: Final = 96
 PIXELS_MAX: Final = 60_000_000
 """More than cameras of tablets make; a small file may claim to be any size."""
 _QUALITY: Final = 78
-_FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "MPO")
+_FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 MEDIA_TYPE: Final = "image/jpeg"
 
 
@@ -20,16 +20,17 @@ class NoPicture(ValueError):
 
 def kept(content: bytes, long_side: int = LONG_SIDE_PIXELS) -> bytes:
     """A picture as a JPEG of at most so many pixels, without metadata. Raises NoPicture."""
-    return _jpeg(_opened(content), long_side)
+    return _jpeg(opened(content), long_side)
 
 
 def thumbnail(content: bytes) -> bytes:
     """A small square of its middle, for lists. Raises NoPicture."""
-    square = ImageOps.fit(_opened(content), (THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
+    square = ImageOps.fit(opened(content), (THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
     return _jpeg(square, THUMBNAIL_PIXELS)
 
 
-def _opened(content: bytes) -> Image.Image:
+def opened(content: bytes) -> Image.Image:
+    """A picture, upright, in colours as screens have them. Raises NoPicture."""
     try:
         with Image.open(io.BytesIO(content), formats=_FORMATS) as picture:
             if picture.width * picture.height > PIXELS_MAX:

@@ -84,6 +84,7 @@ class Identity(msgspec.Struct, frozen=True):
     facts: tuple[tuple[str, tuple[str, ...]], ...]
     dead: bool
     unsafe: str
+    photo: bool = False
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -163,6 +164,7 @@ def _identity(id_: str, patient: Object, naming: Naming, today: date, unsafe: st
         tuple((name, values) for name, values in told if values),
         "deceasedDateTime" in patient or patient.get("deceasedBoolean") is True,
         unsafe,
+        any("data" in one for one in objects(patient.get("photo"))),
     )
 
 

@@ -14,6 +14,7 @@ from edge_node.api.node import Sync
 from edge_node.api.outcome import Refused, understand
 from edge_node.errors import EdgeError, NotFound, Unauthorised
 from edge_node.pages import (
+    card_pages,
     conflict_pages,
     language_pages,
     login_pages,
@@ -38,6 +39,7 @@ def make_pages(sync: Sync | None = None, *, key_is_plain: bool = False, language
             *login_pages.handlers(desk),
             *patient_pages.handlers(desk),
             *sheet_pages.handlers(desk),
+            *card_pages.handlers(desk),
             *sync_pages.handlers(desk),
             *conflict_pages.handlers(desk),
             *language_pages.handlers(),

@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ROOT / "edge_node"
 CATALOGUES = SOURCES / "language" / "catalogues"
 WIDTH = 100
+LISTED_MAX = 20
 
 Extracted = tuple[str, tuple[str, ...]]
 """Context and the forms of a text."""
@@ -132,7 +133,8 @@ def main(*, check: bool) -> int:
             path.write_bytes(content)
         elif path.read_bytes() != content:
             findings.append(f"{path.name}: not up to date; run `make messages`")
-        findings += wrong(path, read_po(io.BytesIO(content), locale=path.stem))
+        lacking = list(wrong(path, read_po(io.BytesIO(content), locale=path.stem)))
+        findings += lacking if check or len(lacking) <= LISTED_MAX else [f"{path.name}: {len(lacking)} to translate"]
     sys.stdout.writelines(f"{finding}\n" for finding in findings)
     return int(bool(findings) and check)
 

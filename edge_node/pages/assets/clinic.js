@@ -71,6 +71,36 @@
   const summary = document.querySelector("[data-summary]");
   if (summary) summary.focus();
 
+  // --- a card before the camera, where a browser has both camera and reader; the photo and the number work without ---
+
+  each(document, "form[data-scan]", function (form) {
+    const button = form.querySelector("[data-camera]");
+    if (!window.BarcodeDetector || !navigator.mediaDevices) return;
+    button.hidden = false;
+    button.addEventListener("click", function () {
+      const video = form.querySelector("video");
+      const detector = new window.BarcodeDetector({ formats: ["qr_code"] });
+      const stop = function () {
+        if (video.srcObject) video.srcObject.getTracks().forEach(function (track) { track.stop(); });
+      };
+      const look = function () {
+        detector.detect(video).then(function (codes) {
+          if (!codes.length) { setTimeout(look, 250); return; }
+          stop();
+          form.querySelector("[name=number]").value = codes[0].rawValue;
+          form.submit();
+        }).catch(function () { setTimeout(look, 1000); });
+      };
+      navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } }).then(function (stream) {
+        form.querySelector(".scan-live").hidden = false;
+        button.hidden = true;
+        video.srcObject = stream;
+        addEventListener("pagehide", stop);
+        return video.play().then(look);
+      }).catch(function () { button.hidden = true; }); // Not allowed: the photo remains.
+    });
+  });
+
   // --- the bar about the hub ---
 
   const bar = document.getElementById("standing");

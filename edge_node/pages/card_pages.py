@@ -1,0 +1,132 @@
+"""`/patients/{id}/card`, to be printed and cut out; `/scan`, which finds a patient by it; her photo."""
+
+import base64
+from typing import Any
+
+from litestar import Request, Response, get, post
+from litestar.params import FromPath
+from msgspec import Struct
+
+from edge_node.errors import NotFound
+from edge_node.forms.pictures import MEDIA_TYPE, NoPicture
+from edge_node.forms.registration import NUMBER_SYSTEM
+from edge_node.language import _
+from edge_node.pages import card_numbers, codes_on_cards, dates, people, rendering, sending, words
+from edge_node.pages.desk import Desk
+from edge_node.pages.people import Person
+from edge_node.pages.sending import Sending
+from edge_node.store.store import Store
+
+
+class Looked(Struct, frozen=True):
+    """What came of looking for a card's number: those who have it, or why nobody was found."""
+
+    people: tuple[Person, ...] = ()
+    why: str = ""
+
+
+def handlers(desk: Desk) -> list[Any]:
+    """The paths."""
+
+    @get("/patients/{id_:str}/card")
+    async def card(request: Request[Any, Any, Any], id_: FromPath[str]) -> Response[Any]:
+        author = desk.author(request)
+        patient = await desk.threads.search(_patient, desk.store, id_)
+        number = card_number(patient)
+        return await desk.page(
+            request,
+            author,
+            "card.html",
+            here="patients",
+            patient_id=id_,
+            name=words.human_name(patient.get("name")) or _("Name not recorded"),
+            born=dates.day(patient.get("birthDate")),
+            number=card_numbers.grouped(number),
+            code=codes_on_cards.drawn(number) if number else "",
+        )
+
+    @get("/scan")
+    async def scan(request: Request[Any, Any, Any]) -> Response[Any]:
+        return await desk.page(request, desk.author(request), "scan.html", here="scan", looked=Looked())
+
+    @post("/scan", status_code=200)
+    async def look(request: Request[Any, Any, Any]) -> Response[Any]:
+        author = desk.author(request)
+        sent = sending.read(request.headers.get("content-type"), await request.body())
+        looked = await desk.threads.search(_look, desk.store, sent, desk.now_ms())
+        if len(looked.people) == 1:
+            return rendering.redirect(f"/patients/{looked.people[0].id}")
+        return await desk.page(request, author, "scan.html", here="scan", looked=looked)
+
+    @get("/patients/{id_:str}/photo")
+    async def photo(request: Request[Any, Any, Any], id_: FromPath[str]) -> Response[bytes]:
+        desk.author(request)
+        return _picture(await desk.threads.search(_photo, desk.store, id_))
+
+    @get("/patients/{id_:str}/thumbnail")
+    async def thumbnail(request: Request[Any, Any, Any], id_: FromPath[str]) -> Response[bytes]:
+        desk.author(request)
+        patient = await desk.threads.search(_patient, desk.store, id_)
+        data = next((one["data"] for one in words.objects(patient.get("photo")) if "data" in one), None)
+        if not isinstance(data, str):
+            raise NotFound()
+        return _picture(base64.b64decode(data))
+
+    return [card, scan, look, photo, thumbnail]
+
+
+def card_number(patient: words.Object) -> str:
+    """The short number of a patient; empty when she has none."""
+    mine = (one for one in words.objects(patient.get("identifier")) if one.get("system") == NUMBER_SYSTEM)
+    return next((words.text(one.get("value")) for one in mine), "")
+
+
+def _patient(store: Store, id_: str) -> words.Object:
+    stored = store.read("Patient", id_)
+    if stored is None or stored.body is None:
+        raise NotFound()
+    patient: words.Object = words.decode(stored.body)
+    return patient
+
+
+def _photo(store: Store, id_: str) -> bytes:
+    urls = (words.text(one.get("url")) for one in words.objects(_patient(store, id_).get("photo")))
+    target = next((url for url in urls if url.startswith("Binary/")), None)
+    stored = store.read("Binary", target.removeprefix("Binary/")) if target is not None else None
+    if stored is None or stored.body is None:
+        raise NotFound()
+    return base64.b64decode(words.decode(stored.body).get("data", ""))
+
+
+def _picture(content: bytes) -> Response[bytes]:
+    # Whatever it really is, a browser takes it for a picture or for nothing.
+    return Response(content, media_type=MEDIA_TYPE, headers=dict(rendering.HEADERS))
+
+
+def _look(store: Store, sent: Sending, now_ms: int) -> Looked:
+    """Those whose number was typed, or stands in a photograph."""
+    file = sent.files.get("photo")
+    try:
+        texts = (
+            [sent.one("number")] if sent.one("number").strip() else codes_on_cards.found(file.content) if file else []
+        )
+    except NoPicture:
+        return Looked(why=_("This is no picture that can be read here. Take a photo, or choose another file."))
+    numbers = [number for text in texts if (number := card_numbers.read(text))]
+    if not numbers:
+        return Looked(why=_why(sent, texts))
+    today = dates.local_day(now_ms)
+    found = [one for number in numbers for one in card_numbers.owners(store, number, now_ms)]
+    if not found:
+        return Looked(why=_("Nobody who is registered here has this number."))
+    return Looked(tuple(people.person(one, today) for one in found))
+
+
+def _why(sent: Sending, texts: list[str]) -> str:
+    if sent.one("number").strip():
+        return _("A digit of this number is wrong or missing: it has 12 digits. Read it again.")
+    if texts:
+        return _("The code in this picture is not one of our cards.")
+    if sent.files:
+        return _("No code was found in this picture. Hold the card flat, nearer, and in good light.")
+    return _("Take a photo of the card, or type its number.")
