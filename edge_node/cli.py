@@ -22,6 +22,7 @@ COMMANDS: Final[dict[str, str]] = {
     "backup": "Write an encrypted copy of the database.",
     "restore": "Bring a backup back, as a new incarnation.",
     "rotate-key": "Wrap the database's key under the passphrase that is set now.",
+    "trust": "Tell how devices recognise this clinic's certificate authority.",
     "doctor": "Examine the node, and tell what is wrong.",
     "settings": "List all settings.",
 }

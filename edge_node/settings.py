@@ -34,6 +34,26 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ] = ""
     host: Annotated[str, Meta(description="Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535, description="Port to listen on; 0 takes a free one.")] = 8070
+    https: Annotated[
+        bool,
+        Meta(
+            description="Serve by HTTPS, with a certificate of the clinic's own authority; /trust tells devices how to trust it."
+        ),
+    ] = False
+    http_port: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=65535,
+            description="With `https`: port without it, that leads to the pages and hands out the authority's certificate.",
+        ),
+    ] = 8071
+    tls_names: Annotated[
+        str,
+        Meta(
+            description="With `https`: host names or addresses, with commas, that devices call this node by besides its own."
+        ),
+    ] = ""
     sync_interval: Annotated[
         float, Meta(ge=0, le=86_400, description="Seconds between exchanges with the hub; 0: only on demand.")
     ] = 60

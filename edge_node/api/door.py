@@ -3,7 +3,7 @@
 An ASGI application around both, so that what has no route is bounded, protected and measured like the rest.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from time import perf_counter
 
 import structlog
@@ -63,6 +63,7 @@ class Door:
         status = 0
         is_fhir = _is_fhir(scope["path"])
         secure = scope["scheme"] == "https"
+        transport = secure and not _is_own_machine(scope["headers"])
 
         async def answer(message: Message) -> None:
             nonlocal status
@@ -71,7 +72,7 @@ class Door:
                 if is_fhir and not secure:
                     message["headers"] = [*message["headers"], *_HEADERS, *_DEFAULTS]
                 else:
-                    message["headers"] = _protected(message["headers"], secure)
+                    message["headers"] = _protected(message["headers"], transport)
             await send(message)
 
         try:
@@ -106,6 +107,11 @@ class Door:
             log.error("request failed", method=scope["method"], route=template, status=status, error=_kind(error))
         elif seconds > SLOW_SECONDS and template not in LISTENING:
             log.warning("slow request", method=scope["method"], route=template, status=status, ms=round(seconds * 1000))
+
+
+def _is_own_machine(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether the client calls us `localhost`. What it is told of that name would bind every other program of that machine too."""
+    return any(name == b"host" and value.partition(b":")[0] == b"localhost" for name, value in headers)
 
 
 def _is_fhir(path: str) -> bool:

@@ -7,8 +7,10 @@ from types import MappingProxyType
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from litestar import Response
+from litestar import Response, get
+from litestar.params import FromPath
 
+from edge_node.errors import NotFound
 from edge_node.language import Text, clinical, ngettext, npgettext, pgettext, reader
 from edge_node.language import _ as gettext
 from edge_node.language.choosing import menu
@@ -31,6 +33,7 @@ HTML = "text/html"
 ASSETS = MappingProxyType(
     {
         "clinic.css": "text/css",
+        "offline.css": "text/css",
         "clinic.js": "text/javascript",
         "htmx.js": "text/javascript",
         "icon.svg": "image/svg+xml",
@@ -108,3 +111,11 @@ def asset_answer(name: str) -> Response[bytes]:
     """A file as an answer."""
     headers = {**HEADERS, "cache-control": f"public, max-age={_A_YEAR}, immutable"}
     return Response(asset(name), media_type=ASSETS[name], headers=headers)
+
+
+@get("/assets/{name:str}")
+async def assets(name: FromPath[str]) -> Response[bytes]:
+    """The files that pages ask for."""
+    if name not in ASSETS:
+        raise NotFound()
+    return asset_answer(name)

@@ -22,16 +22,23 @@ from edge_node.pages import (
     rendering,
     sheet_pages,
     sync_pages,
+    trust_pages,
 )
 from edge_node.pages.desk import Desk
 from edge_node.pages.forms import safe_next
+from edge_node.pages.trust_pages import Trust
 
 _MACHINES = ("/api/", "/auth/", "/schema", "/fhir", "/events", "/ws", "/metrics", "/healthz", "/readyz")
 
 
-def make_pages(sync: Sync | None = None, *, key_is_plain: bool = False, language: str = "en") -> Pages:
-    """The pages, for `make_app`. `sync` does one exchange with the hub; `key_is_plain` puts up the warning that goes with it;
-    `language` is the clinic's locale."""
+def make_pages(
+    sync: Sync | None = None, *, key_is_plain: bool = False, language: str = "en", trust: Trust | None = None
+) -> Pages:
+    """The pages, for `make_app`.
+
+    `sync` does one exchange with the hub; `key_is_plain` puts up the warning that goes with it; `language` is the clinic's locale;
+    `trust` is there when HTTPS is served.
+    """
 
     def made(parts: Parts) -> Sequence[ControllerRouterHandler]:
         desk = Desk(parts, sync, key_is_plain, language)
@@ -43,6 +50,7 @@ def make_pages(sync: Sync | None = None, *, key_is_plain: bool = False, language
             *sync_pages.handlers(desk),
             *conflict_pages.handlers(desk),
             *language_pages.handlers(),
+            *(trust_pages.handlers(trust) if trust is not None else ()),
             *_rest(),
         ]
         return [
@@ -59,17 +67,11 @@ def make_pages(sync: Sync | None = None, *, key_is_plain: bool = False, language
 
 
 def _rest() -> list[Any]:
-    @get("/assets/{name:str}")
-    async def assets(name: FromPath[str]) -> Response[bytes]:
-        if name not in rendering.ASSETS:
-            raise NotFound()
-        return rendering.asset_answer(name)
-
     @get("/{rest:path}")
     async def nothing(rest: FromPath[str]) -> Response[str]:
         raise NotFound()
 
-    return [assets, nothing]
+    return [rendering.assets, nothing]
 
 
 # --- what went wrong --------------------------------------------------------------------------------------------------

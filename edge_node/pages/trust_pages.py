@@ -1,0 +1,136 @@
+"""`/trust`: how a device is told to trust this clinic's own certificate authority, and the little that answers without HTTPS.
+
+It is asked for before a device trusts, so without HTTPS, where somebody on the clinic's Wi-Fi could put another certificate in its place:
+that is what the fingerprint is for, which people compare with the one on the clinic's computer or on the printed page.
+"""
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import segno
+from litestar import Litestar, Request, Response, get
+from litestar.datastructures import State
+from litestar.exceptions import HTTPException
+from markupsafe import Markup
+
+from edge_node.pages import dates, rendering
+from edge_node.tls import interfaces, trust
+from edge_node.tls.keeping import Kept
+from edge_node.tls.serving import Certificates
+
+_SAVE_AS = 'attachment; filename="{}"'
+
+
+class Trust:
+    """What there is to trust, and where. The ports are known when the listeners are there."""
+
+    def __init__(self, certificates: Certificates, now_ms: Callable[[], int]) -> None:
+        self.certificates = certificates
+        self.now_ms = now_ms
+        self.port = 0
+        self.secure_port = 0
+
+    @property
+    def kept(self) -> Kept:
+        """The authority, and what this machine is called now."""
+        return self.certificates.kept
+
+
+def handlers(given: Trust) -> list[Any]:
+    """The page and the two files."""
+
+    @get("/trust")
+    async def page(request: Request[Any, Any, Any]) -> Response[str]:
+        authority = given.kept.authority
+        host = host_for_devices(request.headers.get("host", ""), given.kept)
+        address = f"http://{bracketed(host)}:{given.port}/trust"
+        now = given.now_ms()
+        return rendering.page(
+            "trust.html",
+            name=trust.name(authority),
+            fingerprint=trust.fingerprint(authority),
+            address=address,
+            pages=f"https://{bracketed(host)}:{given.secure_port}/",
+            code=qr(address),
+            today=f"{dates.day(dates.local_day(now).isoformat())}",
+            until=dates.day(authority.parsed().not_valid_after_utc.date().isoformat()),
+        )
+
+    @get("/trust/clinic.crt")
+    async def certificate() -> Response[bytes]:
+        return _file(given.kept.authority.certificate, trust.CERTIFICATE_MEDIA, "clinic.crt")
+
+    @get("/trust/clinic.mobileconfig")
+    async def profile() -> Response[bytes]:
+        return _file(trust.profile(given.kept.authority), trust.PROFILE_MEDIA, "clinic.mobileconfig")
+
+    return [page, certificate, profile]
+
+
+def make_plain(given: Trust, port: int, secure_port: int) -> Litestar:
+    """What answers without HTTPS, on `port`: the way to the pages on `secure_port`, and how to trust them. Nothing of patients."""
+    given.port, given.secure_port = port, secure_port
+
+    @get("/")
+    async def over(request: Request[Any, Any, Any]) -> Response[None]:
+        host = named(request.headers.get("host", "")) or host_for_devices("", given.kept)
+        # Not for ever: a browser that remembers it would not find this way again when the ports change.
+        return Response(
+            None,
+            status_code=307,
+            headers={**rendering.HEADERS, "location": f"https://{bracketed(host)}:{secure_port}/"},
+        )
+
+    return Litestar(
+        route_handlers=[over, *handlers(given), rendering.assets],
+        openapi_config=None,
+        exception_handlers={Exception: _nothing, HTTPException: _nothing},
+        logging_config=None,
+        state=State(),
+    )
+
+
+def host_for_devices(header: str, kept: Kept) -> str:
+    """By which host another device can call this machine: an address, since many clinics' networks resolve no names, and since a browser
+    that has been told of a name to use HTTPS only does not come back to a page without it."""
+    called = named(header)
+    others = interfaces.reachable(list(kept.names))
+    if called in others:
+        return called
+    return others[0] if others else called or "localhost"
+
+
+def named(header: str) -> str:
+    """The host in a Host header, without port and brackets; empty when it holds none."""
+    host = header.rpartition("]")[0].lstrip("[") if header.startswith("[") else header.partition(":")[0]
+    host = host.lower()
+    return host if interfaces.is_host(host) or interfaces.is_address(host) else ""
+
+
+def bracketed(host: str) -> str:
+    """A host as it stands in an address."""
+    return f"[{host}]" if ":" in host else host
+
+
+def qr(text: str) -> Markup:
+    """A QR code as SVG, to be put into a page."""
+    drawn = io.BytesIO()
+    segno.make(text, error="m", micro=False).save(
+        drawn, kind="svg", xmldecl=False, svgns=False, omitsize=True, svgclass="qr", lineclass=None, border=4
+    )
+    return Markup(drawn.getvalue().decode())  # noqa: S704 - made of numbers by the library, nothing of the text is in it
+
+
+def _file(content: bytes, media: str, name: str) -> Response[bytes]:
+    headers = {**rendering.HEADERS, "content-disposition": _SAVE_AS.format(name)}
+    return Response(content, media_type=media, headers=headers)
+
+
+def _nothing(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    """Whatever else is asked for without HTTPS is not there, and is not said in words that could hold what was asked for."""
+    status = error.status_code if isinstance(error, HTTPException) else 404
+    title, advice = "There is nothing here", "The pages of this clinic are reached by HTTPS."
+    if not 400 <= status < 500:
+        status = 500
+    return rendering.page("problem.html", status, title=title, advice=advice, logged_in=True)
