@@ -36,7 +36,7 @@ class Address(msgspec.Struct, frozen=True):
 
 
 class Secure(msgspec.Struct, frozen=True):
-    """HTTPS: what is shown to clients, and the application that answers without it, which is made when its `port` and the other are known."""
+    """HTTPS: what is shown to clients, and what answers without it on `port`: `beside` makes that of both ports once they are known."""
 
     certificates: Certificates
     beside: Callable[[int, int], ASGIApp]

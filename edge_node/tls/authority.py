@@ -75,7 +75,7 @@ def believed(clock_ms: int, offset_ms: int | None) -> datetime:
 
 
 def make_authority(place: str, now: datetime, names: Iterable[str]) -> Pair:
-    """A new authority. `place` is what people call the clinic; `names`: host names and addresses that it may vouch for besides the private ones."""
+    """A new authority. `place`: what people call the clinic. `names`: what it may vouch for besides private addresses."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"MedTech Edge: {place}"[:64])])
     builder = (
@@ -99,7 +99,8 @@ def allows(authority: x509.Certificate, name: str) -> bool:
     permitted = authority.extensions.get_extension_for_class(x509.NameConstraints).value.permitted_subtrees or []
     address = as_address(name)
     if address is not None:
-        return any(isinstance(one, x509.IPAddress) and address in one.value for one in permitted)
+        networks = [one.value for one in permitted if isinstance(one, x509.IPAddress)]
+        return any(not isinstance(one, IPv4Address | IPv6Address) and address in one for one in networks)
     return any(isinstance(one, x509.DNSName) and _below(name.lower(), one.value) for one in permitted)
 
 
@@ -126,7 +127,7 @@ def _below(name: str, domain: str) -> bool:
 
 
 def issue(authority: Pair, now: datetime, names: Sequence[str]) -> Pair:
-    """A server's certificate for host names and addresses, those left out that the authority may not vouch for: one of them would spoil all."""
+    """A server's certificate for host names and addresses. Those that the authority may not vouch for are left out: one would spoil all."""
     issuer = authority.parsed()
     issuer_key = load_der_private_key(authority.key, None)
     assert isinstance(issuer_key, ec.EllipticCurvePrivateKey)

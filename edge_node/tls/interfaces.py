@@ -36,7 +36,7 @@ def is_host(name: str) -> bool:
 
 
 def reachable(found: list[str]) -> list[str]:
-    """Of such names, the addresses that another device can call: no name, which many networks here do not resolve, nor the machine itself."""
+    """Of such names, the addresses that another device can call: no host names, since many networks here resolve none."""
     return [name for name in found if is_address(name) and not ip_address(name).is_loopback]
 
 

@@ -1,4 +1,4 @@
-"""The authority and the server's certificate, kept in the encrypted store: made when they are first needed, and anew when they no longer do."""
+"""The authority and the server's certificate, kept in the encrypted store: made when they are needed, and anew when they no longer do."""
 
 from collections.abc import Callable, Sequence
 from typing import Final

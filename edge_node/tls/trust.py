@@ -1,4 +1,4 @@
-"""What a device gets to trust the clinic's authority: the certificate, Apple's profile around it, and the fingerprint that people compare."""
+"""What a device gets to trust the clinic's authority: the certificate, Apple's profile around it, and the signs that people compare."""
 
 import hashlib
 import plistlib

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.x509.verification import PolicyBuilder, Store as Anchors
+from cryptography.x509.verification import PolicyBuilder
+from cryptography.x509.verification import Store as Anchors
 from hypothesis import given
 from hypothesis import strategies as st
 
