@@ -148,7 +148,8 @@ _ROUNDS: Final[tuple[tuple[Callable[[Fact], bool], bool], ...]] = (
     (_is_antenatal, True),
     (_is_other, False),
 )
-"""What is placed first, and whether it tells of a pregnancy where none is known. What dates a pregnancy says where the rest belongs."""
+"""What is placed first, and whether it tells of a pregnancy where none is known. What dates a pregnancy says where the
+rest belongs."""
 
 
 def _in_time(holders: Iterable[_Holder]) -> list[_Holder]:

@@ -24,8 +24,8 @@ class Evidence(Fact, frozen=True, kw_only=True):
 
     `kind`: `lmp`, `ultrasound`, `fundal-height` or `stated` (an expected date or an age in weeks, of unknown origin). `expected`:
     the expected date of birth that follows from it. `lmp`: the first day of the last period, where that is what was stated.
-    `age_days`: the age of the pregnancy found on the day `on`, for scans and fundal heights. `certain`: False where she is not sure of
-    her last period, or knew the month only. `by`: reference to who stated it, or "".
+    `age_days`: the age of the pregnancy found on the day `on`, for scans and fundal heights. `certain`: False where she
+    is not sure of her last period, or knew the month only. `by`: reference to who stated it, or "".
     """
 
     kind: str
@@ -96,8 +96,8 @@ class Dose(Fact, frozen=True, kw_only=True):
 
 
 class Outcome(Fact, frozen=True, kw_only=True):
-    """How the pregnancy ended, for one baby; `on` is the day of it. `kind`: a name in `OUTCOMES`. `baby`: reference to the newborn's
-    Patient, or "". `weight_g`: weight at birth in grams. `mode`: a name in `MODES`, or ""."""
+    """How the pregnancy ended, for one baby; `on` is the day of it. `kind`: a name in `OUTCOMES`. `baby`: reference to
+    the newborn's Patient, or "". `weight_g`: weight at birth in grams. `mode`: a name in `MODES`, or ""."""
 
     kind: str
     baby: str = ""

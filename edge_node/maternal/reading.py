@@ -3,7 +3,6 @@
 Sources: FHIR R4 data types (https://hl7.org/fhir/R4/datatypes.html), references (https://hl7.org/fhir/R4/references.html).
 """
 
-import calendar
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any, Final
@@ -16,6 +15,9 @@ EPISODE_LINK: Final = "http://hl7.org/fhir/StructureDefinition/workflow-episodeO
 
 VOID: Final = frozenset({"entered-in-error", "cancelled", "not-done", "refuted", "draft"})
 """States in which a resource says nothing about the patient."""
+
+YEARS: Final = range(1850, 2200)
+"""Years in which days are believed. Others are typing errors, and would run out of the calendar."""
 
 _DAYS: Final = (
     "effectiveDateTime",
@@ -52,13 +54,15 @@ def targets(references: object) -> tuple[str, ...]:
 
 
 def whole_day(text: object) -> date | None:
-    """The calendar day of a FHIR date, dateTime or instant as written; None if it is less precise than a day, or none."""
+    """The calendar day of a FHIR date, dateTime or instant as written; None if it is less precise than a day, or none, or in a year
+    outside of `YEARS`."""
     if not isinstance(text, str) or len(text) < 10:
         return None
     try:
-        return date.fromisoformat(text[:10])
+        day = date.fromisoformat(text[:10])
     except ValueError:
         return None
+    return day if day.year in YEARS else None
 
 
 def about_day(text: object) -> date | None:
@@ -68,14 +72,8 @@ def about_day(text: object) -> date | None:
     exact = whole_day(text)
     if exact is not None:
         return exact
-    year, _, month = text.partition("-")
-    try:
-        if not month:
-            return date(int(year), 7, 1) if len(year) == 4 else None
-        calendar.monthrange(int(year), int(month))
-        return date(int(year), int(month), 15)
-    except ValueError:
-        return None
+    # A year stands for its middle, and so does a month.
+    return whole_day({4: f"{text}-07-01", 7: f"{text}-15"}.get(len(text)))
 
 
 def moment(text: object) -> datetime | None:
