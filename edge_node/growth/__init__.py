@@ -1,0 +1,2 @@
+"""Growth: of children by WHO's standards, of a pregnancy by fundal height and the mother's weight. Pure functions of
+measurements."""
