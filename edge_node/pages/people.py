@@ -63,7 +63,7 @@ def listed(store: Store, place: Place, now_ms: int) -> Listed:
         follows = Place(page=place.page + 1, after=page.next) if page.next is not None else None
         return Listed(tuple(person(found, today) for found in page.found), follows)
     until = place.page * ON_A_PAGE
-    found = store.find_patients(place.text, until + 1)
+    found = store.find_patients(place.text, until + 1, today=today)
     shown = tuple(person(one, today) for one in found[until - ON_A_PAGE : until])
     last = place.page >= PAGES_MAX
     more = len(found) > until

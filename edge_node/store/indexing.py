@@ -9,6 +9,8 @@ import msgspec
 
 from edge_node.fhir.extraction import index_rows
 from edge_node.fhir.slots import slot_numbers
+from sync_protocol.matching.folding import words
+from sync_protocol.matching.person import NATIONAL_DIGITS
 from sync_protocol.resource import Resource, shown
 from sync_protocol.showing import shown_object
 
@@ -16,11 +18,9 @@ SearchRow: TypeAlias = tuple[int, str | int | float, str | int | float]
 """`(slot, value, extra)`, as `edge_node.fhir.readers` tells them."""
 Entry: TypeAlias = tuple[int, str | int | float, int, str | int | float]
 """`(slot, value, key, extra)`: a row of `search`."""
-PatientText: TypeAlias = tuple[str, str, str, str]
-"""Name, phone, identifier, village: the columns of `patient_text`."""
-
-NATIONAL_DIGITS = 9
-"""Digits of a phone number without its country and trunk prefix, in most of the world's plans (ITU-T E.164: up to 12)."""
+PatientText: TypeAlias = tuple[str, str, str, str, str, str]
+"""Name, phone, ending, identifier, village, born: the columns of `patient_text`, each of words between spaces."""
+NAME, PHONE, ENDING, IDENTIFIER, VILLAGE, BORN = range(6)
 
 _local = re.compile(r"([A-Z][A-Za-z]{1,63})/([A-Za-z0-9\-.]{1,64})").fullmatch
 _not_digit = re.compile(r"\D+").sub
@@ -96,7 +96,7 @@ def keyed(rows: Iterable[SearchRow], key: int, keys: dict[Any, Any]) -> list[Ent
 
 
 def patient_text(shown: dict[str, Any]) -> PatientText | None:
-    """The find box's text of a Patient. Odd elements are left out: they are kept, and found by the rest."""
+    """The find box's text of a Patient, folded. Odd elements are left out: they are kept, and found by the rest."""
     if shown.get("resourceType") != "Patient":
         return None
     names = [_texts(name, ("text", "family", "given", "prefix", "suffix")) for name in _objects(shown.get("name"))]
@@ -107,13 +107,36 @@ def patient_text(shown: dict[str, Any]) -> PatientText | None:
     ]
     identifiers = [_texts(identifier, ("value",)) for identifier in _objects(shown.get("identifier"))]
     villages = [_texts(address, ("city", "district", "text")) for address in _objects(shown.get("address"))]
-    return (" ".join(names), " ".join(numbers), " ".join(identifiers), " ".join(villages))
+    born = shown.get("birthDate")
+    return (
+        _line(word for name in names for word in words(name)),
+        _line(word for number in numbers for word in number),
+        _line(number[-1][::-1] for number in numbers if number),
+        _line(word for identifier in identifiers for word in identifier_words(identifier)),
+        _line(word for village in villages for word in words(village)),
+        _not_digit("", born) if isinstance(born, str) else "",
+    )
 
 
-def phone_words(number: str) -> str:
-    """A phone number as words to find it by: all digits, and without country and trunk prefix."""
+def vocabulary_of(text: PatientText) -> set[str]:
+    """The words by which somebody may be found although they are misspelled: of names and places."""
+    return {*text[NAME].split(), *text[VILLAGE].split()}
+
+
+def phone_words(number: str) -> list[str]:
+    """A phone number as words to find it by: all digits, and without country and trunk prefix (the last of them)."""
     digits = _not_digit("", number).lstrip("0")
-    return digits if len(digits) <= NATIONAL_DIGITS else f"{digits} {digits[-NATIONAL_DIGITS:]}"
+    return [digits] if 0 < len(digits) <= NATIONAL_DIGITS else [digits, digits[-NATIONAL_DIGITS:]] if digits else []
+
+
+def identifier_words(value: str) -> list[str]:
+    """An identifier's words, and all of it as one: people put spaces and dashes where they like."""
+    parts = words(value)
+    return [*parts, "".join(parts)] if len(parts) > 1 else list(parts)
+
+
+def _line(found: Iterable[str]) -> str:
+    return " ".join(dict.fromkeys(found))
 
 
 def _objects(value: Any) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from operator import itemgetter
 import msgspec
 
 from edge_node.fhir.search_sql import TYPE_SLOT
-from edge_node.store import due, indexing, recent, rows
+from edge_node.store import due, indexing, recent, rows, vocabulary
 from edge_node.store.connection import Connection
 from edge_node.store.indexing import NOTHING, Derived, Entry
 from edge_node.store.model import CONFLICT, GONE
@@ -272,12 +272,8 @@ class Batch:
 
     def _write_patient_text(self) -> None:
         changed = [(r.key, r.was.text, r.derived.text) for r in self._dirty.values() if r.was.text != r.derived.text]
-        for key, old, new in changed:
-            if old is not None:
-                self.connection.execute("DELETE FROM patient_text WHERE rowid = ?", (key,))
-            if new is not None:
-                statement = "INSERT INTO patient_text (rowid, name, phone, identifier, village) VALUES (?, ?, ?, ?, ?)"
-                self.connection.execute(statement, (key, *new))
+        if changed:
+            vocabulary.write_texts(self.connection, changed)
 
     def _write_conflicts(self) -> None:
         for row in self._dirty.values():

@@ -156,10 +156,27 @@ CREATE TABLE submitted (
 CREATE INDEX submitted_at ON submitted (at);
 """
 
+_PEOPLE = """
+DROP TABLE patient_text;
+
+-- Folded words (sync_protocol/matching/folding.py), so ASCII alone. `ending`: phone numbers from their last digit; `born`: a date's digits.
+CREATE VIRTUAL TABLE patient_text USING fts5 (
+    name, phone, ending, identifier, village, born,
+    content = '', contentless_delete = 1, detail = column,
+    prefix = '2 3', tokenize = 'ascii'
+);
+
+-- Every word that any patient's name or village ever had here, never removed: who has seen `number` has seen all before it.
+CREATE TABLE patient_word (number INTEGER PRIMARY KEY, word TEXT NOT NULL UNIQUE) STRICT;
+
+INSERT INTO meta (name, value) VALUES ('patient-text-unwritten', 1);
+"""
+
 MIGRATIONS: tuple[str, ...] = (
     _FIRST + SEARCH_TABLES,
     _DUE,
     _SUBMITTED,
+    _PEOPLE,
 )
 """What has been released is never changed; what comes is added at the end."""
 

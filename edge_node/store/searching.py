@@ -1,27 +1,24 @@
-"""Searches: a parsed FHIR query, the find box, and all that belongs to a patient."""
+"""Searches: a parsed FHIR query, and all that belongs to a patient."""
 
-import re
-import unicodedata
+from collections.abc import Callable
 from functools import cache
 
+from edge_node import same_person
 from edge_node.fhir import compartment, search_sql
 from edge_node.fhir.criteria import QueryError
 from edge_node.fhir.matching import matches
 from edge_node.fhir.query import Query
 from edge_node.fhir.search_sql import Position
+from edge_node.fhir.slots import slot_numbers
 from edge_node.fhir.terms import KeyOf
 from edge_node.store import reading, rows
 from edge_node.store.connection import Connection
-from edge_node.store.indexing import NATIONAL_DIGITS, phone_words
 from edge_node.store.model import GONE, Page, Stored
 
 COUNT_DEFAULT = 50
 COUNT_MAX = 1_000
 INCLUDED_MAX = 5_000
 INCLUDE_ROUNDS_MAX = 8
-WORDS_MAX = 8
-
-_word = re.compile(r"[^\W_]+")
 
 
 def search(connection: Connection, query: Query, after: Position | None = None) -> Page:
@@ -136,33 +133,34 @@ def _backward(connection: Connection, query: Query, sources: list[Stored], first
 # --- people -----------------------------------------------------------------------------------------------------------
 
 
-def find_patients(connection: Connection, text: str, limit: int = 20) -> list[Stored]:
-    """Patients by the beginnings of words of their names, phone numbers, identifiers or village; best first."""
-    words = [_match(word) for word in _words(text)]
-    if not words:
-        return []
-    query = "SELECT rowid FROM patient_text WHERE patient_text MATCH ? ORDER BY rank, rowid LIMIT ?"
-    keys = [key for (key,) in connection.execute(query, (" AND ".join(words), limit))]
-    return [entry for entry in reading.read_many(connection, keys) if not entry.gone]
-
-
-def _words(text: str) -> list[str]:
-    """Words as the tokenizer makes them; a phone number written with spaces is one."""
-    digits = phone_words(text).split(" ")[-1]
-    if len(digits) >= NATIONAL_DIGITS - 2 and not any(letter.isalpha() for letter in text):
-        return [digits]
-    return _word.findall(unicodedata.normalize("NFC", text))[:WORDS_MAX]
-
-
-def _match(word: str) -> str:
-    national = word.lstrip("0")
-    if word.isdigit() and national and national != word:
-        return f'("{word}"* OR "{national}"*)'
-    return f'"{word}"*'
-
-
 def everything(connection: Connection, patient: int) -> list[int]:
-    """Keys of a patient and of what is in the patient's compartment, in the order in which they came."""
+    """Keys of a patient and of what is in the patient's compartment, in the order in which they came; with those of the
+    records that were merged into hers, these records themselves among them."""
+    merged = _merged_into(connection, patient)
+    found = sorted(set(merged).union(*(_compartment(connection, one) for one in (patient, *merged))))
+    return [patient, *(key for key in found if key != patient)]
+
+
+def _merged_into(connection: Connection, patient: int) -> list[int]:
+    stored = reading.read_many(connection, [patient])
+    if not stored:
+        return []
+    read, referring = patient_reader(connection), _patients_linked_to(connection)
+    return [one.key for one in same_person.merged_into(stored[0], read, referring)]
+
+
+def _patients_linked_to(connection: Connection) -> Callable[[Stored], list[Stored]]:
+    query = "SELECT key FROM search WHERE slot = ? AND value = ?"
+    slot = slot_numbers()["Patient.link.other reference"]
+    return lambda one: reading.read_many(connection, [key for (key,) in connection.execute(query, (slot, one.key))])
+
+
+def patient_reader(connection: Connection) -> same_person.Read:
+    """Patients by id, as `same_person` asks for them."""
+    return lambda id_: reading.read(connection, "Patient", id_)
+
+
+def _compartment(connection: Connection, patient: int) -> list[int]:
     slots = _compartment_slots()
     question = ",".join("?" * len(slots))
     found = connection.execute(
@@ -170,7 +168,7 @@ def everything(connection: Connection, patient: int) -> list[int]:
         f" WHERE s.slot IN ({question}) AND s.value = ? AND r.state IS NOT NULL AND NOT r.flags & {GONE} ORDER BY s.key",
         (*slots, patient),
     )
-    return [patient, *(key for (key,) in found if key != patient)]
+    return [key for (key,) in found]
 
 
 @cache

@@ -4,16 +4,34 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from edge_node.errors import NoDatabase, NotFound
 from edge_node.fhir.query import Query
 from edge_node.fhir.search_sql import Position
 from edge_node.store import conflicts as disputes
-from edge_node.store import forking, importing, merging, people, reading, searching, state, submitting, trail, writing
+from edge_node.store import (
+    finding,
+    forking,
+    importing,
+    merging,
+    numbering,
+    people,
+    reading,
+    searching,
+    similar,
+    state,
+    submitting,
+    trail,
+    vocabulary,
+    writing,
+)
 from edge_node.store.bundles import Item
 from edge_node.store.connection import Connection, Readers, connect, named_errors, transaction
+from edge_node.store.finding import FoundPatient
 from edge_node.store.model import (
     AuditEntry,
     Author,
@@ -30,8 +48,11 @@ from edge_node.store.model import (
     Written,
 )
 from edge_node.store.schema import begin_node, migrate
+from edge_node.store.similar import Similar
 from edge_node.store.standing import standing
 from sync_protocol import digest
+from sync_protocol.matching.numbers import PatientNumber
+from sync_protocol.matching.person import person_of
 from sync_protocol.resource import Resource
 
 DATABASE_NAME = "edge.db"
@@ -48,6 +69,7 @@ class Store:
         self._readers = Readers(path, key)
         self._random_bytes = random_bytes
         self._living = False
+        self._vocabulary = vocabulary.Vocabulary()
 
     @classmethod
     def open(
@@ -66,6 +88,7 @@ class Store:
         writer = connect(path, key, writer=True)
         try:
             migrate(writer)
+            vocabulary.write_missing(writer)
             if writer.execute("SELECT count(*) FROM sync").fetchone()[0] == 0:
                 with transaction(writer):
                     begin_node(writer, new_incarnation(random_bytes), digest.to_bytes(digest.EMPTY))
@@ -238,10 +261,20 @@ class Store:
         with self._readers.snapshot() as connection:
             return searching.search(connection, query, after)
 
-    def find_patients(self, text: str, limit: int = 20) -> list[Stored]:
-        """Patients by beginnings of words of name, phone, identifier, village; best first."""
-        with self._readers.use() as connection:
-            return searching.find_patients(connection, text, limit)
+    def find_patients(self, text: str, limit: int = 20, *, today: date | None = None) -> list[FoundPatient]:
+        """Patients by names, phone, identifier, village, age or year of birth, the closest first, with how each word was
+        understood. Without today, a number is no age."""
+        with self._readers.snapshot() as connection:
+            return finding.find_patients(connection, self._vocabulary, text, limit, today)
+
+    def similar(self, patient: dict[str, Any], limit: int = 10) -> list[Similar]:
+        """Who of those here may be the person a decoded FHIR Patient describes, the likeliest first, each with the score and what
+        it is made of; the record itself, by its id, left out."""
+        with self._readers.snapshot() as connection:
+            described, id_ = person_of(patient), patient.get("id")
+            return similar.similar(
+                connection, self._vocabulary, described, limit, id_ if isinstance(id_, str) else None
+            )
 
     def everything(self, patient_id: str) -> list[Stored]:
         """A patient and the whole compartment. Raises NotFound."""
@@ -255,6 +288,14 @@ class Store:
             if found is None or found.gone:
                 raise NotFound()
             return searching.everything(connection, found.key)
+
+    def new_patient_number(self) -> PatientNumber:
+        """A short number that no patient here has, for `Patient.identifier` (`sync_protocol/matching/numbers.py`).
+
+        It is not kept until a patient with it is written: a card that was printed and thrown away costs nothing.
+        """
+        with self.transaction() as connection:
+            return numbering.new_number(connection, self._random_bytes)
 
     # --- conflicts ---
 

@@ -231,3 +231,35 @@ async def test_the_capability_statement_is_true_and_needs_no_login(
                     f"/fhir/{type_}", params={parameter["name"]: "2020-01-01", "_count": "1"}, headers=strict
                 )
             assert answer.status_code == 200, (type_, parameter["name"], answer.text)
+
+
+async def test_match_understands_other_spellings_and_says_how_sure_it_is(client: httpx.AsyncClient) -> None:
+    written = {"birthDate": "1990-05-04", "gender": "female", "telecom": [{"system": "phone", "value": "0241234567"}]}
+    await put(client, patient("here", name=[{"family": "Diallo", "given": ["Fatoumata"]}], **written))
+    await put(client, patient("twin", name=[{"family": "Diallo", "given": ["Adama"]}], **written))
+    wanted = patient("x", name=[{"text": "Fatuma Jallow"}], **written)
+    bundle = await matched(client, wanted)
+    assert ids(bundle) == ["here", "twin"]
+    assert [entry["search"]["extension"][0]["valueCode"] for entry in bundle["entry"]] == ["certain", "probable"]
+    scores = [entry["search"]["score"] for entry in bundle["entry"]]
+    assert 1 > scores[0] > scores[1] > 0
+    assert ids(await matched(client, wanted, {"name": "count", "valueInteger": 1})) == ["here"]
+    assert ids(await matched(client, wanted, {"name": "onlyCertainMatches", "valueBoolean": True})) == ["here"]
+    assert (await matched(client, patient("x", name=[{"text": "Kofi"}], birthDate="1961"))).get("entry") is None
+
+
+async def test_two_that_are_equally_certain_are_not_one_certain_match(client: httpx.AsyncClient) -> None:
+    whole = {"birthDate": "1990-05-04", "identifier": [{"system": "s", "value": "1"}]}
+    await put(client, patient("one", **whole))
+    await put(client, patient("again", **whole))
+    assert ids(await matched(client, patient("x", **whole))) == ["again", "one"]
+    certain = {"name": "onlyCertainMatches", "valueBoolean": True}
+    assert (await matched(client, patient("x", **whole), certain))["total"] == 0
+
+
+async def matched(client: httpx.AsyncClient, wanted: dict[str, Any], *more: dict[str, Any]) -> dict[str, Any]:
+    body = {"resourceType": "Parameters", "parameter": [{"name": "resource", "resource": wanted}, *more]}
+    answer = await client.post("/fhir/Patient/$match", content=json.dumps(body), headers=FHIR)
+    assert answer.status_code == 200
+    found: dict[str, Any] = answer.json()
+    return found
