@@ -54,10 +54,17 @@ def handlers(desk: Desk) -> list[Any]:
     @get("/patients/{id_:str}")
     async def one(request: Request[Any, Any, Any], id_: FromPath[str]) -> Response[Any]:
         author = desk.author(request)
-        read: Read = await desk.threads.search(read_patient, desk.store, id_, desk.now_ms())
+        read_ms = desk.now_ms()
+        read: Read = await desk.threads.search(read_patient, desk.store, id_, read_ms)
         await desk.threads.write(desk.store.record, author, desk.now_ms(), "read", read.key)
         return await desk.page(
-            request, author, "patient.html", here="patients", patient=read.page, disputes=read.disputes
+            request,
+            author,
+            "patient.html",
+            here="patients",
+            patient=read.page,
+            disputes=read.disputes,
+            read_ms=read_ms,
         )
 
     return [listed, find, one]

@@ -18,7 +18,7 @@ from edge_node.language.digits import amount, in_digits
 from edge_node.pages import codes
 
 POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; manifest-src 'self'; worker-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 HEADERS = MappingProxyType(
@@ -36,7 +36,13 @@ ASSETS = MappingProxyType(
         "offline.css": "text/css",
         "clinic.js": "text/javascript",
         "htmx.js": "text/javascript",
+        "vault.js": "text/javascript",
+        "offline.js": "text/javascript",
+        "live.js": "text/javascript",
         "icon.svg": "image/svg+xml",
+        "icon-192.png": "image/png",
+        "icon-512.png": "image/png",
+        "icon-maskable-512.png": "image/png",
     }
 )
 _A_YEAR = 31_536_000

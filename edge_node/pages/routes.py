@@ -17,7 +17,9 @@ from edge_node.pages import (
     card_pages,
     conflict_pages,
     language_pages,
+    live_pages,
     login_pages,
+    offline_pages,
     patient_pages,
     rendering,
     sheet_pages,
@@ -28,7 +30,7 @@ from edge_node.pages.desk import Desk
 from edge_node.pages.forms import safe_next
 from edge_node.pages.trust_pages import Trust
 
-_MACHINES = ("/api/", "/auth/", "/schema", "/fhir", "/events", "/ws", "/metrics", "/healthz", "/readyz")
+_MACHINES = ("/offline/key", "/api/", "/auth/", "/schema", "/fhir", "/events", "/ws", "/metrics", "/healthz", "/readyz")
 
 
 def make_pages(
@@ -50,6 +52,8 @@ def make_pages(
             *sync_pages.handlers(desk),
             *conflict_pages.handlers(desk),
             *language_pages.handlers(),
+            *live_pages.handlers(desk),
+            *offline_pages.handlers(desk),
             *(trust_pages.handlers(trust) if trust is not None else ()),
             *_rest(),
         ]

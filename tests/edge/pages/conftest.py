@@ -22,18 +22,20 @@ OPTIONS = (
     "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync --no-first-run "
     "--host-resolver-rules=MAP clinic.test 127.0.0.1"
 )
+_RULES = OPTIONS.index("--host-resolver-rules")
+ARGUMENTS = (*OPTIONS[:_RULES].split(), OPTIONS[_RULES:])
 SIZES = {"phone": (360, 740), "desk": (1280, 800)}
 
 
 class Served:
     """A running server and the folder of its node."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, module: str = "tests.edge.pages.server") -> None:
         self.data = data
         self.log = data.with_suffix(".log")
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "tests.edge.pages.server", str(data)],
+                [sys.executable, "-m", module, str(data)],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 cwd=Path(__file__).parents[3],
@@ -74,10 +76,8 @@ def served(filled: Path, tmp_path: Path) -> Iterator[Served]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A browser for one module: while it is there an event loop counts as running, and other tests need their own."""
-    rules = OPTIONS.index("--host-resolver-rules")
-    arguments = [*OPTIONS[:rules].split(), OPTIONS[rules:]]
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
         browser.close()
 

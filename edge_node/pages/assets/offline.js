@@ -1,0 +1,309 @@
+// The page's side of what worker.js does: what is typed is kept, forms that could not be sent are told of, and keys are held for the worker.
+// Nothing here is needed; without HTTPS or in an old browser it does nothing.
+"use strict";
+
+(function () {
+  if (!window.isSecureContext || !navigator.serviceWorker || !window.crypto || !window.crypto.subtle) { return; }
+
+  var DRAFT_MS = 300;
+  var SEND_MS = 10000;
+  var LOOK_MS = 15000;
+  var REACH_MS = 5000;
+  var UNKEPT = /^(hidden|password|file|submit|button|reset|image)$/;
+  var TICKED = /^(radio|checkbox)$/;
+  var words = document.getElementById("offline-words");
+  var bar = document.getElementById("kept");
+  var held = null;
+  var waiting = 0;
+  var usedAt = Date.now();
+  var leaving = false;
+
+  function worker() {
+    return navigator.serviceWorker.ready.then(function (registration) { return registration.active; });
+  }
+
+  function ask(message) {
+    return worker().then(function (active) {
+      return new Promise(function (done) {
+        var channel = new MessageChannel();
+        channel.port1.onmessage = function (event) { done(event.data); };
+        active.postMessage(message, [channel.port2]);
+      });
+    });
+  }
+
+  function hour(at) {
+    return new Intl.DateTimeFormat(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" }).format(new Date(at));
+  }
+
+  function element(kind, name, text) {
+    var made = document.createElement(kind);
+    if (name) { made.className = name; }
+    if (text) { made.textContent = text; }
+    return made;
+  }
+
+  // --- what is being typed -----------------------------------------------------------------------------------------
+
+  function tokenOf(form) { return form.querySelector("input[name=form_token]"); }
+
+  function fieldsOf(form) {
+    return Array.from(form.elements).filter(function (one) { return one.name && !UNKEPT.test(one.type); });
+  }
+
+  function valuesOf(form) {
+    return fieldsOf(form).map(function (one) {
+      if (TICKED.test(one.type)) { return [one.name, one.value, one.checked]; }
+      if (one.multiple && one.options) {
+        return [one.name, Array.from(one.selectedOptions, function (chosen) { return chosen.value; }), true];
+      }
+      return [one.name, one.value, true];
+    });
+  }
+
+  // Fields of one name are told apart by their order among those of that name; ticks by their values.
+  function fill(form, values) {
+    var changed = false;
+    var taken = {};
+    fieldsOf(form).forEach(function (one) {
+      var same = values.filter(function (value) {
+        return value[0] === one.name && (!TICKED.test(one.type) || value[1] === one.value);
+      });
+      var place = TICKED.test(one.type) ? 0 : (taken[one.name] || 0);
+      taken[one.name] = place + 1;
+      var value = same[place];
+      if (!value) { return; }
+      if (TICKED.test(one.type)) {
+        changed = changed || one.checked !== value[2];
+        one.checked = value[2];
+      } else if (one.multiple && one.options) {
+        Array.from(one.options).forEach(function (option) {
+          changed = changed || option.selected !== (value[1].indexOf(option.value) >= 0);
+          option.selected = value[1].indexOf(option.value) >= 0;
+        });
+      } else {
+        changed = changed || one.value !== value[1];
+        one.value = value[1];
+      }
+    });
+    return changed;
+  }
+
+  function title() {
+    var heading = document.querySelector("h1");
+    return heading ? heading.textContent.replace(/\s+/g, " ").trim() : document.title;
+  }
+
+  // What was sent and not answered goes again under its own token, so that it is carried out once; changed, it is another form.
+  function restore(form, id, found, save) {
+    var token = tokenOf(form);
+    var own = token.value;
+    if (found.said.sent) { token.value = found.said.token; }
+    form.addEventListener("input", function () { token.value = own; }, { once: true });
+    if (!fill(form, found.said.values)) { return; }
+    form.dispatchEvent(new Event("change", { bubbles: true }));
+    var told = element("div", "news news-plain draft");
+    told.setAttribute("role", "status");
+    told.appendChild(element("p", "", words.dataset.restored.replace("%s", hour(found.said.at))));
+    var afresh = element("button", "button plain", words.dataset.afresh);
+    afresh.type = "button";
+    afresh.addEventListener("click", function () {
+      form.reset();
+      token.value = own;
+      save.forgotten();
+      told.remove();
+    });
+    told.appendChild(afresh);
+    form.insertBefore(told, form.firstChild);
+  }
+
+  async function draft(form, place) {
+    var id = await Vault.idOf(held, "draft " + location.pathname + " " + (form.id || place));
+    var timer = 0;
+    var done = false;
+    var write = function (sent) {
+      timer = 0;
+      if (!held) { return; }
+      var said = { at: Date.now(), token: tokenOf(form).value, sent: sent, values: valuesOf(form) };
+      Vault.put(held, "drafts", id, said).catch(function () { return null; });
+    };
+    var save = { forgotten: function () { clearTimeout(timer); timer = 0; Vault.remove("drafts", id); } };
+    var typed = function () { if (!done && !timer) { timer = setTimeout(write, DRAFT_MS, false); } };
+    var found = await Vault.get(held, "drafts", id);
+    if (found) { restore(form, id, found, save); }
+    form.addEventListener("input", typed);
+    form.addEventListener("change", typed);
+    form.addEventListener("submit", function () {
+      clearTimeout(timer);
+      done = true;
+      write(true);
+      navigator.serviceWorker.controller.postMessage({ ask: "submitting", token: tokenOf(form).value, title: title(), draft: id });
+    });
+    // A page that comes back from the browser's memory is typed into again.
+    addEventListener("pageshow", function () { done = false; });
+    form.setAttribute("data-drafted", "");
+  }
+
+  // --- forms that wait ---------------------------------------------------------------------------------------------
+
+  function tell(text, mood, where) {
+    bar.textContent = "";
+    bar.className = "kept kept-" + mood;
+    bar.appendChild(element("span", "", text));
+    if (where) {
+      var link = element("a", "", words.dataset.show);
+      link.href = where;
+      bar.appendChild(document.createTextNode(" "));
+      bar.appendChild(link);
+    }
+    bar.hidden = false;
+  }
+
+  function tellKept(forms) {
+    waiting = forms.filter(function (one) { return one.state === "kept"; }).length;
+    listKept(forms);
+    if (!forms.length) {
+      if (bar.className !== "kept kept-saved") { bar.hidden = true; }
+      return;
+    }
+    var asks = forms.length > waiting;
+    var names = forms.map(function (one) { return one.title || words.dataset.form; }).join(" · ");
+    tell((asks ? words.dataset.asks : words.dataset.kept).replace("%s", names), asks ? "asks" : "waits", "/offline/kept");
+  }
+
+  function listKept(forms) {
+    var list = document.getElementById("kept-list");
+    if (!list) { return; }
+    Array.from(list.querySelectorAll("li[data-id]")).forEach(function (one) { one.remove(); });
+    document.getElementById("kept-none").hidden = forms.length > 0 || list.children.length > 0;
+    forms.forEach(function (one) {
+      var item = element("li", "kept-form");
+      item.setAttribute("data-id", one.id);
+      item.appendChild(element("strong", "", one.title || words.dataset.form));
+      item.appendChild(element("span", "quiet", " " + hour(one.at)));
+      item.appendChild(element("p", "", one.state === "kept" ? words.dataset.waits : words.dataset.asked));
+      if (one.state !== "kept") {
+        var open = element("button", "button", words.dataset.open);
+        open.type = "button";
+        open.addEventListener("click", function () { sendAsPage(one.id); });
+        item.appendChild(open);
+      }
+      list.appendChild(item);
+    });
+  }
+
+  function listSaved(told) {
+    var list = document.getElementById("kept-list");
+    if (!list) { return; }
+    document.getElementById("kept-none").hidden = true;
+    var item = element("li", "kept-form kept-saved");
+    var link = element("a", "", told.form.title || words.dataset.form);
+    link.href = told.where;
+    item.appendChild(link);
+    item.appendChild(element("p", "", words.dataset.done));
+    list.appendChild(item);
+  }
+
+  // What the clinic's computer asks about a form is asked on its own page: so the form goes there once more as if it were sent from here.
+  async function sendAsPage(id) {
+    var found = await ask({ ask: "form", id: id });
+    if (!found) { return; }
+    var sent = await new Response(found.bytes, { headers: { "content-type": found.type } }).formData();
+    var form = element("form");
+    form.method = "post";
+    form.action = found.path;
+    if (found.type.indexOf("multipart/") === 0) { form.enctype = "multipart/form-data"; }
+    form.hidden = true;
+    sent.forEach(function (value, name) { form.appendChild(inputOf(name, value)); });
+    document.body.appendChild(form);
+    await ask({ ask: "discard", id: id });
+    form.submit();
+  }
+
+  function inputOf(name, value) {
+    var input = element(typeof value === "string" ? "textarea" : "input");
+    input.name = name;
+    if (typeof value === "string") {
+      input.value = value;
+    } else {
+      var files = new DataTransfer();
+      if (value.size) { files.items.add(value); }
+      input.type = "file";
+      input.files = files.files;
+    }
+    return input;
+  }
+
+  // --- leaving -----------------------------------------------------------------------------------------------------
+
+  function locked(stay) {
+    held = null;
+    if (!stay && !leaving) { location.replace("/"); }
+  }
+
+  async function reached() {
+    try {
+      var stop = new AbortController();
+      setTimeout(function () { stop.abort(); }, REACH_MS);
+      await fetch("/healthz", { cache: "no-store", signal: stop.signal });
+      return true;
+    } catch (away) {
+      return false;
+    }
+  }
+
+  // While it answers, the clinic's computer itself locks who does nothing for long. While it does not, this does.
+  async function look() {
+    if (!held || Date.now() - usedAt < held.idleMs || await reached()) { return; }
+    await ask({ ask: "forget" });
+    location.replace("/");
+  }
+
+  // --- beginning ---------------------------------------------------------------------------------------------------
+
+  var TOLD = {
+    locked: function (told) { locked(told.stay); },
+    kept: function (told) { tellKept(told.forms); },
+    saved: function (told) {
+      listSaved(told);
+      tell(words.dataset.saved.replace("%s", told.form.title || words.dataset.form), "saved", told.where);
+    },
+  };
+
+  navigator.serviceWorker.addEventListener("message", function (event) {
+    var said = event.data || {};
+    if (said.ask === "keys") { event.ports[0].postMessage(held); }
+    if (TOLD[said.told]) { TOLD[said.told](said); }
+  });
+  navigator.serviceWorker.startMessages();
+
+  ["pointerdown", "keydown"].forEach(function (kind) {
+    addEventListener(kind, function () { usedAt = Date.now(); }, { passive: true });
+  });
+  addEventListener("pagehide", function () { leaving = true; });
+  addEventListener("pageshow", function () { leaving = false; });
+  addEventListener("online", function () { ask({ ask: "send" }); });
+  setInterval(function () { if (waiting) { ask({ ask: "send" }); } }, SEND_MS);
+  setInterval(look, LOOK_MS);
+
+  function assets() {
+    return Array.from(document.querySelectorAll("link[href^='/assets/'], script[src^='/assets/']"), function (one) {
+      return one.getAttribute("href") || one.getAttribute("src");
+    });
+  }
+
+  async function begin() {
+    var first = !navigator.serviceWorker.controller;
+    await navigator.serviceWorker.register("/worker.js", { updateViaCache: "none" });
+    held = await ask({ ask: "keys" });
+    if (first) { await ask({ ask: "keep", url: location.href, assets: assets() }); }
+    tellKept(await ask({ ask: "kept" }) || []);
+    if (waiting) { ask({ ask: "send" }); }
+    if (!held) { return; }
+    var forms = Array.from(document.querySelectorAll("form")).filter(tokenOf);
+    for (var place = 0; place < forms.length; place += 1) { await draft(forms[place], place); }
+    document.documentElement.setAttribute("data-offline", "ready");
+  }
+
+  begin().catch(function () { document.documentElement.setAttribute("data-offline", "none"); });
+})();
