@@ -1,5 +1,6 @@
 """Lines of what concerns a patient's health: dangers, problems, medicines, vaccines, visits, results, procedures."""
 
+from edge_node.language import _, clinical
 from edge_node.pages import codes, dates, lines, words
 from edge_node.pages.dosage import dosages
 from edge_node.pages.elements import chosen
@@ -10,20 +11,20 @@ from edge_node.pages.words import Naming, Object, code_of, concept, first, joine
 
 
 def allergy(resource: Object, naming: Naming) -> Line:
-    state, over, _ = lines.status(resource, "clinicalStatus")
-    certainty, _, wrong = lines.status(resource, "verificationStatus")
+    state, over, _wrong = lines.status(resource, "clinicalStatus")
+    certainty, _over, wrong = lines.status(resource, "verificationStatus")
     when, sort = lines.when(resource, "recordedDate", "onsetDateTime")
     severe = text(resource.get("criticality")) == "high"
     reactions = tuple(_reaction(entry) for entry in objects(resource.get("reaction")))
     since = chosen(resource, "onset", naming)
-    about = [*filter(None, reactions), f"since {since}" if since else "", *lines.notes(resource)]
+    about = [*filter(None, reactions), _("since %(date)s", date=since) if since else "", *lines.notes(resource)]
     denies = code_of(resource.get("code")) in codes.NONE_KNOWN
     named = text(first(first(resource.get("code")).get("coding")).get("display")) if denies else ""
     return Line(
-        what=lines.named(words.plainly(named) or concept(resource.get("code")), "allergy"),
-        when=f"recorded {when}" if when else "",
+        what=lines.named(words.plainly(named) or concept(resource.get("code")), _("allergy")),
+        when=_("recorded %(date)s", date=when) if when else "",
         sort=sort,
-        value="high risk" if severe else "",
+        value=clinical("high risk") if severe else "",
         notes=tuple(filter(None, about)),
         state=joined([state if state != "active" else "", certainty if certainty != "confirmed" else ""]),
         over=over or wrong,
@@ -45,7 +46,7 @@ def warning(resource: Object, naming: Naming) -> Line:
     when, sort = lines.when(resource, "period", "identifiedDateTime", "identifiedPeriod")
     about = [text(resource.get("detail")), codes.state(resource.get("severity")), *lines.notes(resource)]
     return Line(
-        what=lines.named(concept(resource.get("code")), "warning"),
+        what=lines.named(concept(resource.get("code")), _("warning")),
         when=when,
         sort=sort,
         notes=tuple(filter(None, about)),
@@ -58,24 +59,30 @@ def warning(resource: Object, naming: Naming) -> Line:
 
 
 def condition(resource: Object, naming: Naming) -> Line:
-    state, over, _ = lines.status(resource, "clinicalStatus")
-    certainty, _, wrong = lines.status(resource, "verificationStatus")
+    state, over, _wrong = lines.status(resource, "clinicalStatus")
+    certainty, _over, wrong = lines.status(resource, "verificationStatus")
     began, sort = lines.when(
         resource, "onsetDateTime", "onsetPeriod", "onsetAge", "onsetRange", "onsetString", "recordedDate"
     )
     if began and ("onsetAge" in resource or "onsetRange" in resource):
-        began = f"the age of {began}"
-    ended, _ = lines.when(resource, "abatementDateTime", "abatementPeriod", "abatementString", "abatementAge")
+        began = _("the age of %(age)s", age=began)
+    ended, _sort = lines.when(resource, "abatementDateTime", "abatementPeriod", "abatementString", "abatementAge")
     about = [concept(resource.get("severity")), concept(resource.get("bodySite")), *lines.notes(resource)]
     return Line(
-        what=lines.named(concept(resource.get("code")), "problem"),
-        when=(f"{began} to {ended}" if began else f"until {ended}") if ended else (f"since {began}" if began else ""),
+        what=lines.named(concept(resource.get("code")), _("problem")),
+        when=_span(began, ended),
         sort=sort,
         notes=tuple(filter(None, about)),
         state=joined([state if state != "active" else "", certainty if certainty != "confirmed" else ""]),
         over=over or bool(ended) or wrong,
         wrong=wrong,
     )
+
+
+def _span(began: str, ended: str) -> str:
+    if ended:
+        return _("%(start)s to %(end)s", start=began, end=ended) if began else _("until %(date)s", date=ended)
+    return _("since %(date)s", date=began) if began else ""
 
 
 # --- medicines and vaccines -------------------------------------------------------------------------------------------
@@ -86,7 +93,12 @@ def _medicine_name(resource: Object, naming: Naming) -> str:
     target = first(resource.get("medicationReference"))
     held = inside.get(text(target.get("reference")), {})
     named = concept(resource.get("medicationCodeableConcept")) or concept(held.get("code"))
-    return lines.named(named or reference(target, naming), "medicine")
+    return lines.named(named or reference(target, naming), _("medicine"))
+
+
+def _medicine_said(resource: Object, naming: Naming) -> str:
+    name = _medicine_name(resource, naming)
+    return clinical("Do not give: %(medicine)s", medicine=name) if resource.get("doNotPerform") is True else name
 
 
 def medicine(resource: Object, naming: Naming) -> Line:
@@ -100,12 +112,12 @@ def medicine(resource: Object, naming: Naming) -> Line:
         reference(r, naming) for r in objects(resource.get("reasonReference"))
     )
     about = [
-        f"for {reason}" if reason else "",
+        _("for %(reason)s", reason=reason) if reason else "",
         concept(resource.get("statusReason")),
         *lines.notes(resource),
     ]
     return Line(
-        what=("Do not give: " if resource.get("doNotPerform") is True else "") + _medicine_name(resource, naming),
+        what=_medicine_said(resource, naming),
         when=when,
         sort=sort,
         value=how or words.quantity(doses.get("dose")),
@@ -118,19 +130,19 @@ def medicine(resource: Object, naming: Naming) -> Line:
 
 
 def vaccination(resource: Object, naming: Naming) -> Line:
-    state, _, wrong = lines.status(resource)
+    state, _over, wrong = lines.status(resource)
     when, sort = lines.when(resource, "occurrenceDateTime", "occurrenceString", "recorded")
     doses = [_dose(entry) for entry in objects(resource.get("protocolApplied"))]
     lot = text(resource.get("lotNumber"))
-    reactions = ["a reaction was recorded"] if objects(resource.get("reaction")) else []
+    reactions = [clinical("a reaction was recorded")] if objects(resource.get("reaction")) else []
     about = [
         concept(resource.get("statusReason")),
         concept(resource.get("site")),
-        f"lot {lot}" if lot else "",
+        _("lot %(number)s", number=lot) if lot else "",
         *reactions,
     ]
     return Line(
-        what=lines.named(concept(resource.get("vaccineCode")), "vaccine"),
+        what=lines.named(concept(resource.get("vaccineCode")), _("vaccine")),
         when=when,
         sort=sort,
         value=joined(doses),
@@ -144,27 +156,33 @@ def vaccination(resource: Object, naming: Naming) -> Line:
 def _dose(entry: Object) -> str:
     number = text(entry.get("doseNumberPositiveInt")) or text(entry.get("doseNumberString"))
     series = text(entry.get("seriesDosesPositiveInt")) or text(entry.get("seriesDosesString"))
-    return f"dose {number} of {series}" if number and series else f"dose {number}" if number else ""
+    if number and series:
+        return _("dose %(number)s of %(series)s", number=number, series=series)
+    return _("dose %(number)s", number=number) if number else ""
 
 
 # --- visits, results, procedures --------------------------------------------------------------------------------------
 
 
 def visit(resource: Object, naming: Naming) -> Line:
-    state, _, wrong = lines.status(resource)
+    state, _over, wrong = lines.status(resource)
     when, sort = lines.when(resource, "period")
     span = first(resource.get("period"))
     if dates.day(span.get("start")) == dates.day(span.get("end")) or not span.get("end"):
         when = dates.day(span.get("start"))
     class_ = first(resource.get("class"))
     sort_of = codes.VISIT_CLASSES.get(text(class_.get("code"))) or text(class_.get("display"))
+    sort_of = str(sort_of)
     reason = concept(resource.get("reasonCode")) or joined(
         reference(r, naming) for r in objects(resource.get("reasonReference"))
     )
     place = joined(reference(entry.get("location"), naming) for entry in objects(resource.get("location")))
-    about = [f"for {reason}" if reason else "", place or reference(resource.get("serviceProvider"), naming)]
+    about = [
+        _("for %(reason)s", reason=reason) if reason else "",
+        place or reference(resource.get("serviceProvider"), naming),
+    ]
     return Line(
-        what=concept(resource.get("type")) or (sort_of[:1].upper() + sort_of[1:]) or "Visit",
+        what=concept(resource.get("type")) or (sort_of[:1].upper() + sort_of[1:]) or _("Visit"),
         when=when,
         sort=sort,
         notes=tuple(filter(None, about)),
@@ -184,9 +202,13 @@ def result(resource: Object, naming: Naming) -> Line:
     )
     tone, tone_words = _tone(resource)
     normal = joined(words.references_range(entry) for entry in objects(resource.get("referenceRange")))
-    about = [concept(resource.get("bodySite")), f"normal: {normal}" if normal else "", *lines.notes(resource)]
+    about = [
+        concept(resource.get("bodySite")),
+        _("normal: %(range)s", range=normal) if normal else "",
+        *lines.notes(resource),
+    ]
     return Line(
-        what=lines.named(concept(resource.get("code")), "result"),
+        what=lines.named(concept(resource.get("code")), _("result")),
         when=when,
         sort=sort,
         value=words.nearly(value),
@@ -204,7 +226,7 @@ def result(resource: Object, naming: Naming) -> Line:
 
 def _missing(entry: Object) -> str:
     reason = concept(entry.get("dataAbsentReason"))
-    return f"no value: {reason}" if reason else ""
+    return _("no value: %(reason)s", reason=reason) if reason else ""
 
 
 def _tone(resource: Object) -> tuple[str, str]:
@@ -212,9 +234,8 @@ def _tone(resource: Object) -> tuple[str, str]:
     value = resource.get("interpretation")
     code = code_of(value)
     said = concept(value)
-    shown = (
-        codes.INTERPRETATIONS.get(code, said) if said in (code, f"not named (code {code})", codes.state(code)) else said
-    )
+    bare = said in (code, codes.state(code)) or said.startswith(words.unnamed())
+    shown = str(codes.INTERPRETATIONS.get(code, said)) if bare else said
     if code in codes.HIGH:
         return "high", shown
     if code in codes.LOW:
@@ -223,14 +244,14 @@ def _tone(resource: Object) -> tuple[str, str]:
 
 
 def report(resource: Object, naming: Naming) -> Line:
-    state, _, wrong = lines.status(resource)
+    state, _over, wrong = lines.status(resource)
     when, sort = lines.when(resource, "effectiveDateTime", "effectivePeriod", "issued")
     results = len(objects(resource.get("result")))
     held = f"{codes.counted('Observation', results)}" if results else ""
     files = joined(text(entry.get("title")) for entry in objects(resource.get("presentedForm")))
     conclusion = text(resource.get("conclusion")) or concept(resource.get("conclusionCode"))
     return Line(
-        what=lines.named(concept(resource.get("code")), "report"),
+        what=lines.named(concept(resource.get("code")), _("report")),
         when=when,
         sort=sort,
         value=conclusion,
@@ -241,7 +262,7 @@ def report(resource: Object, naming: Naming) -> Line:
 
 
 def procedure(resource: Object, naming: Naming) -> Line:
-    state, _, wrong = lines.status(resource)
+    state, _over, wrong = lines.status(resource)
     when, sort = lines.when(resource, "performedDateTime", "performedPeriod", "performedString", "performedAge")
     performed = resource.get("performedPeriod")
     if isinstance(performed, dict):
@@ -250,13 +271,13 @@ def procedure(resource: Object, naming: Naming) -> Line:
         reference(r, naming) for r in objects(resource.get("reasonReference"))
     )
     about = [
-        f"for {reason}" if reason else "",
+        _("for %(reason)s", reason=reason) if reason else "",
         concept(resource.get("bodySite")),
         concept(resource.get("outcome")),
         *lines.notes(resource),
     ]
     return Line(
-        what=lines.named(concept(resource.get("code")), "procedure"),
+        what=lines.named(concept(resource.get("code")), _("procedure")),
         when=when,
         sort=sort,
         notes=tuple(filter(None, about)),

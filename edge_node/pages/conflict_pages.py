@@ -9,6 +9,7 @@ from litestar import Request, Response, get, post
 from edge_node.api.node import Choice, settle
 from edge_node.api.outcome import Refused
 from edge_node.errors import NotFound, VersionConflict
+from edge_node.language import _
 from edge_node.pages import rendering, words
 from edge_node.pages.desk import Desk
 from edge_node.pages.disputes import Dispute, dispute, written_here
@@ -44,13 +45,13 @@ def handlers(desk: Desk) -> list[Any]:
             desk.tell(
                 author,
                 "bad",
-                "Nothing was changed: the record was changed while you looked at it. Look again, then choose.",
+                _("Nothing was changed: the record was changed while you looked at it. Look again, then choose."),
             )
         except NotFound:
-            desk.tell(author, "plain", "Somebody has settled this already.")
+            desk.tell(author, "plain", _("Somebody has settled this already."))
         else:
             desk.parts.feed.changed()
-            desk.tell(author, "good", "Settled. What you chose now stands; the other is kept in the history.")
+            desk.tell(author, "good", _("Settled. What you chose now stands; the other is kept in the history."))
         return rendering.redirect(safe_next(sent.get("next")))
 
     return [inbox, choose]

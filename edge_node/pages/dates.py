@@ -1,6 +1,7 @@
-"""FHIR dates, periods and moments as people say them. Pure functions; what is no date is shown as it was written.
+"""FHIR dates, periods and moments as people say them, in the reader's language. Pure functions; what is no date is shown as it was written.
 
 FHIR dates may be partial (`1990`, `1990-05`): what is not known is not made up, and an age reckoned from one says "about".
+Names of months, order and digits are CLDR's for the reader's locale, through Babel.
 Source: https://hl7.org/fhir/R4/datatypes.html#date
 """
 
@@ -8,12 +9,24 @@ import re
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 
-MONTHS = "January February March April May June July August September October November December".split()
+from babel.dates import format_date, format_skeleton, get_day_names
+
+from edge_node.language import NN_, Plural, _, reader
+from edge_node.language.digits import only_digits
+
 _DATE = re.compile(
     r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)?)?)?)?"
 ).fullmatch
 _CLOCK_DOUBTFUL_MS = 120_000
 """Clocks that differ by less are called right: people's watches differ by as much."""
+_UNITS: dict[str, Plural] = {
+    "year": NN_("%(count)s year", "%(count)s years"),
+    "month": NN_("%(count)s month", "%(count)s months"),
+    "week": NN_("%(count)s week", "%(count)s weeks"),
+    "day": NN_("%(count)s day", "%(count)s days"),
+    "hour": NN_("%(count)s hour", "%(count)s hours"),
+    "minute": NN_("%(count)s minute", "%(count)s minutes"),
+}
 
 
 def day(written: Any) -> str:
@@ -23,15 +36,31 @@ def day(written: Any) -> str:
         return written if isinstance(written, str) else ""
     year, month, of_month = found[1], found[2], found[3]
     if month is None or not 1 <= int(month) <= 12:
-        return year
-    named = f"{MONTHS[int(month) - 1]} {year}"
-    return named if of_month is None else f"{int(of_month)} {named}"
+        return only_digits(year, reader().locale)
+    try:
+        return calendar_day(date(int(year), int(month), int(of_month or 1)), whole=of_month is not None)
+    except ValueError:
+        return str(written)
+
+
+def calendar_day(given: date, *, whole: bool = True) -> str:
+    """A day, `9 October 2014`, or its month alone."""
+    locale = reader().locale
+    said = format_date(given, "long", locale) if whole else format_skeleton("yMMMM", given, locale=locale)
+    return only_digits(str(said), locale)
+
+
+def weekday(given: date) -> str:
+    """`Monday`."""
+    return str(get_day_names("wide", locale=reader().locale)[given.weekday()])
 
 
 def day_and_time(written: Any) -> str:
     """As `day`, with the time of day if one was written."""
     found = _DATE(written) if isinstance(written, str) else None
-    return f"{day(written)}, {found[4]}:{found[5]}" if found is not None and found[4] is not None else day(written)
+    if found is None or found[4] is None:
+        return day(written)
+    return _("%(day)s, %(time)s", day=day(written), time=only_digits(f"{found[4]}:{found[5]}", reader().locale))
 
 
 def order(written: Any) -> str:
@@ -45,11 +74,12 @@ def period(given: Any) -> str:
         return ""
     start, end = day(given.get("start")), day(given.get("end"))
     if not start or not end:
-        return f"since {start}" if start else f"until {end}" if end else ""
+        return _("since %(date)s", date=start) if start else _("until %(date)s", date=end) if end else ""
     if start == end:
         return start
     shared = start[-5:]
-    return f"{start[:-5] if end.endswith(shared) and ' ' in start else start} to {end}"
+    brief = start[:-5].rstrip(", ") if end.endswith(shared) and shared.startswith(" ") else start
+    return _("%(start)s to %(end)s", start=brief, end=end)
 
 
 def birth(written: Any) -> tuple[date, str] | None:
@@ -75,10 +105,10 @@ def age(born: Any, on: date) -> str:
     first, exactness = known
     if exactness == "year":
         years = on.year - first.year
-        return f"about {_count(years, 'year')}" if years else "under 1 year"
+        return _about(_count(years, "year")) if years else _("under 1 year")
     months = (on.year - first.year) * 12 + on.month - first.month
     if exactness == "month":
-        return f"about {_count(months // 12, 'year') if months >= 24 else _count(months, 'month')}"
+        return _about(_count(months // 12, "year") if months >= 24 else _count(months, "month"))
     months -= on.day < first.day
     days = (on - first).days
     if months >= 24:
@@ -88,8 +118,12 @@ def age(born: Any, on: date) -> str:
     return _count(days // 7, "week") if days >= 14 else _count(days, "day")
 
 
+def _about(said: str) -> str:
+    return _("about %(age)s", age=said)
+
+
 def _count(number: int, unit: str) -> str:
-    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
+    return _UNITS[unit].of(number)
 
 
 def local_day(ms: int, zone: tzinfo | None = None) -> date:
@@ -100,12 +134,12 @@ def local_day(ms: int, zone: tzinfo | None = None) -> date:
 def moment(ms: int, now_ms: int, zone: tzinfo | None = None) -> str:
     """A moment as people say it: `today at 14:05`, `yesterday at 09:12`, `12 May 2025 at 08:00`."""
     then, now = _local(ms, zone), _local(now_ms, zone)
-    at = f"at {then:%H:%M}"
+    time = only_digits(f"{then:%H:%M}", reader().locale)
     if then.date() == now.date():
-        return f"today {at}"
+        return _("today at %(time)s", time=time)
     if then.date() == now.date() - timedelta(days=1):
-        return f"yesterday {at}"
-    return f"{then.day} {MONTHS[then.month - 1]} {then.year} {at}"
+        return _("yesterday at %(time)s", time=time)
+    return _("%(day)s at %(time)s", day=calendar_day(then.date()), time=time)
 
 
 def _local(ms: int, zone: tzinfo | None) -> datetime:
@@ -116,7 +150,8 @@ def clock_doubt(offset_ms: int | None) -> str:
     """How wrong a clock is, in words; empty when it is right, or nothing is known. `offset_ms`: what must be added to it."""
     if offset_ms is None or abs(offset_ms) < _CLOCK_DOUBTFUL_MS:
         return ""
-    return f"{length(abs(offset_ms))} {'behind' if offset_ms > 0 else 'ahead'}"
+    much = length(abs(offset_ms))
+    return _("%(much)s behind", much=much) if offset_ms > 0 else _("%(much)s ahead", much=much)
 
 
 def length(ms: int) -> str:

@@ -5,6 +5,7 @@ from datetime import tzinfo
 
 import msgspec
 
+from edge_node.language import _
 from edge_node.pages import codes, dates, words
 from edge_node.pages.elements import anything, label, labelled, nobody
 from edge_node.pages.records import line
@@ -64,12 +65,12 @@ def dispute(
         if same is None:
             sides.append(side)
         else:
-            sides[same] = msgspec.structs.replace(sides[same], who=joined([sides[same].who, side.who], " and "))
+            sides[same] = msgspec.structs.replace(sides[same], who=joined([sides[same].who, side.who], f" {_('and')} "))
     kind = codes.kind(found.type)
     what = line(found.type, resource, naming).what if resource and found.type != "Patient" else ""
-    title = "is it to be deleted?" if deletion else label(found.element)
+    title = _("is it to be deleted?") if deletion else label(found.element)
     if found.type != "Patient":
-        title = f"{kind}: {title}"
+        title = _("%(kind)s: %(element)s", kind=kind, element=title)
     return Dispute(
         found.type,
         found.id,
@@ -84,29 +85,29 @@ def dispute(
 
 
 def _side(number: int, said: str, value: Value, here: bool, now_ms: int, zone: tzinfo | None) -> Side:
-    role = "" if value.role in _ROLES_SAID else f" ({codes.state(value.role)})"
+    role = "" if value.role in _ROLES_SAID else f" ({codes.role(value.role)})"
     doubt = dates.clock_doubt(value.written_ms - value.device_ms)
     return Side(
         number,
         said,
         f"{value.user}{role}",
         dates.moment(value.written_ms, now_ms, zone),
-        "at this clinic" if here else "at another place",
+        _("at this clinic") if here else _("at another place"),
         value.shown,
-        f"that device's clock was {doubt}" if doubt else "",
+        _("that device's clock was %(wrong)s", wrong=doubt) if doubt else "",
     )
 
 
 def _deletion_said(value: Value) -> str:
-    return "Keep it" if value.value is None or bytes(value.value) == b"{}" else "Delete it"
+    return _("Keep it") if value.value is None or bytes(value.value) == b"{}" else _("Delete it")
 
 
 def value_said(type_: str, element: str, value: Value, naming: Naming = nobody) -> str:
     """What a value says, exactly: nothing is rounded where somebody has to choose."""
     if value.value is None:
-        return "Removed"
+        return _("Removed")
     if element.endswith("|"):
-        return "Another order of the list"
+        return _("Another order of the list")
     held = words.decode(bytes(value.value))
     if "|" not in element and isinstance(held, dict):
         seen = {name: member for name, member in held.items() if not name.startswith("_")}
@@ -119,7 +120,7 @@ def value_said(type_: str, element: str, value: Value, naming: Naming = nobody) 
             said = joined((labelled(name, member, naming) for name, member in seen.items()), "; ")
     else:
         said = anything(held, naming)
-    return said[:1].upper() + said[1:] if said else "No words for this value"
+    return said[:1].upper() + said[1:] if said else _("No words for this value")
 
 
 def written_here(connection: Connection, found: Iterable[OpenConflict]) -> list[list[bool]]:

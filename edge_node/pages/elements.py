@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from edge_node.language import N_, _
 from edge_node.pages import codes, dates, words
 from edge_node.pages.dosage import dosage
 from edge_node.pages.words import Naming, Object, joined, text
@@ -45,7 +46,7 @@ def chosen(holder: Object, stem: str, naming: Naming = nobody) -> str:
 def anything(value: Any, naming: Naming = nobody) -> str:
     """Any element in words."""
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return _("yes") if value else _("no")
     if isinstance(value, list):
         return joined((anything(entry, naming) for entry in value), "; ")
     if not isinstance(value, dict):
@@ -87,7 +88,7 @@ def label(name: str) -> str:
         if plain.endswith(ending) and plain != ending:
             plain = plain.removesuffix(ending)
             break
-    return _LABELS.get(plain) or re.sub(r"(?<=[a-z])(?=[A-Z])", " ", plain).lower()
+    return str(_LABELS.get(plain) or "") or re.sub(r"(?<=[a-z])(?=[A-Z])", " ", plain).lower()
 
 
 def _valued(value: Object) -> str:
@@ -99,28 +100,50 @@ def _valued(value: Object) -> str:
 
 
 _LABELS = {
-    "birthDate": "date of birth",
-    "gender": "sex",
-    "deceased": "death",
-    "telecom": "telephone or e-mail",
-    "verification": "status",
-    "clinicalStatus": "status",
-    "verificationStatus": "certainty",
-    "code": "what it is",
-    "vaccineCode": "vaccine",
-    "occurrence": "date",
-    "effective": "date",
-    "performed": "date",
-    "onset": "began",
-    "abatement": "ended",
-    "dosageInstruction": "how to take it",
-    "medication": "medicine",
-    "identifier": "number",
-    "subject": "patient",
-    "active": "in use",
-    "component": "parts of the result",
-    "link": "same person as",
-    "individual": "who",
+    "birthDate": N_("date of birth"),
+    "gender": N_("sex"),
+    "deceased": N_("death"),
+    "telecom": N_("telephone or e-mail"),
+    "verification": N_("status"),
+    "clinicalStatus": N_("status"),
+    "verificationStatus": N_("certainty"),
+    "code": N_("what it is"),
+    "vaccineCode": N_("vaccine"),
+    "occurrence": N_("date"),
+    "effective": N_("date"),
+    "performed": N_("date"),
+    "onset": N_("began"),
+    "abatement": N_("ended"),
+    "dosageInstruction": N_("how to take it"),
+    "medication": N_("medicine"),
+    "identifier": N_("number"),
+    "subject": N_("patient"),
+    "active": N_("in use"),
+    "component": N_("parts of the result"),
+    "link": N_("same person as"),
+    "individual": N_("who"),
+    "name": N_("name"),
+    "address": N_("address"),
+    "contact": N_("next of kin"),
+    "status": N_("status"),
+    "note": N_("note"),
+    "severity": N_("severity"),
+    "criticality": N_("criticality"),
+    "reaction": N_("reaction"),
+    "category": N_("category"),
+    "value": N_("value"),
+    "period": N_("period"),
+    "photo": N_("photo"),
+    "maritalStatus": N_("marital status"),
+    "managingOrganization": N_("clinic"),
+    "communication": N_("language"),
+    "recorder": N_("recorded by"),
+    "asserter": N_("said by"),
+    "recordedDate": N_("recorded on"),
+    "priority": N_("urgency"),
+    "reasonCode": N_("reason"),
+    "interpretation": N_("interpretation"),
+    "bodySite": N_("part of the body"),
 }
 """Elements whose names in FHIR are not what people say."""
 

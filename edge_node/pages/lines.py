@@ -2,9 +2,10 @@
 
 import msgspec
 
+from edge_node.language import _
 from edge_node.pages import codes, dates
 from edge_node.pages.elements import anything
-from edge_node.pages.words import UNNAMED, Object, code_of, concept, objects, text
+from edge_node.pages.words import Object, code_of, concept, objects, text, unnamed
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -55,15 +56,17 @@ def status(resource: Object, name: str = "status") -> tuple[str, bool, bool]:
     return said, code in codes.PAST, code in ("entered-in-error", "refuted")
 
 
-NAMELESS = " without a name"
-
-
 def named(words_: str, otherwise: str) -> str:
     """What a record is called, or that it has no name."""
-    return words_ or f"{otherwise[:1].upper()}{otherwise[1:]}{NAMELESS}"
+    return words_ or nameless(otherwise)
+
+
+def nameless(thing: str) -> str:
+    """Something without a name: `Allergy without a name`."""
+    return _("%(thing)s without a name", thing=f"{thing[:1].upper()}{thing[1:]}")
 
 
 def best(*said: str) -> str:
     """The first of several names that is more than a code."""
     given = [one for one in said if one]
-    return next((one for one in given if not one.startswith(UNNAMED)), given[0] if given else "")
+    return next((one for one in given if not one.startswith(unnamed())), given[0] if given else "")

@@ -10,6 +10,7 @@ from edge_node.api.login import CREDENTIAL_CHARS_MAX, Credentials, session_cooki
 from edge_node.api.outcome import Refused
 from edge_node.api.places import from_here
 from edge_node.errors import EdgeError, TooManyTries, Unauthorised
+from edge_node.language import _
 from edge_node.pages import rendering
 from edge_node.pages.desk import Desk
 from edge_node.pages.forms import fields, safe_next
@@ -36,16 +37,18 @@ def handlers(desk: Desk) -> list[Any]:
             safe_next(sent.get("next")),
         )
         if not name or not password:
-            return _form(desk, following, name, "Type your name and your password.", 400)
+            return _form(desk, following, name, _("Type your name and your password."), 400)
         if max(len(name), len(password)) > CREDENTIAL_CHARS_MAX:
-            return _form(desk, following, "", "The name or the password is too long.", 400)
+            return _form(desk, following, "", _("The name or the password is too long."), 400)
         address = request.client.host if request.client is not None else "unknown"
         try:
             session = await logins.login(Credentials(name, password), address)
         except TooManyTries:
-            return _form(desk, following, name, "There were too many wrong tries. Wait a minute, then try again.", 429)
+            return _form(
+                desk, following, name, _("There were too many wrong tries. Wait a minute, then try again."), 429
+            )
         except Unauthorised:
-            said = (
+            said = _(
                 "The name or the password is wrong. An administrator of this clinic's computer can set a new password."
             )
             return _form(desk, following, name, said, 401)
@@ -65,7 +68,7 @@ def handlers(desk: Desk) -> list[Any]:
 def _form(
     desk: Desk, following: str, name: str = "", error: str = "", status: int = 200, *, left: bool = False
 ) -> Response[str]:
-    known, _ = desk.standing()
+    known = desk.standing()[0]
     return rendering.page(
         "login.html",
         status,

@@ -5,6 +5,7 @@ from datetime import date
 
 import msgspec
 
+from edge_node.language import N_, _
 from edge_node.pages import codes, dates, records, words
 from edge_node.pages.lines import Line
 from edge_node.pages.words import Naming, Object, objects, text
@@ -142,21 +143,24 @@ def _identity(id_: str, patient: Object, naming: Naming, today: date, unsafe: st
     seen_by = [words.reference(one, naming) for one in objects(patient.get("generalPractitioner"))]
     married = patient.get("maritalStatus")
     facts: list[tuple[str, Iterable[str]]] = [
-        ("Telephone", (words.contact(one) for one in objects(patient.get("telecom")))),
-        ("Lives in", (words.address(one) for one in objects(patient.get("address")))),
-        ("Also called", words.other_names(patient.get("name"))),
-        ("Numbers", (words.identifier(one) for one in objects(patient.get("identifier")))),
-        ("Mother's family name", (text(one.get("valueString")) for one in _extensions(patient, "mothersMaidenName"))),
-        ("Marital status", [codes.MARRIED.get(words.code_of(married), words.concept(married))]),
-        ("Speaks", languages),
-        ("In an emergency", [*contacts, *reached]),
-        ("Cared for by", [*seen_by, words.reference(patient.get("managingOrganization"), naming)]),
-        ("Same person as", (words.reference(one.get("other"), naming) for one in objects(patient.get("link")))),
+        (_("Telephone"), (words.contact(one) for one in objects(patient.get("telecom")))),
+        (_("Lives in"), (words.address(one) for one in objects(patient.get("address")))),
+        (_("Also called"), words.other_names(patient.get("name"))),
+        (_("Numbers"), (words.identifier(one) for one in objects(patient.get("identifier")))),
+        (
+            _("Mother's family name"),
+            (text(one.get("valueString")) for one in _extensions(patient, "mothersMaidenName")),
+        ),
+        (_("Marital status"), [str(codes.MARRIED.get(words.code_of(married), words.concept(married)))]),
+        (_("Speaks"), languages),
+        (_("In an emergency"), [*contacts, *reached]),
+        (_("Cared for by"), [*seen_by, words.reference(patient.get("managingOrganization"), naming)]),
+        (_("Same person as"), (words.reference(one.get("other"), naming) for one in objects(patient.get("link")))),
     ]
     told = ((name, tuple(dict.fromkeys(filter(None, values)))) for name, values in facts)
     return Identity(
         id_,
-        words.human_name(patient.get("name")) or "Name not recorded",
+        words.human_name(patient.get("name")) or _("Name not recorded"),
         words.sex(patient),
         words.age(patient, today),
         dates.day(patient.get("birthDate")),
@@ -177,27 +181,32 @@ def _extensions(patient: Object, name: str) -> list[Object]:
 
 def _sections(entries: dict[str, list[Entry]]) -> Iterable[Section]:
     problems = _taken(entries, ("Condition",))
-    yield Section("problems", "Problems", _now_and_then(problems, "Earlier problems"), empty="No problem is recorded.")
+    yield Section(
+        "problems", _("Problems"), _now_and_then(problems, _("Earlier problems")), empty=_("No problem is recorded.")
+    )
     medicines = _taken(entries, _MEDICINES)
     yield Section(
-        "medicines", "Medicines", _now_and_then(medicines, "Earlier medicines"), empty="No medicine is recorded."
+        "medicines",
+        _("Medicines"),
+        _now_and_then(medicines, _("Earlier medicines")),
+        empty=_("No medicine is recorded."),
     )
-    yield Section("vaccinations", "Vaccinations", _block("", _taken(entries, ("Immunization",))))
-    yield Section("results", "Results", _results(_taken(entries, ("Observation",))), "results")
+    yield Section("vaccinations", _("Vaccinations"), _block("", _taken(entries, ("Immunization",))))
+    yield Section("results", _("Results"), _results(_taken(entries, ("Observation",))), "results")
     visits = _taken(entries, ("Encounter",))
-    earlier = _block("Earlier visits", visits[VISITS_SHOWN:], folded=True)
-    yield Section("visits", "Visits", (*_each("", visits[:VISITS_SHOWN]), *earlier))
+    earlier = _block(_("Earlier visits"), visits[VISITS_SHOWN:], folded=True)
+    yield Section("visits", _("Visits"), (*_each("", visits[:VISITS_SHOWN]), *earlier))
     plans = _taken(entries, ("EpisodeOfCare", "CarePlan", "Goal", "Appointment", "Task", "CommunicationRequest"))
-    yield Section("plans", "Care plans and goals", _now_and_then(plans, "Earlier plans and goals"))
+    yield Section("plans", _("Care plans and goals"), _now_and_then(plans, _("Earlier plans and goals")))
     orders = _taken(entries, ("ServiceRequest",))
-    yield Section("orders", "Orders and referrals", _now_and_then(orders, "Earlier orders and referrals"))
-    yield Section("procedures", "Procedures", _block("", _taken(entries, ("Procedure",))))
-    yield Section("reports", "Reports", _block("", _taken(entries, ("DiagnosticReport",))))
+    yield Section("orders", _("Orders and referrals"), _now_and_then(orders, _("Earlier orders and referrals")))
+    yield Section("procedures", _("Procedures"), _block("", _taken(entries, ("Procedure",))))
+    yield Section("reports", _("Reports"), _block("", _taken(entries, ("DiagnosticReport",))))
     papers = _taken(entries, ("DocumentReference", "QuestionnaireResponse", "Communication", "Consent"))
-    yield Section("documents", "Documents and forms", _each("", papers))
-    yield Section("people", "Relatives and carers", _each("", _taken(entries, ("RelatedPerson",))))
+    yield Section("documents", _("Documents and forms"), _each("", papers))
+    yield Section("people", _("Relatives and carers"), _each("", _taken(entries, ("RelatedPerson",))))
     rest = tuple(block for type_ in sorted(entries) for block in _block(_title(type_), entries[type_], folded=True))
-    yield Section("other", "Other records", rest)
+    yield Section("other", _("Other records"), rest)
 
 
 def _title(type_: str) -> str:
@@ -232,16 +241,16 @@ def grouped(
 
 
 _CATEGORIES = (
-    ("vital-signs", "Vital signs", False),
-    ("laboratory", "Laboratory", False),
-    ("imaging", "Imaging", False),
-    ("exam", "Examination", False),
-    ("", "Other results", False),
-    ("procedure", "From procedures", True),
-    ("survey", "Questions asked", True),
-    ("social-history", "Way of life", True),
-    ("therapy", "Therapy", True),
-    ("activity", "Activity", True),
+    ("vital-signs", N_("Vital signs"), False),
+    ("laboratory", N_("Laboratory"), False),
+    ("imaging", N_("Imaging"), False),
+    ("exam", N_("Examination"), False),
+    ("", N_("Other results"), False),
+    ("procedure", N_("From procedures"), True),
+    ("survey", N_("Questions asked"), True),
+    ("social-history", N_("Way of life"), True),
+    ("therapy", N_("Therapy"), True),
+    ("activity", N_("Activity"), True),
 )
 
 
@@ -253,6 +262,6 @@ def _results(found: Sequence[Entry]) -> tuple[Block, ...]:
             e for e in found if (e.line.category if e.line.category in known else "") == code and not e.line.wrong
         ]
         if entries:
-            blocks.append(Block(title, grouped(entries), folded))
+            blocks.append(Block(str(title), grouped(entries), folded))
     wrong = [entry for entry in found if entry.line.wrong]
-    return (*blocks, *_block("Entered by mistake", wrong, folded=True))
+    return (*blocks, *_block(_("Entered by mistake"), wrong, folded=True))

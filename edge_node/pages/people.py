@@ -8,6 +8,7 @@ import msgspec
 
 from edge_node.fhir.query import parse_query
 from edge_node.fhir.search_sql import Position
+from edge_node.language import _
 from edge_node.pages import dates, words
 from edge_node.store.model import Stored
 from edge_node.store.store import Store
@@ -75,7 +76,7 @@ def person(stored: Stored, today: date) -> Person:
     patient = words.decode(stored.body or b"{}")
     return Person(
         stored.id,
-        words.human_name(patient.get("name")) or "Name not recorded",
+        words.human_name(patient.get("name")) or _("Name not recorded"),
         words.sex(patient),
         words.age(patient, today),
         dates.day(patient.get("birthDate")),

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from edge_node.language import _
 from edge_node.pages import clinical, codes, lines, words
 from edge_node.pages.elements import anything, chosen, members
 from edge_node.pages.lines import Line
@@ -21,7 +22,7 @@ _GENERATED = "Generated Narrative"
 def line(type_: str, resource: Object, naming: Naming) -> Line:
     """A record of any type."""
     said = _READERS.get(type_, _other)(resource, naming)
-    return said if not said.what.endswith(lines.NAMELESS) else _narrated(said, resource)
+    return _narrated(said, resource) if lines.nameless("").strip() in said.what else said
 
 
 def _narrated(said: Line, resource: Object) -> Line:
@@ -42,12 +43,12 @@ def _plan(resource: Object, naming: Naming) -> Line:
     )
     title = lines.best(text(resource.get("title")), *_concepts(resource, "code", "category", "type"))
     said = title or lines.best(*_concepts(resource, "description", "serviceType"))
-    forbidden = "Do not: " if resource.get("doNotPerform") is True else ""
+    forbidden = _("Do not:") + " " if resource.get("doNotPerform") is True else ""
     for_what = joined(reference(one, naming) for one in objects(resource.get("addresses")))
     steps = [_activity(entry, naming) for entry in objects(resource.get("activity"))]
     reached = concept(resource.get("achievementStatus"))
     about = [
-        f"for {for_what}" if for_what else "",
+        _("for %(reason)s", reason=for_what) if for_what else "",
         text(resource.get("description")) if title else "",
         joined(steps),
         reached,
@@ -73,15 +74,15 @@ def _activity(entry: Object, naming: Naming) -> str:
     detail = first(entry.get("detail"))
     said = concept(detail.get("code")) or text(detail.get("description")) or reference(entry.get("reference"), naming)
     if detail.get("doNotPerform") is True:
-        said = f"do not: {said}"
+        said = _("do not: %(what)s", what=said)
     ended = text(detail.get("status")) in codes.PAST
-    return f"{said} (done)" if said and ended else said
+    return _("%(what)s (done)", what=said) if said and ended else said
 
 
 def _relative(resource: Object, naming: Naming) -> Line:
     numbers = tuple(filter(None, (words.contact(entry) for entry in objects(resource.get("telecom")))))
     return Line(
-        what=lines.named(words.human_name(resource.get("name")), "person"),
+        what=lines.named(words.human_name(resource.get("name")), _("person")),
         value=words.relationship(resource.get("relationship")),
         notes=numbers,
         over=resource.get("active") is False,

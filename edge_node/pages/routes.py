@@ -13,6 +13,7 @@ from edge_node.api.app import problem as for_machines
 from edge_node.api.node import Sync
 from edge_node.api.outcome import Refused, understand
 from edge_node.errors import EdgeError, NotFound, Unauthorised
+from edge_node.language import N_
 from edge_node.pages import (
     card_pages,
     conflict_pages,
@@ -81,22 +82,28 @@ def _rest() -> list[Any]:
 # --- what went wrong --------------------------------------------------------------------------------------------------
 
 _SAID = {
-    400: ("That could not be understood", "Go back and try again."),
-    403: ("You may not see this", "Your login is not for this. Ask an administrator of this clinic's computer."),
+    400: (N_("That could not be understood"), N_("Go back and try again.")),
+    403: (
+        N_("You may not see this"),
+        N_("Your login is not for this. Ask an administrator of this clinic's computer."),
+    ),
     404: (
-        "There is nothing here",
-        "It may have been deleted or moved, or the address is wrong. Look for the patient by name.",
+        N_("There is nothing here"),
+        N_("It may have been deleted or moved, or the address is wrong. Look for the patient by name."),
     ),
-    409: ("That is not possible now", "Go back, look at what is there now, and try again."),
-    412: ("Somebody else changed this meanwhile", "Go back, look at what is there now, and choose again."),
-    415: ("That could not be understood", "Go back and send the form again."),
-    429: ("Too many tries", "Wait a minute, then try again."),
+    409: (N_("That is not possible now"), N_("Go back, look at what is there now, and try again.")),
+    412: (N_("Somebody else changed this meanwhile"), N_("Go back, look at what is there now, and choose again.")),
+    415: (N_("That could not be understood"), N_("Go back and send the form again.")),
+    429: (N_("Too many tries"), N_("Wait a minute, then try again.")),
     500: (
-        "Something failed here",
-        "Nothing that was saved is lost. Go back and try again; if it stays so, tell whoever runs this computer.",
+        N_("Something failed here"),
+        N_("Nothing that was saved is lost. Go back and try again; if it stays so, tell whoever runs this computer."),
     ),
-    503: ("The computer is busy", "Nothing that was saved is lost. Try again in a moment."),
-    507: ("The disk is full", "What you just did was not saved; all before it was. Tell whoever runs this computer."),
+    503: (N_("The computer is busy"), N_("Nothing that was saved is lost. Try again in a moment.")),
+    507: (
+        N_("The disk is full"),
+        N_("What you just did was not saved; all before it was. Tell whoever runs this computer."),
+    ),
 }
 
 
@@ -115,7 +122,7 @@ def _problem(desk: Desk) -> Callable[[Request[Any, Any, Any], Exception], Respon
             return for_machines(request, error)
         status = error.status_code if isinstance(error, HTTPException) else understand(error).status
         status = status if status in _SAID else 500 if status >= 500 else 400
-        title, advice = _SAID[status]
+        title, advice = (str(text) for text in _SAID[status])
         if isinstance(error, Refused | EdgeError) and status in (409, 503, 507):
             advice = understand(error).hint or advice
         return rendering.page("problem.html", status, title=title, advice=advice, logged_in=_is_in(desk, request))

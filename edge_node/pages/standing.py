@@ -1,6 +1,6 @@
 """The truth about what is safe: read from the store at one moment, and said so that a clinic knows what to do.
 
-"Everything here is safe at the hub" is said only when nothing waits, nothing was turned away, and the digests were found equal.
+_("Everything here is safe at the hub") is said only when nothing waits, nothing was turned away, and the digests were found equal.
 """
 
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ from datetime import tzinfo
 
 import msgspec
 
+from edge_node.language import N_, Text, _, ngettext
 from edge_node.pages import agreement, codes, dates
 from edge_node.store import rows
 from edge_node.store.connection import Connection
@@ -17,23 +18,27 @@ _OLDEST_MAX = 500
 """Of so many of the oldest changes the time is looked at: they went in first."""
 _LEAVING = "leaving"
 
-_REASONS: tuple[tuple[str, str, str], ...] = (
+_REASONS: tuple[tuple[str, Text, Text], ...] = (
     (
         "No answer from",
-        "The hub did not answer",
-        "Look whether this computer has a network. Nothing is lost; it tries again by itself.",
+        N_("The hub did not answer"),
+        N_("Look whether this computer has a network. Nothing is lost; it tries again by itself."),
     ),
     (
         "The hub failed to answer",
-        "The hub has a fault",
-        "Nothing is lost; it tries again by itself. If it lasts, call whoever runs the hub.",
+        N_("The hub has a fault"),
+        N_("Nothing is lost; it tries again by itself. If it lasts, call whoever runs the hub."),
     ),
-    ("The hub asks to come", "The hub is busy", "Nothing is lost; it tries again by itself."),
-    ("The hub has revoked", "The hub has shut this clinic out", "Call whoever runs the hub. The records here stay."),
+    ("The hub asks to come", N_("The hub is busy"), N_("Nothing is lost; it tries again by itself.")),
+    (
+        "The hub has revoked",
+        N_("The hub has shut this clinic out"),
+        N_("Call whoever runs the hub. The records here stay."),
+    ),
 )
 _PASSING = ("No answer from", "The hub failed to answer", "The hub asks to come", "Another sync is running")
 """Failures that a clinic meets every day: it goes on by itself, and nobody need be alarmed."""
-_OTHERWISE = "Nothing is lost. Try again; if it stays so, call whoever runs the hub, and read this to them."
+_OTHERWISE = N_("Nothing is lost. Try again; if it stays so, call whoever runs the hub, and read this to them.")
 
 
 class Facts(msgspec.Struct, frozen=True):
@@ -114,34 +119,36 @@ def standing(known: Facts, now_ms: int, zone: tzinfo | None = None) -> Standing:
     """What is told on every page."""
     clock = dates.clock_doubt(known.clock_offset_ms)
     if known.hub is None:
-        headline = "This clinic has no hub yet: everything is kept on this computer only"
-        advice = "Make backups until it has one."
+        headline = _("This clinic has no hub yet: everything is kept on this computer only")
+        advice = _("Make backups until it has one.")
         return Standing("waits", headline, (), "", advice, False, known.conflicts, clock)
     reason, advice = explained(known.last_error)
     last = (
-        f"Last sent {dates.moment(known.last_sync_ms, now_ms, zone)}"
+        _("Last sent %(when)s", when=dates.moment(known.last_sync_ms, now_ms, zone))
         if known.last_sync_ms is not None
-        else "Never sent yet"
+        else _("Never sent yet")
     )
     details = [last]
     if known.pending:
-        headline = f"{changes(known.pending)} not at the hub yet"
+        headline = _("%(changes)s not at the hub yet", changes=changes(known.pending))
         if known.since_ms is not None:
-            details.insert(0, f"Waiting since {dates.moment(known.since_ms, now_ms, zone)}")
-        advice = advice or "It goes by itself when the hub can be reached, or press Send now."
+            details.insert(0, _("Waiting since %(when)s", when=dates.moment(known.since_ms, now_ms, zone)))
+        advice = advice or _("It goes by itself when the hub can be reached, or press Send now.")
     elif known.refused:
-        headline = "The hub did not take everything"
-        reason = reason or f"{known.refused:,} {'record was' if known.refused == 1 else 'records were'} turned away"
-        advice = advice or "Call whoever runs the hub. The records are kept here."
+        headline = _("The hub did not take everything")
+        reason = reason or ngettext(
+            "%(count)s record was turned away", "%(count)s records were turned away", known.refused
+        )
+        advice = advice or _("Call whoever runs the hub. The records are kept here.")
     elif known.agreed_ms is not None:
-        headline = "Everything here is safe at the hub"
-        details = [f"Compared {dates.moment(known.agreed_ms, now_ms, zone)}"]
+        headline = _("Everything here is safe at the hub")
+        details = [_("Compared %(when)s", when=dates.moment(known.agreed_ms, now_ms, zone))]
         if reason:
-            details.append(f"since then: {reason[:1].lower()}{reason[1:]}")
+            details.append(_("since then: %(what)s", what=f"{reason[:1].lower()}{reason[1:]}"))
         return Standing("safe", headline, tuple(details), "", "", True, known.conflicts, clock)
     else:
-        headline = "Nothing waits here, but the hub has not yet shown that it holds the same"
-        advice = advice or "Press Send now to compare."
+        headline = _("Nothing waits here, but the hub has not yet shown that it holds the same")
+        advice = advice or _("Press Send now to compare.")
     passing = not known.last_error or known.last_error.startswith(_PASSING)
     mood = "waits" if passing else "trouble"
     return Standing(mood, headline, tuple(details), reason, advice, True, known.conflicts, clock)
@@ -149,7 +156,7 @@ def standing(known: Facts, now_ms: int, zone: tzinfo | None = None) -> Standing:
 
 def changes(number: int) -> str:
     """`1 change is`, `12 changes are`."""
-    return "1 change is" if number == 1 else f"{number:,} changes are"
+    return ngettext("%(count)s change is", "%(count)s changes are", number)
 
 
 def explained(error: str | None) -> tuple[str, str]:
@@ -158,8 +165,8 @@ def explained(error: str | None) -> tuple[str, str]:
         return "", ""
     for beginning, reason, advice in _REASONS:
         if error.startswith(beginning):
-            return reason, advice
-    return error.rstrip("."), _OTHERWISE
+            return str(reason), str(advice)
+    return error.rstrip("."), str(_OTHERWISE)
 
 
 # --- single records ---------------------------------------------------------------------------------------------------

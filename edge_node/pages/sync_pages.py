@@ -7,6 +7,7 @@ import msgspec
 from litestar import Request, Response, get, post
 
 from edge_node.errors import EdgeError, NotEnrolled
+from edge_node.language import _, ngettext
 from edge_node.pages import agreement, dates, rendering
 from edge_node.pages.desk import Desk
 from edge_node.pages.forms import fields, safe_next
@@ -84,14 +85,14 @@ def _aside(entry: QuarantineEntry, now_ms: int) -> Aside:
 async def _send(desk: Desk) -> tuple[str, str]:
     """One exchange, and what came of it."""
     if desk.sync is None:
-        return "bad", "This computer has no hub to send to. The page on the hub says how it gets one."
+        return "bad", _("This computer has no hub to send to. The page on the hub says how it gets one.")
     try:
         report = msgspec.convert(await desk.sync(), Report, from_attributes=True)
     except NotEnrolled:
-        return "bad", "This computer has no hub to send to. The page on the hub says how it gets one."
+        return "bad", _("This computer has no hub to send to. The page on the hub says how it gets one.")
     except EdgeError as error:
         reason, advice = explained(str(error))
-        return "bad", f"Not sent. {reason}. {advice}"
+        return "bad", _("Not sent. %(reason)s. %(advice)s", reason=reason, advice=advice)
     finally:
         desk.parts.feed.changed()
     await desk.threads.write(agreement.note, desk.store, report.digest_equal, desk.now_ms())
@@ -100,13 +101,24 @@ async def _send(desk: Desk) -> tuple[str, str]:
 
 def outcome(report: Report) -> tuple[str, str]:
     """What an exchange did, in a sentence or two."""
-    sent = f"{report.pushed:,} sent" if report.pushed else "nothing had to be sent"
-    came = f"{report.pulled:,} came in" if report.pulled else "nothing new came in"
-    if report.pending:
-        return "bad", f"Not all of it went: {sent}, {came}, {changes(report.pending)} still here. It goes on by itself."
-    end = (
-        "Everything here is safe at the hub."
-        if report.digest_equal
-        else "The hub has yet to show that it holds the same."
+    sent = ngettext("%(count)s sent", "%(count)s sent", report.pushed) if report.pushed else _("nothing had to be sent")
+    came = (
+        ngettext("%(count)s came in", "%(count)s came in", report.pulled) if report.pulled else _("nothing new came in")
     )
-    return ("good" if report.digest_equal else "plain"), f"Done: {sent}, {came}. {end}"
+    if report.pending:
+        left = changes(report.pending)
+        said = _(
+            "Not all of it went: %(sent)s, %(came)s, %(left)s still here. It goes on by itself.",
+            sent=sent,
+            came=came,
+            left=left,
+        )
+        return "bad", said
+    end = (
+        _("Everything here is safe at the hub.")
+        if report.digest_equal
+        else _("The hub has yet to show that it holds the same.")
+    )
+    return ("good" if report.digest_equal else "plain"), _(
+        "Done: %(sent)s, %(came)s. %(end)s", sent=sent, came=came, end=end
+    )

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from edge_node.language import _, digits, reader
 from edge_node.pages import codes, dates
 
 Object: TypeAlias = dict[str, Any]
@@ -31,8 +32,6 @@ _QUALIFIER = re.compile(
 )
 _ADDRESS = re.compile(r"[A-Z][A-Za-z]+/\S+").fullmatch
 _CODED_STATES = ("terminology.hl7.org", "hl7.org/fhir")
-UNNAMED = "not named"
-"""How a concept begins of which only a code is known."""
 DIGITS_MAX = 8
 """More significant digits than anybody measures: `nearly` rounds them for lists, and the whole number stays to be seen."""
 
@@ -94,7 +93,12 @@ def _code_alone(coding: Object) -> str:
         return ""
     of_fhir = any(part in text(coding.get("system")) for part in _CODED_STATES)
     is_word = of_fhir and len(code) > 3 and code.islower() and not any(map(str.isdigit, code))
-    return codes.state(code) if is_word else f"{UNNAMED} (code {code})"
+    return codes.state(code) if is_word else _("%(unnamed)s (code %(code)s)", unnamed=unnamed(), code=code)
+
+
+def unnamed() -> str:
+    """How a concept begins of which only a code is known."""
+    return _("not named")
 
 
 def code_of(value: Any) -> str:
@@ -154,7 +158,8 @@ def _texts(value: Any) -> list[str]:
 
 def sex(patient: Object) -> str:
     """In one word."""
-    return codes.SEXES.get(text(patient.get("gender")), text(patient.get("gender")).capitalize()) or "Sex not recorded"
+    gender = text(patient.get("gender"))
+    return str(codes.SEXES.get(gender, gender.capitalize())) or _("Sex not recorded")
 
 
 def age(patient: Object, today: date) -> str:
@@ -162,16 +167,16 @@ def age(patient: Object, today: date) -> str:
     died = patient.get("deceasedDateTime")
     if died is not None:
         end = dates.birth(died)
-        return joined(["died", dates.age(patient.get("birthDate"), end[0]) if end is not None else ""])
+        return joined([_("died"), dates.age(patient.get("birthDate"), end[0]) if end is not None else ""])
     if patient.get("deceasedBoolean") is True:
-        return "died"
-    return dates.age(patient.get("birthDate"), today) or "age not recorded"
+        return _("died")
+    return dates.age(patient.get("birthDate"), today) or _("age not recorded")
 
 
 def relationship(value: Any) -> str:
     """How somebody is related, of what is said in words first."""
-    said = [codes.RELATIONS.get(code_of(one)) or concept(one) for one in objects(value)]
-    return joined([one for one in said if not one.startswith(UNNAMED)] or said)
+    said = [str(codes.RELATIONS.get(code_of(one)) or "") or concept(one) for one in objects(value)]
+    return joined([one for one in said if not one.startswith(unnamed())] or said)
 
 
 def telephone(person: Object) -> str:
@@ -232,7 +237,7 @@ def _is_technical(value: str) -> bool:
 
 def attachment(value: Any) -> str:
     """A file that is attached: its title. Never its content."""
-    return text(first(value).get("title")) or "attached file"
+    return text(first(value).get("title")) or _("attached file")
 
 
 def narrative(value: Any) -> str:
@@ -246,7 +251,7 @@ def narrative(value: Any) -> str:
 def unit(value: Any) -> str:
     """A unit as people write it."""
     written = text(value)
-    return codes.UNITS.get(written, _ANNOTATION.sub("", written).strip())
+    return str(codes.UNITS.get(written, _ANNOTATION.sub("", written).strip()))
 
 
 def quantity(value: Any) -> str:
@@ -255,8 +260,13 @@ def quantity(value: Any) -> str:
         return text(value)
     named = unit(value.get("unit") or value.get("code"))
     between = "" if named in ("%", "°C", "°F") and named == "%" else " "
-    amount = joined([text(value.get("comparator")), text(value.get("value"))], " ")
+    amount = joined([text(value.get("comparator")), in_figures(text(value.get("value")))], " ")
     return f"{amount}{between}{named}".strip() if amount else named
+
+
+def in_figures(written: str) -> str:
+    """A number with all the digits it was written with, as the reader writes numbers."""
+    return digits.amount(written, reader().locale)
 
 
 def nearly(words: str) -> str:
@@ -281,8 +291,9 @@ def range_(value: Any) -> str:
     low, high = quantity(one.get("low")), quantity(one.get("high"))
     if low and high:
         same = unit(first(one.get("low")).get("unit") or first(one.get("low")).get("code"))
-        return f"{low.removesuffix(same).strip() if same and high.endswith(same) else low} to {high}"
-    return f"from {low}" if low else f"up to {high}" if high else ""
+        short = low.removesuffix(same).strip() if same and high.endswith(same) else low
+        return _("%(low)s to %(high)s", low=short, high=high)
+    return _("from %(low)s", low=low) if low else _("up to %(high)s", high=high) if high else ""
 
 
 def ratio(value: Any) -> str:
@@ -290,7 +301,9 @@ def ratio(value: Any) -> str:
     one = first(value)
     above, below = quantity(one.get("numerator")), quantity(one.get("denominator"))
     plain = above.replace(" ", "").isdigit() and below.replace(" ", "").isdigit()
-    return joined([above, below], " : " if plain else " per ")
+    if plain or not (above and below):
+        return joined([above, below], " : ")
+    return _("%(amount)s per %(each)s", amount=above, each=below)
 
 
 def references_range(value: Any) -> str:
