@@ -15,6 +15,7 @@ from edge_node.pages.desk import Desk
 from edge_node.pages.disputes import Dispute, dispute, written_here
 from edge_node.pages.elements import nobody
 from edge_node.pages.forms import fields, safe_next
+from edge_node.pages.people import patient_of
 from edge_node.pages.words import Naming
 from edge_node.store.model import OpenConflict, Stored
 from edge_node.store.store import Store
@@ -84,7 +85,7 @@ def of_all(store: Store, now_ms: int) -> list[Dispute]:
     for one in store.conflicts(LISTED_MAX):
         stored = store.read(one.type, one.id)
         resource = words.decode(stored.body) if stored is not None and stored.body is not None else {}
-        patient_id = _patient_of(one, resource)
+        patient_id = patient_of(one.type, one.id, resource)
         patient = store.read("Patient", patient_id) if patient_id else None
         name = words.human_name(words.decode(patient.body).get("name")) if patient is not None and patient.body else ""
         for found in _told(store, [one], resource, nobody, now_ms):
@@ -100,13 +101,3 @@ def _told(
     with store.snapshot() as connection:
         here = written_here(connection, found)
     return [dispute(one, resource, places, now_ms, naming=naming) for one, places in zip(found, here, strict=True)]
-
-
-def _patient_of(one: OpenConflict, resource: words.Object) -> str:
-    if one.type == "Patient":
-        return one.id
-    for name in ("subject", "patient", "for", "individual"):
-        type_, _, id_ = words.text(words.first(resource.get(name)).get("reference")).partition("/")
-        if type_ == "Patient":
-            return id_
-    return ""

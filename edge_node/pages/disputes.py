@@ -59,7 +59,7 @@ def dispute(
     deletion = found.element == DELETION
     sides: list[Side] = []
     for number, value in enumerate(found.values):
-        said = _deletion_said(value) if deletion else value_said(found.type, found.element, value, naming)
+        said = value_said(found.type, found.element, value, naming)
         side = _side(number, said, value, here[number] if number < len(here) else False, now_ms, zone)
         same = next((at for at, other in enumerate(sides) if other.said == said), None)
         if same is None:
@@ -85,30 +85,42 @@ def dispute(
 
 
 def _side(number: int, said: str, value: Value, here: bool, now_ms: int, zone: tzinfo | None) -> Side:
-    role = "" if value.role in _ROLES_SAID else f" ({codes.role(value.role)})"
     doubt = dates.clock_doubt(value.written_ms - value.device_ms)
     return Side(
         number,
         said,
-        f"{value.user}{role}",
+        who_said(value.user, value.role),
         dates.moment(value.written_ms, now_ms, zone),
-        _("at this clinic") if here else _("at another place"),
+        place_said(here),
         value.shown,
         _("that device's clock was %(wrong)s", wrong=doubt) if doubt else "",
     )
 
 
-def _deletion_said(value: Value) -> str:
-    return _("Keep it") if value.value is None or bytes(value.value) == b"{}" else _("Delete it")
+def who_said(user: str, role: str) -> str:
+    """A person and what she is."""
+    return user if role in _ROLES_SAID else f"{user} ({codes.role(role)})"
+
+
+def place_said(here: bool) -> str:
+    """Where something was written."""
+    return _("at this clinic") if here else _("at another place")
 
 
 def value_said(type_: str, element: str, value: Value, naming: Naming = nobody) -> str:
-    """What a value says, exactly: nothing is rounded where somebody has to choose."""
-    if value.value is None:
+    """What one of the values of a conflict says."""
+    return said_of(type_, element, bytes(value.value) if value.value is not None else None, naming)
+
+
+def said_of(type_: str, element: str, value: bytes | None, naming: Naming = nobody) -> str:
+    """What an element's JSON text says, exactly: nothing is rounded where somebody has to choose."""
+    if element == DELETION:
+        return _("Keep it") if value is None or value == b"{}" else _("Delete it")
+    if value is None:
         return _("Removed")
     if element.endswith("|"):
         return _("Another order of the list")
-    held = words.decode(bytes(value.value))
+    held = words.decode(value)
     if "|" not in element and isinstance(held, dict):
         seen = {name: member for name, member in held.items() if not name.startswith("_")}
         if type_ in ("Patient", "RelatedPerson") and "gender" in seen:

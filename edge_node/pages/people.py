@@ -85,3 +85,14 @@ def person(stored: Stored, today: date) -> Person:
         words.main_identifier(patient),
         stored.conflict,
     )
+
+
+def patient_of(type_: str, id_: str, resource: words.Object) -> str:
+    """The id of the patient whom a record is about, empty when it names none."""
+    if type_ == "Patient":
+        return id_
+    for name in ("subject", "patient", "for", "individual"):
+        target, target_id = words.text(words.first(resource.get(name)).get("reference")).partition("/")[::2]
+        if target == "Patient":
+            return target_id
+    return ""

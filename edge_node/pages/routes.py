@@ -17,6 +17,7 @@ from edge_node.language import N_
 from edge_node.pages import (
     card_pages,
     conflict_pages,
+    history_pages,
     language_pages,
     live_pages,
     login_pages,
@@ -52,6 +53,7 @@ def make_pages(
             *card_pages.handlers(desk),
             *sync_pages.handlers(desk),
             *conflict_pages.handlers(desk),
+            *history_pages.handlers(desk),
             *language_pages.handlers(),
             *live_pages.handlers(desk),
             *offline_pages.handlers(desk),

@@ -107,7 +107,9 @@ class Tablet:
 
     def offline(self) -> None:
         """The page that is shown says that the clinic's computer does not answer."""
-        expect(self.page.get_by_role("heading", name="The clinic's computer does not answer")).to_be_visible(timeout=15_000)
+        expect(self.page.get_by_role("heading", name="The clinic's computer does not answer")).to_be_visible(
+            timeout=15_000
+        )
 
 
 COUNT = """async (name) => {

@@ -138,9 +138,7 @@ def test_after_logout_nothing_is_readable_and_neither_records_nor_keys_are_in_th
     tablet.offline()
 
 
-def test_on_the_disk_what_pages_keep_is_not_in_clear_either(
-    browser: Browser, tablet: Tablet, tmp_path: Path
-) -> None:
+def test_on_the_disk_what_pages_keep_is_not_in_clear_either(browser: Browser, tablet: Tablet, tmp_path: Path) -> None:
     """As who copies the browser's files would find it, while she is still logged in."""
     profile = tmp_path / "profile"
     context = browser.browser_type.launch_persistent_context(

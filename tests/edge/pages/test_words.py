@@ -109,7 +109,10 @@ def test_one_patient_of_hl7() -> None:
     assert words.telephone(patient) == "(03) 5555 6473"
     assert words.village(patient) == "PleasantVille"
     assert words.main_identifier(patient) == "12345"
-    assert words.other_names(patient["name"]) == ["Peter James Chalmers (official)", "Peter James Windsor (name before marriage)"]
+    assert words.other_names(patient["name"]) == [
+        "Peter James Chalmers (official)",
+        "Peter James Windsor (name before marriage)",
+    ]
     assert words.age(examples()["Patient-pat3"], TODAY) == "died, 33 years"
     assert words.age(examples()["Patient-pat4"], TODAY) == "died"
 

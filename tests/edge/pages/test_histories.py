@@ -1,0 +1,44 @@
+"""The history of a record is told in words: who wrote what, where, what it replaced and what it stands beside."""
+
+from edge_node.pages import histories
+from edge_node.store.lineage import Entry, Lineage
+from sync_protocol.register import Stamp
+
+NOW = 1_750_000_000_000
+
+
+def entry(value: bytes | None, user: str, fate: str, **more: object) -> Entry:
+    stamp = Stamp(1, 1, NOW - 3_600_000, NOW - 3_600_000, user, "midwife")
+    return Entry(value, stamp, NOW - 3_600_000, True, fate, **more)  # type: ignore[arg-type]
+
+
+def test_what_was_replaced_names_who_did_it_and_what_stands_there_now() -> None:
+    lineage = Lineage(
+        "birthDate",
+        (
+            entry(b'{"birthDate":"1990-01-01"}', "ama", "replaced", by=(1,)),
+            entry(b'{"birthDate":"1991-01-01"}', "esi", "shown", replaced=(0,)),
+        ),
+    )
+    (told,) = histories.elements("Patient", [lineage], NOW)
+    latest, first = told.steps
+    assert (told.title, latest.said, latest.who) == ("Date of birth", "1 January 1991", "esi (midwife)")
+    assert (latest.instead_of, latest.fate_said) == ("1 January 1990", "This is what is shown now.")
+    assert first.fate_said == "Replaced by esi: 1 January 1991"
+
+
+def test_what_another_device_wrote_late_with_a_wrong_clock_says_so() -> None:
+    stamp = Stamp(1, 1, NOW - 3_600_000, NOW + 90 * 86_400_000, "kofi", "clinician")
+    lineage = Lineage("gender", (Entry(b'{"gender":"female"}', stamp, NOW, False, "shown"),))
+    (told,) = histories.elements("Patient", [lineage], NOW)
+    assert told.steps[0].where == "at another place"
+    assert told.steps[0].came.startswith("today at")
+    assert "ahead" in told.steps[0].doubt or "fast" in told.steps[0].doubt
+
+
+def test_what_changed_comes_before_what_did_not_and_orders_of_lists_are_not_told() -> None:
+    once = Lineage("gender", (entry(b'{"gender":"female"}', "ama", "shown"),))
+    twice = Lineage("active", (entry(b'{"active":true}', "ama", "replaced", by=(1,)), entry(None, "esi", "shown")))
+    order = Lineage("name|", (entry(b"[]", "ama", "shown"),))
+    told = histories.elements("Patient", [once, order, twice], NOW)
+    assert [(one.title, one.steps[0].said) for one in told] == [("In use", "Removed"), ("Sex", "Female")]
