@@ -1,7 +1,7 @@
 """Medicines, vaccines and allergies of a record as facts. Which resource says what is told in `edge_node/maternal/record.py`."""
 
 from collections.abc import Callable, Iterable, Iterator
-from datetime import date
+from datetime import date, timedelta
 from types import MappingProxyType
 from typing import Final
 
@@ -9,10 +9,13 @@ from edge_node.concepts import amount, codes_of, text_of
 from edge_node.maternal.assigning import Placed
 from edge_node.maternal.facts import Allergy, Dose, Medicine
 from edge_node.maternal.history_concepts import ALLERGIES, MEDICINES, VACCINES
-from edge_node.maternal.reading import Resource, about_day, by_type, items, ref_of, target, whole_day
+from edge_node.maternal.reading import Resource, about_day, by_type, items, ref_of, target
 
 DayOf = Callable[[Resource], date | None]
 LinksOf = Callable[[Resource], tuple[str, ...]]
+
+SUPPLY_DAYS_MAX: Final = 366
+"""A supply for longer than a year was mistyped."""
 
 _TAKEN: Final = MappingProxyType(
     {
@@ -58,7 +61,7 @@ def _is_dose(resource: Resource) -> bool:
 def _days(resource: Resource) -> int | None:
     supply = resource.get("dispenseRequest")
     days = amount(supply.get("expectedSupplyDuration"), "d") if isinstance(supply, dict) else None
-    return int(days) if days is not None and days > 0 else None
+    return int(days) if days is not None and 0 < days <= SUPPLY_DAYS_MAX else None
 
 
 def _medicine(resource: Resource, day: date | None, kind: str) -> Medicine:
@@ -71,20 +74,23 @@ def _medicine(resource: Resource, day: date | None, kind: str) -> Medicine:
         key=named or " ".join(text_of(code).casefold().split()),
         active=resource.get("status") in _TAKEN[resource["resourceType"]],
         since=day,
-        until=_until(resource),
+        until=_until(resource, day),
         prescribed=resource["resourceType"] == "MedicationRequest",
     )
 
 
-def _until(resource: Resource) -> date | None:
-    """The last day for which it was prescribed or is said to be taken."""
+def _until(resource: Resource, begin: date | None) -> date | None:
+    """The last day for which it was prescribed or is said to be taken; where that is not told, until the supply is used up."""
     period = resource.get("effectivePeriod")
     ends = [period.get("end")] if isinstance(period, dict) else []
     for dosage in items(resource.get("dosageInstruction")):
         repeat = (dosage.get("timing") or {}).get("repeat") or {}
         ends.append((repeat.get("boundsPeriod") or {}).get("end"))
-    days = [day for day in map(whole_day, ends) if day is not None]
-    return max(days, default=None) or (about_day(ends[0]) if ends and ends[0] else None)
+    days = [day for day in map(about_day, ends) if day is not None]
+    supply = _days(resource)
+    if not days and begin is not None and supply is not None:
+        return begin + timedelta(supply - 1)
+    return max(days, default=None)
 
 
 def allergies(resources: Iterable[Resource]) -> Iterator[Allergy]:
