@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from edge_node.maternal.anaemia import anaemias
 from edge_node.maternal.course import course
 from edge_node.maternal.danger import dangers
-from edge_node.maternal.dating import disagreements, redatings, stated_periods
+from edge_node.maternal.dating import disagreements, open_periods, redatings
 from edge_node.maternal.facts import Mother, Pregnancy, is_over
 from edge_node.maternal.findings import Finding, finding, most_urgent_first
 from edge_node.maternal.pressure import pressures
@@ -40,8 +40,8 @@ def findings(mother: Mother, pregnancy: Pregnancy, programme: Programme | None =
 
 def dating_findings(pregnancy: Pregnancy) -> Iterator[Finding]:
     """A conflict between last periods, a scan that contradicts the dating, and each change of the expected date."""
-    periods = stated_periods(pregnancy)
-    if len(periods) > 1:
+    periods = open_periods(pregnancy)
+    if periods:
         first, last = periods[0], periods[-1]
         if first.lmp is not None and last.lmp is not None:
             yield finding(

@@ -9,7 +9,7 @@ from itertools import combinations
 
 import msgspec
 
-from edge_node.maternal.dating import allowed_difference, last_accepted, stated_periods
+from edge_node.maternal.dating import allowed_difference, last_accepted, open_periods
 from edge_node.maternal.facts import Evidence, Mother, Pregnancy, is_over, of_kind
 from edge_node.maternal.findings import Param
 
@@ -47,8 +47,8 @@ def _dates(pregnancy: Pregnancy) -> Iterator[Contradiction]:
     """
     accepted = last_accepted(pregnancy)
     settled = accepted.on if accepted else date.min
-    periods = [each for each in stated_periods(pregnancy) if each.lmp is not None]
-    if len(periods) > 1 and max(each.on for each in periods) > settled:
+    periods = open_periods(pregnancy)
+    if periods:
         yield _said("last-periods", ((each.ref, each.lmp or each.on) for each in periods), pregnancy.ref)
     stated = [each for each in pregnancy.evidence if each.kind in {"stated", "ultrasound"}]
     apart = {

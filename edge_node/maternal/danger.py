@@ -6,13 +6,9 @@ newborn care for a positive postnatal experience 2022.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Final
 
 from edge_node.maternal.facts import Newborn, Pregnancy, Sign, of_kind
 from edge_node.maternal.findings import Finding, finding
-
-LABOUR: Final = frozenset({"labour", "imminent-delivery"})
-"""Signs of the birth itself; in time they lead to the place of birth rather than to an illness."""
 
 
 def last_check(signs: Iterable[Sign], kind: str) -> tuple[Sign, ...]:

@@ -150,14 +150,15 @@ def allowed_difference(scan_age_days: int) -> int:
 def disagreements(pregnancy: Pregnancy) -> tuple[Disagreement, ...]:
     """Scans and sure last periods that contradict the dating in use by more than the method's own uncertainty.
 
-    Between a scan and another dating, what ACOG allows at the scan's age. Between two that are no scans, a week.
+    Between a scan and another dating, what ACOG allows at the scan's age. Between two that are no scans, a week. What was known
+    when the dating was accepted is settled by that.
     """
     used = dating(pregnancy)
     if used is None:
         return ()
     found = []
     for evidence in pregnancy.evidence:
-        if preference(evidence) > 2 or evidence.ref == used.ref:
+        if preference(evidence) > 2 or evidence.ref == used.ref or (used.accepted and evidence.on <= used.on):
             continue
         days = abs((evidence.expected - used.expected).days)
         allowed = allowed_difference(age_days(used.expected, evidence.on)) if evidence.kind == "ultrasound" else 7
@@ -173,6 +174,15 @@ def stated_periods(pregnancy: Pregnancy) -> tuple[Evidence, ...]:
         if evidence.lmp is not None:
             seen.setdefault(evidence.lmp, evidence)
     return tuple(seen.values())
+
+
+def open_periods(pregnancy: Pregnancy) -> tuple[Evidence, ...]:
+    """Two or more different last periods between which nobody decided: no dating was accepted on the day of the last such statement or
+    after. Else none."""
+    periods = stated_periods(pregnancy)
+    accepted = last_accepted(pregnancy)
+    settled = accepted is not None and all(each.on <= accepted.on for each in periods)
+    return periods if len(periods) > 1 and not settled else ()
 
 
 def judged_by_fundal_height(pregnancy: Pregnancy) -> bool:

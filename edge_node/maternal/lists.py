@@ -10,8 +10,10 @@ import msgspec
 
 from edge_node.maternal.assessing import findings
 from edge_node.maternal.course import Due, course
+from edge_node.maternal.danger import newborn_dangers
 from edge_node.maternal.due import due
-from edge_node.maternal.facts import Mother, is_over
+from edge_node.maternal.facts import Mother, Newborn, is_over
+from edge_node.maternal.postnatal import ENDS, newborn_due
 from edge_node.maternal.programme import Programme
 from edge_node.maternal.risk import Risk, risks
 
@@ -25,13 +27,15 @@ NEXT: Final = frozenset({"contact", "postnatal"})
 class Work(msgspec.Struct, frozen=True, kw_only=True):
     """What lists need of one woman.
 
-    `items`: all that is due. `expected`: days of expected births of ongoing pregnancies. `risks`: reasons of high risk; none when no
-    pregnancy goes on. `lost_from`, `lost_until`: the days between which she counts as lost from sight.
+    `items`: all that is due. `expected`: days of expected births of ongoing pregnancies. `risks`: reasons of high risk
+    until the day `risk_until`; none when no pregnancy goes on. `lost_from`, `lost_until`: the days between which she
+    counts as lost from sight.
     """
 
     items: tuple[Due, ...]
     expected: tuple[date, ...] = ()
     risks: tuple[Risk, ...] = ()
+    risk_until: date | None = None
     lost_from: date | None = None
     lost_until: date | None = None
 
@@ -61,9 +65,22 @@ def work(mother: Mother, programme: Programme | None = None) -> Work:
         items=items,
         expected=tuple(sorted(at.used.expected for at in courses if at.used)),
         risks=tuple(sorted(reasons, key=lambda each: (each.code, repr(each)))),
+        # A pregnancy of which nobody wrote the end does not stay on the list for ever.
+        risk_until=max((at.until for at in courses), default=None),
         lost_from=first + timedelta(settings.lost_after_days) if first else None,
         lost_until=max((item.ends for item in missing), default=None),
     )
+
+
+def newborn_work(newborn: Newborn) -> Work:
+    """What lists need of a baby: its contacts, and its danger signs as reasons of high risk until the last contact."""
+    items = newborn_due(newborn)
+    reasons = tuple(
+        Risk(code="finding", params=(("finding", each.code), *each.params), refs=each.refs)
+        for each in newborn_dangers(newborn)
+    )
+    until = newborn.born + timedelta(ENDS) if newborn.born else None
+    return Work(items=items, risks=reasons, risk_until=until)
 
 
 def standing(of: Work, today: date) -> Standing:
@@ -73,7 +90,7 @@ def standing(of: Work, today: date) -> Standing:
     return Standing(
         this_week=tuple(item for item in asked if item.due_from < today + WEEK and today < item.overdue_from),
         overdue=tuple(item for item in asked if item.overdue_from <= today),
-        high_risk=bool(of.risks),
+        high_risk=bool(of.risks) and of.risk_until is not None and today < of.risk_until,
         lost=of.lost_from is not None and of.lost_until is not None and of.lost_from <= today < of.lost_until,
         birth_expected=expected[0] if expected else None,
     )

@@ -20,6 +20,7 @@ from edge_node.maternal.course import Course, Due
 from edge_node.maternal.facts import Dose, Mother, Pregnancy, latest, of_kind
 from edge_node.maternal.findings import Finding, finding
 from edge_node.maternal.programme import Programme
+from edge_node.maternal.screening import hiv_positive
 
 SP: Final = "sulfadoxine-pyrimethamine"
 SP_FROM_WEEK: Final = 13
@@ -151,6 +152,9 @@ def prevention_findings(mother: Mother, at: Course, programme: Programme) -> Ite
     reason, refs = sp_barred(mother)
     if programme.malaria and reason:
         yield finding(f"no-sp-{reason}", "inform", None, refs)
+    elif programme.malaria and hiv_positive(mother):
+        # WHO gives co-trimoxazole to most people with HIV; here nobody has written whether she takes it.
+        yield finding("ask-co-trimoxazole", "manage", None, hiv_positive(mother))
     given = of_kind(at.pregnancy.doses, SP)
     if reason and given:
         yield finding("sp-though-barred", "manage", given[-1].on, [*refs, given[-1].ref], reason=reason)

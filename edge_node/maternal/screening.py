@@ -30,7 +30,7 @@ def tests_due(mother: Mother, at: Course, programme: Programme) -> Iterator[Due]
     """HIV, syphilis and hepatitis B: the first in this pregnancy, again after an unclear result, again in the third trimester."""
     for kind in ("hiv", "syphilis", "hepatitis-b"):
         every = of_kind(mother.tests, kind)
-        if any(test.result == "positive" for test in (every if kind != "syphilis" else _during(every, at))):
+        if _is_known(mother, kind, every if kind != "syphilis" else _during(every, at)):
             continue
         during = [test for test in _during(every, at) if test.result in {"negative", "inconclusive"}]
         if not during:
@@ -40,6 +40,17 @@ def tests_due(mother: Mother, at: Course, programme: Programme) -> Iterator[Due]
             yield _test(at, kind, 2, again, again + _AGAIN)
         elif kind != "hepatitis-b" and programme.hiv_common:
             yield from _third_trimester(at, kind, during[-1])
+
+
+def _is_known(mother: Mother, kind: str, tests: tuple[Test, ...]) -> bool:
+    """Found positive, or on her list of illnesses."""
+    return any(test.result == "positive" for test in tests) or (kind == "hiv" and bool(hiv_positive(mother)))
+
+
+def hiv_positive(mother: Mother) -> tuple[str, ...]:
+    """The resources that say that she has HIV, the test last: a positive one or an illness on her list. None if nothing does."""
+    ill = [each.ref for each in mother.problems if each.kind == "hiv" and not each.past]
+    return (*ill, *(test.ref for test in of_kind(mother.tests, "hiv") if test.result == "positive"))
 
 
 def _third_trimester(at: Course, kind: str, last: Test) -> Iterator[Due]:
@@ -123,13 +134,12 @@ _GLUCOSE: Final = {
 
 def result_findings(mother: Mother, pregnancy: Pregnancy) -> Iterator[Finding]:
     """What results ask for: treatment and follow-up here. HIV and hepatitis B for life, syphilis of this pregnancy."""
-    for kind in ("hiv", "hepatitis-b"):
-        positive = [test for test in of_kind(mother.tests, kind) if test.result == "positive"]
+    if hiv_positive(mother):
+        yield finding("hiv-positive", "manage", None, hiv_positive(mother))
+    for kind, tests in (("hepatitis-b", mother.tests), ("syphilis", pregnancy.tests)):
+        positive = [test for test in of_kind(tests, kind) if test.result == "positive"]
         if positive:
             yield finding(f"{kind}-positive", "manage", positive[-1].on, [positive[-1].ref])
-    syphilis = [test for test in of_kind(pregnancy.tests, "syphilis") if test.result == "positive"]
-    if syphilis:
-        yield finding("syphilis-positive", "manage", syphilis[-1].on, [syphilis[-1].ref])
     if any(sign.value.endswith("-") for sign in mother.groups):
         yield finding(
             "rhesus-negative", "manage", None, [sign.ref for sign in mother.groups if sign.value.endswith("-")]

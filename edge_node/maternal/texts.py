@@ -75,6 +75,7 @@ FINDINGS: Final[Mapping[str, str]] = MappingProxyType(
         "redated": N_("The expected date of birth was changed from {before} to {after}. All due dates moved with it."),
         "no-sp-sulfa-allergy": N_("No SP against malaria: she is allergic to sulfa medicines."),
         "no-sp-co-trimoxazole": N_("No SP against malaria while she takes co-trimoxazole."),
+        "ask-co-trimoxazole": N_("Before giving SP against malaria, ask whether she takes co-trimoxazole: never both."),
         "sp-though-barred": N_(
             "She was given SP although she must not have it ({reason}). Watch her, and note what happens."
         ),

@@ -108,11 +108,21 @@ def test_severe_anaemia_refers_and_a_milder_one_is_treated() -> None:
     assert found(record, Programme(altitude_m=1600))["anaemia"] == "manage"
 
 
+def test_hiv_on_her_list_of_illnesses_is_known_without_a_test() -> None:
+    record, _ = dated()
+    record.condition("hiv")
+    assert found(record) == {"hiv-positive": "manage", "ask-co-trimoxazole": "manage"}
+
+
 def test_positive_tests_are_managed_here() -> None:
     record, episode = dated()
     for name in ("hiv-test", "syphilis-test", "hepatitis-b-test"):
         record.test(name, "positive", week(12), episode)
-    assert found(record) == {"hiv-positive": "manage", "syphilis-positive": "manage", "hepatitis-b-positive": "manage"}
+    assert found(record, Programme(malaria=False)) == {
+        "hiv-positive": "manage",
+        "syphilis-positive": "manage",
+        "hepatitis-b-positive": "manage",
+    }
 
 
 @pytest.mark.parametrize(
@@ -133,9 +143,11 @@ def test_blood_sugar_is_judged_by_the_criteria_of_2013(name: str, value: str, co
 def test_two_last_periods_and_a_redating_are_told() -> None:
     record, episode = dated()
     record.lmp(LMP + timedelta(30), week(12), episode)
+    assert found(record) == {"two-last-periods": "manage", "dating-disagrees": "manage"}
     record.accept(week(40), week(13), episode)
+    assert found(record) == {}
     record.accept(week(40) + timedelta(30), week(14), episode)
-    assert found(record) == {"two-last-periods": "manage", "redated": "inform", "dating-disagrees": "manage"}
+    assert found(record) == {"redated": "inform"}
 
 
 def test_after_a_birth_her_danger_signs_and_pressure_are_still_looked_at() -> None:

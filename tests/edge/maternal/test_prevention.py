@@ -248,6 +248,12 @@ def test_a_negative_test_is_repeated_in_the_third_trimester_where_hiv_is_common(
     assert items(record, "hiv-test") == []
 
 
+def test_no_hiv_test_is_due_for_one_who_has_hiv_on_her_list() -> None:
+    record, _ = dated()
+    record.condition("hiv")
+    assert items(record, "hiv-test") == []
+
+
 def test_an_unclear_test_is_repeated_after_two_weeks() -> None:
     record, episode = dated()
     record.test("syphilis-test", "inconclusive", week(12), episode)

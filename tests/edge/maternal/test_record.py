@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_node.concepts import VITAL_SIGNS
 from edge_node.maternal import concepts as said
 from edge_node.maternal.facts import Mother, Pressure
+from edge_node.maternal.lists import work
 from edge_node.maternal.record import read_mother, read_newborn
-from tests.edge.fhir.samples import hl7_examples
+from tests.edge.fhir.samples import all_generated, hl7_examples
 from tests.edge.maternal.making import LMP, Record, dated, synthea_records, week, who_examples
 
 
@@ -214,6 +216,44 @@ def test_the_examples_of_hl7_are_read() -> None:
     mother = read_mother("mom", everything)
     assert mother.born == date(1973, 5, 31)
     assert [each.value for each in mother.groups] == ["A", "A"]
+
+
+VALUES: tuple[dict[str, Any], ...] = (
+    {"valueQuantity": {"value": Decimal("7.5")}},
+    {"valueQuantity": {"value": Decimal("1e30"), "code": "d"}},
+    {"valueQuantity": {"value": -5, "code": "wk"}},
+    {"valueQuantity": {"unit": "kg"}},
+    {"valueCodeableConcept": {"text": "+"}},
+    {"valueCodeableConcept": {"coding": [{"display": "positive"}, {"system": "http://loinc.org"}]}},
+    {"valueString": "Positive"},
+    {"valueBoolean": True},
+    {"valueInteger": -1},
+    {"valueDateTime": "2021"},
+    {"valueDateTime": "9999-12-31"},
+    {"valueDateTime": "0001-01-01T00:00:00Z"},
+    {"valueTime": "10:00:00"},
+    {"valueRange": {"low": {"value": 1}}},
+    {"valuePeriod": {"start": "2021-01-01"}},
+    {"component": [{"code": {"text": "x"}}]},
+    {"dataAbsentReason": {"text": "unknown"}},
+    {},
+)
+
+
+@pytest.mark.parametrize("name", [each.name for table in (said.STATEMENTS, VITAL_SIGNS) for each in table])
+def test_no_value_that_fhir_allows_stops_the_reading(name: str) -> None:
+    for value in VALUES:
+        record, episode = dated()
+        told = record.observe(name, week(20), episode, **value)
+        mother = record.read()
+        assert set(mother.unread) <= {told}
+        assert work(mother).items
+
+
+def test_resources_made_from_the_definitions_are_read_without_error() -> None:
+    made = list(all_generated())
+    assert len(made) > 100
+    assert read_mother("mother", made).born is None
 
 
 def test_a_newborn_names_its_mother_as_in_the_example_of_hl7() -> None:

@@ -1,0 +1,114 @@
+"""A loss, a birth, a death or a visit ends the reminders that it makes needless, and no reminder tells why she should come."""
+
+import json
+from typing import Any
+
+import pytest
+
+from edge_node.fhir.validation import validate
+from edge_node.maternal.due import due
+from edge_node.maternal.ending import ending
+from edge_node.maternal.reminders import key_of, reminder_key, reminder_message, reminder_task
+from edge_node.maternal.texts import REMINDER
+from tests.edge.maternal.making import Record, dated, week
+
+
+def reminders(record: Record) -> list[dict[str, Any]]:
+    """A Task and a message for everything that is due."""
+    made: list[dict[str, Any]] = []
+    for item in due(record.read()):
+        made.append(reminder_task(item, "mother", week(10)) | {"id": f"t{len(made):03}"})
+        text = REMINDER.format(day=item.due_from.isoformat())
+        made.append(reminder_message(item, "mother", text, item.due_from, week(10)) | {"id": f"m{len(made):03}"})
+    return made
+
+
+def test_reminders_are_sound_fhir_and_disclose_nothing() -> None:
+    record, _ = dated()
+    made = reminders(record)
+    assert {each["resourceType"] for each in made} == {"Task", "CommunicationRequest"}
+    for each in made:
+        assert validate(each) == []
+        told = json.dumps({**each, "focus": None}).lower()
+        assert not any(
+            word in told
+            for word in ("pregnan", "antenatal", "birth", "hiv", "baby", "mother's", "test", "syphilis", "dose")
+        )
+
+
+@pytest.mark.parametrize("end", ["miscarriage", "abortion", "ectopic"])
+def test_a_loss_ends_them_all(end: str) -> None:
+    record, episode = dated()
+    before, made = record.read(), reminders(record)
+    record.outcome(end, week(14), episode)
+    ended = ending(before, record.read(), made)
+    assert len(ended) == len(made)
+    assert {(each["resourceType"], each["status"]) for each in ended} == {
+        ("Task", "cancelled"),
+        ("CommunicationRequest", "revoked"),
+    }
+
+
+def test_a_stillbirth_ends_those_of_the_pregnancy_and_leaves_her_own_contacts() -> None:
+    record, episode = dated()
+    before, made = record.read(), reminders(record)
+    record.outcome("stillbirth", week(36), episode)
+    after = record.read()
+    assert len(ending(before, after, made)) == len(made)
+    assert ending(before, after, reminders(record)) == ()
+
+
+def test_her_death_ends_every_reminder_of_whatever_program() -> None:
+    record, _ = dated()
+    before = record.read()
+    foreign = {
+        "resourceType": "Task",
+        "id": "x",
+        "status": "ready",
+        "intent": "order",
+        "for": {"reference": "Patient/mother"},
+    }
+    record.patient["deceasedDateTime"] = week(20).isoformat()
+    assert [each["id"] for each in ending(before, record.read(), [foreign])] == ["x"]
+
+
+def test_a_foreign_reminder_ends_with_the_pregnancy_that_it_names() -> None:
+    record, episode = dated()
+    before = record.read()
+    named = {"resourceType": "CommunicationRequest", "id": "n", "status": "active", "about": [{"reference": episode}]}
+    other = {
+        "resourceType": "CommunicationRequest",
+        "id": "o",
+        "status": "active",
+        "about": [{"reference": "EpisodeOfCare/x"}],
+    }
+    record.outcome("miscarriage", week(12), episode)
+    assert [each["id"] for each in ending(before, record.read(), [named, other])] == ["n"]
+
+
+def test_a_visit_ends_the_reminder_of_its_contact_alone() -> None:
+    record, episode = dated()
+    before, made = record.read(), reminders(record)
+    record.contact(week(12), episode)
+    keys = {key_of(each) for each in ending(before, record.read(), made)}
+    (contact,) = [item for item in due(before) if item.kind == "contact" and item.number == 1]
+    assert keys == {reminder_key(contact)}
+
+
+def test_a_redating_ends_the_reminders_of_days_that_moved() -> None:
+    record, episode = dated()
+    before, made = record.read(), reminders(record)
+    record.accept(week(42), week(11), episode, "ultrasound")
+    ended = {key_of(each) for each in ending(before, record.read(), made)}
+    moved = {reminder_key(item) for item in due(before) if item.kind == "contact" and item.number > 1}
+    assert moved <= ended
+
+
+def test_an_ended_reminder_is_not_ended_again_and_nothing_else_is_touched() -> None:
+    record, episode = dated()
+    before, made = record.read(), reminders(record)
+    record.outcome("miscarriage", week(12), episode)
+    ended = ending(before, record.read(), made)
+    assert ending(before, record.read(), ended) == ()
+    originals = {each["id"]: each for each in made}
+    assert all({**each, "status": originals[each["id"]]["status"]} == originals[each["id"]] for each in ended)
