@@ -1,0 +1,71 @@
+"""What charts are written with: the reader's words, numbers and days; axes of amounts, of weeks, of days."""
+
+from collections.abc import Callable
+from datetime import date
+
+import msgspec
+
+from edge_node.pages.scales import Axis, around, day_marks, marks, step_for
+
+
+class Reader(msgspec.Struct, frozen=True):
+    """How to write for who reads: `number` (value, decimals), `day` (in full), `mark` (short, for an axis), `say`
+    (English → her language)."""
+
+    number: Callable[[float, int], str]
+    day: Callable[[date], str]
+    mark: Callable[[date], str]
+    say: Callable[[str], str]
+
+
+def amounts_axis(values: list[float], reader: Reader, unit: str, *, least_span: float = 1.0) -> Axis:
+    """An axis for amounts, which are never negative, with a little room so that no point lies on its ends."""
+    room = max(max(values) - min(values), least_span) / 30
+    low, high, step = around([max(min(values) - room, 0), max(values) + room], least_span=least_span)
+    low = max(low, 0)
+    decimals = 0 if step >= 1 else 1
+    return Axis(low, high, tuple((mark, reader.number(mark, decimals)) for mark in marks(low, high, step)), unit)
+
+
+def weeks_axis(first: int, last: int, reader: Reader) -> Axis:
+    """Gestational age: days, marked in weeks."""
+    step = max(4 * 7, step_for((last - first) / 7) * 7)
+    return Axis(
+        first, last, tuple((mark, reader.number(mark / 7, 0)) for mark in marks(first, last, step)), reader.say("weeks")
+    )
+
+
+def days_axis(days: list[date], reader: Reader) -> Axis:
+    """Days of the calendar, as ordinals."""
+    first, last = min(days), max(days)
+    if first == last:
+        return Axis(first.toordinal() - 1, last.toordinal() + 1, ((first.toordinal(), reader.mark(first)),))
+    places = tuple((day.toordinal(), reader.mark(day)) for day in day_marks(first, last))
+    # The last point is the one that matters: it stands clear of the labels at the edge.
+    return Axis(first.toordinal(), last.toordinal() + (last - first).days / 20, places)
+
+
+def weeks(days: int, reader: Reader) -> str:
+    """A gestational age in weeks and days."""
+    said = reader.say("{weeks} weeks {days} days")
+    return said.format(weeks=reader.number(days // 7, 0), days=reader.number(days % 7, 0))
+
+
+def centimetres(value: float, reader: Reader) -> str:
+    """A length with its unit."""
+    return f"{reader.number(value, 1)} {reader.say('cm')}"
+
+
+def kilograms(value: float, reader: Reader) -> str:
+    """A weight with its unit."""
+    return f"{reader.number(value, 1)} {reader.say('kg')}"
+
+
+def told(rows: tuple[tuple[str, ...], ...], reader: Reader, *more: str) -> str:
+    """A chart in words: how many points, the first, the last, and what is drawn behind them."""
+    first, last = (", ".join(part for part in rows[at] if part) for at in (0, -1))
+    said = [reader.say("{count} measurements.").format(count=reader.number(len(rows), 0))]
+    if len(rows) > 1:
+        said.append(reader.say("First: {measured}.").format(measured=first))
+    said.append(reader.say("Last: {measured}.").format(measured=last))
+    return " ".join([*said, *(text for text in more if text)])
