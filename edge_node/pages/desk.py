@@ -41,7 +41,7 @@ class Desk:
 
     def new_number(self) -> str:
         """A new short number for a patient's card."""
-        return card_numbers.new(self.store, self.parts.service.new_id(), self.now_ms())
+        return card_numbers.new(self.store)
 
     def author(self, request: Request[Any, Any, Any]) -> Author:
         """Who is asking. Raises Unauthorised, or Forbidden for those who may not see records."""

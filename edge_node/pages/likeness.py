@@ -1,16 +1,22 @@
 """Patients who may be meant: by a name that was typed, or by all that was typed while registering."""
 
 from datetime import date
+from typing import Any, Final
 
 from msgspec import Struct
 
+from edge_node.forms import registration
+from edge_node.forms.answers import Dated
 from edge_node.forms.context import Held
+from edge_node.forms.fields import Field, Kind
 from edge_node.forms.parsing import Found
-from edge_node.forms.reading import Sent
-from edge_node.language import _
-from edge_node.pages import people, words
+from edge_node.forms.reading import READERS, Impossible, Sent
+from edge_node.language import N_, _
+from edge_node.pages import dates, people, words
 from edge_node.pages.people import Person
+from edge_node.store.similar import Similar
 from edge_node.store.store import Store
+from sync_protocol.matching.scoring import Share
 
 SHOWN_MAX = 5
 _LETTERS_MIN = 2
@@ -30,20 +36,74 @@ def named(store: Store, typed: str, today: date) -> list[Found]:
     text = people.plain(typed)
     if len(text) < _LETTERS_MIN:
         return []
-    found = (people.person(stored, today) for stored in store.find_patients(text, SHOWN_MAX))
+    found = (people.person(stored, today) for stored in store.find_patients(text, SHOWN_MAX, today=today))
     return [Found(one.id, one.name, about(one)) for one in found]
 
 
 def similar(store: Store, sent: Sent, today: date) -> tuple[Alike, ...]:
-    """Registered patients who are likely to be the one that a registration form describes; best first.
+    """Registered patients who are likely to be the one that a registration form describes, the likeliest first, each with what agrees.
 
-    The only place where a form asks for them: whoever finds them better does it here.
+    The only place where a form asks for them.
     """
-    given, family = (people.plain(next(iter(sent.get(name, ())), "")) for name in ("given", "family"))
-    if len(given) < _LETTERS_MIN or len(family) < _LETTERS_MIN:
+    described = _described(sent, today)
+    if not described["name"]:
         return ()
-    found = (people.person(stored, today) for stored in store.find_patients(f"{given} {family}", SHOWN_MAX))
-    return tuple(Alike(one.id, one.name, about(one)) for one in found)
+    return tuple(_alike(one, today) for one in store.similar(described, SHOWN_MAX))
+
+
+def _described(sent: Sent, today: date) -> dict[str, Any]:
+    """As much of a Patient as was typed so far; what cannot be read yet is left out."""
+    typed = {name: values[0][: people.TEXT_CHARS_MAX] for name, values in sent.items() if values and values[0].strip()}
+    name = {"given": [typed.get("given", "")], "family": typed.get("family", "")}
+    mother = {
+        "relationship": [{"coding": [{"code": typed.get("kin_relation")}]}],
+        "name": {"text": typed.get("kin_name")},
+    }
+    return {
+        "name": [name] if len(typed.get("given", "") + typed.get("family", "")) >= _LETTERS_MIN else [],
+        "gender": typed.get("sex"),
+        "telecom": [{"system": "phone", "value": typed.get("phone", "")}],
+        "address": [{"city": typed.get("village", "")}],
+        "identifier": [{"system": registration.NATIONAL_SYSTEM, "value": typed.get("national", "")}],
+        "contact": [mother],
+        **_born(sent, today),
+    }
+
+
+def _born(sent: Sent, today: date) -> dict[str, Any]:
+    try:
+        dated = READERS[Kind.DATE](_BIRTH, sent, today)
+    except Impossible:
+        return {}
+    return registration.birth(dated) if isinstance(dated, Dated) else {}
+
+
+_BIRTH: Final = Field(
+    name="birth", label=N_("Date of birth"), kind=Kind.DATE, partial=True, estimable=True, by_age=True
+)
+
+
+def _alike(one: Similar, today: date) -> Alike:
+    shown = people.person(one.patient, today)
+    why = (_why(share) for share in one.score.shares if share.bits > 0)
+    return Alike(shown.id, shown.name, about(shown), tuple(text for text in why if text))
+
+
+def _why(share: Share) -> str:
+    """What agrees, in words. That the sex does says little, and a name that is equal is seen."""
+    if share.field == "name":
+        return "" if share.how == "same" else f"{share.mine} ≈ {share.theirs}"
+    label = _LABELS.get(share.field)
+    return f"{label}: {dates.day(share.theirs) if share.field == 'born' else share.theirs}" if label is not None else ""
+
+
+_LABELS: Final = {
+    "born": N_("Date of birth"),
+    "phone": N_("Telephone"),
+    "place": N_("Village or town"),
+    "mother": N_("Mother"),
+    "identifier": N_("National identity number"),
+}
 
 
 def person(held: Held, today: date) -> Found:

@@ -9,6 +9,8 @@ import msgspec
 from sync_protocol.matching import folding
 
 MOTHER_EXTENSION: Final = "http://hl7.org/fhir/StructureDefinition/patient-mothersMaidenName"
+ACCURACY_EXTENSION: Final = "http://hl7.org.au/fhir/StructureDefinition/date-accuracy-indicator"
+"""Beside a date, of HL7 Australia: a code of three letters for day, month and year, each A(ccurate), E(stimated) or U(nknown)."""
 MOTHER_CODES: Final = frozenset({"MTH", "NMTH", "STPMTH", "ADOPTM", "mother"})
 """Relationships of `Patient.contact` (HL7 v3 RoleCode) by which she is the mother."""
 NAME_WORDS_MAX: Final = 6
@@ -47,13 +49,20 @@ def person_of(patient: dict[str, Any]) -> Person:
     return Person(
         names=_once(word for name in names for word in folding.words(name_text(name))),
         born=found[0] if found is not None else "",
-        estimated=found is None or len(found[0]) < 10,
+        estimated=found is None or len(found[0]) < 10 or _is_estimated(patient.get("_birthDate")),
         sex=sex if sex in ("female", "male") else "",
         phones=_phones(patient),
         places=_places(patient),
         mother=_mother(patient),
         identifiers=_identifiers(patient),
     )
+
+
+def _is_estimated(beside: Any) -> bool:
+    """Whether a birth date is marked as estimated in any of its parts."""
+    marks = _objects(beside.get("extension")) if isinstance(beside, dict) else []
+    codings = (mark.get("valueCoding") for mark in marks if mark.get("url") == ACCURACY_EXTENSION)
+    return any(isinstance(coding, dict) and "E" in str(coding.get("code")) for coding in codings)
 
 
 def name_text(name: dict[str, Any]) -> str:

@@ -195,3 +195,9 @@ def test_a_described_patient_is_read_with_whatever_is_odd_left_out() -> None:
         mother=("sow", "coumba"),
         identifiers=(("s", "12345"),),
     )
+
+
+def test_a_birth_date_that_is_marked_as_estimated_is_read_so() -> None:
+    mark = {"url": "http://hl7.org.au/fhir/StructureDefinition/date-accuracy-indicator", "valueCoding": {"code": "UUE"}}
+    assert person_of({"birthDate": "1990-05-04", "_birthDate": {"extension": [mark]}}).estimated
+    assert not person_of({"birthDate": "1990-05-04", "_birthDate": {"extension": [{"url": "urn:x"}]}}).estimated
