@@ -199,3 +199,14 @@ WAYS: Final[dict[str, Callable[[str, random.Random], str]]] = {
     "another order": in_another_order,
     "a shortened name": shortened,
 }
+
+
+def come_again(patient: dict[str, Any], number: int, chance: random.Random) -> dict[str, Any]:
+    """The patient as registered anew: the name misspelled, every second with another telephone, every third with an estimated age."""
+    way = chance.choice([one_edit, exchanged, otherwise_spelled, in_another_order])
+    again = {**patient, "id": "new", "name": [{"text": way(full_name(patient), chance)}], "identifier": []}
+    if number % 2:
+        again["telecom"] = [{"system": "phone", "value": f"0{chance.randrange(2 * 10**8, 6 * 10**8)}"}]
+    if number % 3 == 0:
+        again["birthDate"] = str(int(patient["birthDate"][:4]) + chance.choice((-1, 0, 1)))
+    return again

@@ -125,13 +125,7 @@ def test_people_who_come_again_otherwise_written_are_recognised_and_others_are_n
     chance = random.Random(3)
     met = 0
     for place, one in enumerate(chance.sample(people, 100)):
-        way = chance.choice([persons.one_edit, persons.exchanged, persons.otherwise_spelled, persons.in_another_order])
-        again = {**one, "id": "new", "name": [{"text": way(persons.full_name(one), chance)}], "identifier": []}
-        if place % 2:
-            again["telecom"] = [{"value": f"0{chance.randrange(2 * 10**8, 6 * 10**8)}"}]
-        if place % 3 == 0:
-            again["birthDate"] = str(int(one["birthDate"][:4]) + chance.choice((-1, 0, 1)))
-        met += one["id"] in {other.patient.id for other in store.similar(again, 5)}
+        met += one["id"] in {other.patient.id for other in store.similar(persons.come_again(one, place, chance), 5)}
     strangers = [store.similar(one, 5) for one in persons.patients(100, seed=99)]
     wrong = sum(any(one.score.grade in ("certain", "probable") for one in found) for found in strangers)
     assert met >= 92, met
