@@ -15,10 +15,8 @@ from edge_node.forms.fields import NO, YES, Choice, Field, Form, Kind, Section, 
 from edge_node.forms.showing import Standing, date_parts
 from edge_node.language import N_, _
 from edge_node.store.model import Write
-from sync_protocol.matching import numbers
+from sync_protocol.matching.numbers import SYSTEM as NUMBER_SYSTEM
 
-NUMBER_SYSTEM: Final = numbers.SYSTEM
-"""`Identifier.system` of the short number on the card."""
 NATIONAL_SYSTEM: Final = "urn:medtech-edge:national-number"
 """`Identifier.system` of the number on an identity card: which country's is not asked."""
 PATIENT_SYSTEM: Final = "urn:medtech-edge:patient"

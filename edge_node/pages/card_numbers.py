@@ -1,7 +1,6 @@
 """Short patient numbers on pages: a new one, as it is read out, as it was typed, and whose it is (`sync_protocol/matching/numbers.py`)."""
 
 from edge_node.fhir.query import parse_query
-from edge_node.forms.registration import NUMBER_SYSTEM
 from edge_node.store.model import Stored
 from edge_node.store.store import Store
 from sync_protocol.matching import numbers
@@ -24,4 +23,4 @@ def read(typed: str) -> str | None:
 
 def owners(store: Store, number: str, now_ms: int) -> tuple[Stored, ...]:
     """The patients who have a number: one, but that two nodes may have drawn the same."""
-    return store.search(parse_query("Patient", [("identifier", f"{NUMBER_SYSTEM}|{number}")], now_ms=now_ms)).found
+    return store.search(parse_query("Patient", [("identifier", f"{numbers.SYSTEM}|{number}")], now_ms=now_ms)).found

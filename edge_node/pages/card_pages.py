@@ -9,13 +9,13 @@ from msgspec import Struct
 
 from edge_node.errors import NotFound
 from edge_node.forms.pictures import MEDIA_TYPE, NoPicture
-from edge_node.forms.registration import NUMBER_SYSTEM
 from edge_node.language import _
 from edge_node.pages import card_numbers, codes_on_cards, dates, people, rendering, sending, words
 from edge_node.pages.desk import Desk
 from edge_node.pages.people import Person
 from edge_node.pages.sending import Sending
 from edge_node.store.store import Store
+from sync_protocol.matching import numbers
 
 
 class Looked(Struct, frozen=True):
@@ -77,7 +77,7 @@ def handlers(desk: Desk) -> list[Any]:
 
 def card_number(patient: words.Object) -> str:
     """The short number of a patient; empty when she has none."""
-    mine = (one for one in words.objects(patient.get("identifier")) if one.get("system") == NUMBER_SYSTEM)
+    mine = (one for one in words.objects(patient.get("identifier")) if one.get("system") == numbers.SYSTEM)
     return next((words.text(one.get("value")) for one in mine), "")
 
 

@@ -54,6 +54,9 @@ def handlers(desk: Desk) -> list[Any]:
     @get("/patients/{id_:str}")
     async def one(request: Request[Any, Any, Any], id_: FromPath[str]) -> Response[Any]:
         author = desk.author(request)
+        going_on: list[Stored] = await desk.threads.search(desk.store.survivors, id_)
+        if len(going_on) == 1 and going_on[0].id != id_:  # a record that was merged is shown with the one that goes on
+            return rendering.redirect(f"/patients/{going_on[0].id}")
         read_ms = desk.now_ms()
         read: Read = await desk.threads.search(read_patient, desk.store, id_, read_ms)
         await desk.threads.write(desk.store.record, author, desk.now_ms(), "read", read.key)

@@ -6,10 +6,12 @@ from datetime import date
 
 import msgspec
 
+from edge_node import same_person
 from edge_node.fhir.query import parse_query
 from edge_node.fhir.search_sql import Position
 from edge_node.language import _
 from edge_node.pages import dates, words
+from edge_node.store.finding import FoundPatient
 from edge_node.store.model import Stored
 from edge_node.store.store import Store
 
@@ -28,7 +30,7 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Person(msgspec.Struct, frozen=True):
-    """A patient as one line."""
+    """A patient as one line. `same_as`: the name on the record with which this one was merged, as it was found or stands in the list."""
 
     id: str
     name: str
@@ -39,6 +41,7 @@ class Person(msgspec.Struct, frozen=True):
     phone: str
     number: str
     conflict: bool
+    same_as: str = ""
 
 
 class Listed(msgspec.Struct, frozen=True):
@@ -62,13 +65,27 @@ def listed(store: Store, place: Place, now_ms: int) -> Listed:
         query = parse_query("Patient", [("_sort", "-_lastUpdated"), ("_count", str(ON_A_PAGE))], now_ms=now_ms)
         page = store.search(query, place.after)
         follows = Place(page=place.page + 1, after=page.next) if page.next is not None else None
-        return Listed(tuple(person(found, today) for found in page.found), follows)
+        return Listed(tuple(_listed(store, found, today) for found in page.found), follows)
     until = place.page * ON_A_PAGE
     found = store.find_patients(place.text, until + 1, today=today)
-    shown = tuple(person(one, today) for one in found[until - ON_A_PAGE : until])
+    shown = tuple(_found(store, one, today) for one in found[until - ON_A_PAGE : until])
     last = place.page >= PAGES_MAX
     more = len(found) > until
     return Listed(shown, Place(place.text, place.page + 1) if more and not last else None, more and last)
+
+
+def _listed(store: Store, stored: Stored, today: date) -> Person:
+    """A record's line; of one that was merged into others, with whose records hers are shown."""
+    merged = bool(same_person.linked(stored, same_person.REPLACED_BY))
+    others = [one for one in store.survivors(stored.id) if one.key != stored.key] if merged else []
+    same_as = words.joined([person(one, today).name for one in others])
+    return msgspec.structs.replace(person(stored, today), same_as=same_as)
+
+
+def _found(store: Store, found: FoundPatient, today: date) -> Person:
+    """The line of somebody who was found, perhaps by what stands in a record that was merged into hers."""
+    other = store.read("Patient", found.same_as) if found.same_as else None
+    return msgspec.structs.replace(person(found, today), same_as=person(other, today).name if other is not None else "")
 
 
 def person(stored: Stored, today: date) -> Person:

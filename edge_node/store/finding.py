@@ -177,7 +177,7 @@ def _word_choice(vocabulary: Vocabulary, piece: Piece, last: bool) -> Choice:
 def _number_choice(piece: Piece) -> Choice:
     digits = piece.digits
     national = digits.lstrip("0")[-NATIONAL_DIGITS:]
-    exact = [f'born : "{beginning}"*' for beginning in piece.born]
+    exact = [f'born : "{beginning}"' for beginning in piece.born]
     begins = []
     if digits:
         exact += [f'identifier : "{digits}"']
@@ -223,7 +223,7 @@ def _word_taken(one: Choice, columns: Sequence[list[str]]) -> Iterator[tuple[flo
 
 
 def _number_taken(piece: Piece, columns: Sequence[list[str]]) -> Iterator[tuple[float, Taken]]:
-    for own in columns[BORN]:
+    for own in columns[BORN][-1:]:  # the whole date
         if own.startswith(piece.born):
             yield EXACT, Taken(piece.text, own, "as typed", "born")
     if not piece.digits:

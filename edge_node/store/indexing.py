@@ -114,7 +114,7 @@ def patient_text(shown: dict[str, Any]) -> PatientText | None:
         _line(number[-1][::-1] for number in numbers if number),
         _line(word for identifier in identifiers for word in identifier_words(identifier)),
         _line(word for village in villages for word in words(village)),
-        _not_digit("", born) if isinstance(born, str) else "",
+        _line(born_words(born)) if isinstance(born, str) else "",
     )
 
 
@@ -127,6 +127,12 @@ def phone_words(number: str) -> list[str]:
     """A phone number as words to find it by: all digits, and without country and trunk prefix (the last of them)."""
     digits = _not_digit("", number).lstrip("0")
     return [digits] if 0 < len(digits) <= NATIONAL_DIGITS else [digits, digits[-NATIONAL_DIGITS:]] if digits else []
+
+
+def born_words(born: str) -> list[str]:
+    """A birth date's year, month and day as words to find it by: a word is looked up sooner than a beginning."""
+    digits = _not_digit("", born)
+    return list(dict.fromkeys(digits[:end] for end in (4, 6, 8) if len(digits) >= 4))
 
 
 def identifier_words(value: str) -> list[str]:

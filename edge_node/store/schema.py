@@ -159,7 +159,8 @@ CREATE INDEX submitted_at ON submitted (at);
 _PEOPLE = """
 DROP TABLE patient_text;
 
--- Folded words (sync_protocol/matching/folding.py), so ASCII alone. `ending`: phone numbers from their last digit; `born`: a date's digits.
+-- Folded words (sync_protocol/matching/folding.py), so ASCII alone. `ending`: phone numbers from their last digit; `born`: year, month and
+-- day of birth, as digits.
 CREATE VIRTUAL TABLE patient_text USING fts5 (
     name, phone, ending, identifier, village, born,
     content = '', contentless_delete = 1, detail = column,

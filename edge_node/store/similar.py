@@ -97,7 +97,7 @@ def _years(born: str) -> str:
     if not born:
         return ""
     year = int(born[:4])
-    return " OR ".join(f'born : "{near:04}"*' for near in range(max(0, year - 3), year + 4))
+    return " OR ".join(f'born : "{near:04}"' for near in range(max(0, year - 3), year + 4))
 
 
 def _places(vocabulary: Vocabulary, places: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from edge_node import same_person
 from edge_node.errors import NoDatabase, NotFound
 from edge_node.fhir.query import Query
 from edge_node.fhir.search_sql import Position
@@ -275,6 +276,13 @@ class Store:
             return similar.similar(
                 connection, self._vocabulary, described, limit, id_ if isinstance(id_, str) else None
             )
+
+    def survivors(self, patient_id: str) -> list[Stored]:
+        """The records that go on for a person: her own when it was merged into none (`same_person`). None when it is not here."""
+        with self._readers.snapshot() as connection:
+            read = searching.patient_reader(connection)
+            stored = read(patient_id)
+            return same_person.survivors(stored, read) if stored is not None else []
 
     def everything(self, patient_id: str) -> list[Stored]:
         """A patient and the whole compartment. Raises NotFound."""

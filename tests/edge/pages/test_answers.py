@@ -7,11 +7,13 @@ from typing import Any
 import httpx
 import pytest
 
+from edge_node import same_person
 from edge_node.api.app import Parts, make_app
 from edge_node.api.door import Door
 from edge_node.errors import HubUnreachable
 from edge_node.pages import forms
 from edge_node.pages.routes import make_pages
+from edge_node.store.model import Author
 from edge_node.store.store import Store
 from tests.edge.pages import clinic
 from tests.edge.pages.server import KEY
@@ -98,6 +100,23 @@ async def test_the_find_box_puts_nothing_of_a_patient_into_an_address(ama: httpx
     broken = await ama.get("/?at=made-up")
     assert broken.status_code == 400
     assert "could not be understood" in broken.text
+
+
+async def test_a_merged_record_is_shown_as_the_one_that_goes_on(ama: httpx.AsyncClient, store: Store) -> None:
+    clinic.write(store, {**PATIENT, "id": "p-2", "name": [{"family": "Mensah", "given": ["Amma"]}]})
+    kept, other = store.read("Patient", "p-1"), store.read("Patient", "p-2")
+    assert kept is not None
+    assert other is not None
+    assert "Same person as" not in (await ama.get("/")).text
+    store.write(same_person.merge(kept, other), Author("ama", "clinician"), clinic.START_MS)
+    assert "Same person as Ama &lt;b&gt;Owusu&lt;/b&gt;" in (await ama.get("/")).text
+    found = (await ama.post("/", data={"find": "mensah"}, headers=FORM, follow_redirects=True)).text
+    assert 'href="/patients/p-1"' in found
+    assert "Same person as Amma Mensah" in found
+    assert 'href="/patients/p-2"' not in found
+    moved = await ama.get("/patients/p-2")
+    assert (moved.status_code, moved.headers["location"]) == (303, "/patients/p-1")
+    assert "Mensah" in (await ama.get("/patients/p-1")).text
 
 
 async def test_a_citizen_may_not_see_records(anyone: httpx.AsyncClient) -> None:

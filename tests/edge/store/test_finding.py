@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from edge_node.errors import AlreadyExists
-from edge_node.store import reading, vocabulary
+from edge_node.store import reading, schema, vocabulary
 from edge_node.store.bundles import Item
-from edge_node.store.connection import connect, transaction
+from edge_node.store.connection import connect
 from edge_node.store.finding import FoundPatient
 from edge_node.store.model import Write
 from edge_node.store.schema import HOME_SCOPE, MIGRATIONS
-from edge_node.store.store import DATABASE_NAME, Store
+from edge_node.store.store import Store
 from sync_protocol.matching import numbers
 from tests.bench import persons
 from tests.edge.store import nodes
@@ -191,30 +191,35 @@ def test_a_word_of_a_transaction_that_failed_is_not_known(store: Store) -> None:
     assert store.find_patients("zubeiru") == []
 
 
-def test_patients_of_an_earlier_program_are_found_after_the_upgrade(store: Store, tmp_path: Path) -> None:
+def test_a_database_of_an_earlier_program_is_brought_up_to_date(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = next(number for number, script in enumerate(MIGRATIONS) if "patient_word" in script)
+    writer = connect(tmp_path / "some.db", KEY, writer=True)
+    with monkeypatch.context() as earlier:
+        earlier.setattr(schema, "MIGRATIONS", MIGRATIONS[:before])
+        schema.migrate(writer)
+    writer.execute("INSERT INTO patient_text (rowid, name) VALUES (1, 'Fatoumata Diallo')")
+    schema.migrate(writer)
+    assert writer.execute("SELECT name FROM meta").fetchall() == [(vocabulary.UNWRITTEN,)]
+    assert writer.execute("SELECT count(*) FROM patient_text").fetchone() == (0,)
+    writer.close()
+
+
+def test_patients_of_an_earlier_program_are_found_as_soon_as_it_is_opened(store: Store, tmp_path: Path) -> None:
     person(store, "p", "Fatoumata Diallo", birthDate="1990")
     store.write([Write("Patient", "gone", patient(name=[{"family": "Diallo"}]))], AMA, NOW)
     store.write([Write("Patient", "gone", None)], AMA, NOW)
-    text = "DROP TABLE patient_text; DROP TABLE patient_word"
-    writer = connect(tmp_path / "node" / DATABASE_NAME, KEY, writer=True)
-    with transaction(writer):
-        for statement in text.split(";"):
-            writer.execute(statement)
-        writer.execute(
-            "CREATE VIRTUAL TABLE patient_text USING fts5 (name, phone, identifier, village, content = '',"
-            " contentless_delete = 1, detail = column, prefix = '2 3', tokenize = 'unicode61 remove_diacritics 2')"
-        )
-        writer.execute("INSERT INTO patient_text (rowid, name) VALUES (1, 'Fatoumata Diallo')")
-        writer.execute("PRAGMA user_version = 1")
-    writer.close()
+    with store.transaction() as writer:  # as the migration leaves it
+        writer.execute("INSERT INTO patient_text (patient_text) VALUES ('delete-all')")
+        writer.execute("DELETE FROM patient_word")
+        writer.execute("INSERT INTO meta (name, value) VALUES (?, 1)", (vocabulary.UNWRITTEN,))
     with nodes.opened(tmp_path / "node", create=False) as upgraded:
         assert ids(upgraded.find_patients("Jallow 1990")) == ["p"]
         assert ids(upgraded.find_patients("Diallo")) == ["p"]
         with upgraded.reading() as connection:
-            assert connection.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS)
-            assert connection.execute(
-                "SELECT count(*) FROM meta WHERE name = ?", (vocabulary.UNWRITTEN,)
-            ).fetchone() == (0,)
+            left = connection.execute("SELECT count(*) FROM meta WHERE name = ?", (vocabulary.UNWRITTEN,)).fetchone()
+        assert left == (0,)
         put(upgraded, "Patient", "p", patient(name=[{"family": "Owusu"}]))
         assert upgraded.find_patients("Diallo") == []
 
