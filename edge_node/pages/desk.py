@@ -13,6 +13,8 @@ from edge_node.pages.standing import Facts, Standing, facts, standing
 from edge_node.store.model import Author
 
 _NEWS_MAX = 1_000
+BY_ITSELF = "x-part"
+"""Header of requests that a script makes by itself: nobody sees the whole page, so what there is to tell waits for the next."""
 
 
 class News(msgspec.Struct, frozen=True):
@@ -72,7 +74,7 @@ class Desk:
             place=known.facility or known.node,
             standing=told,
             known=known,
-            news=self._news.pop(author.user, None),
+            news=self._news.pop(author.user, None) if BY_ITSELF not in request.headers else None,
             here=here,
             path=request.scope["path"],
             **given,

@@ -32,7 +32,11 @@ def icon(pixels: int, *, maskable: bool) -> Image.Image:
 
 def main(folder: Path) -> None:
     """Writes all of them."""
-    for name, pixels, maskable in (("icon-192", 192, False), ("icon-512", 512, False), ("icon-maskable-512", 512, True)):
+    for name, pixels, maskable in (
+        ("icon-192", 192, False),
+        ("icon-512", 512, False),
+        ("icon-maskable-512", 512, True),
+    ):
         icon(pixels, maskable=maskable).quantize(64).save(folder / f"{name}.png", optimize=True)
 
 

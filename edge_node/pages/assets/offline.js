@@ -33,7 +33,8 @@
   }
 
   function hour(at) {
-    return new Intl.DateTimeFormat(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" }).format(new Date(at));
+    var how = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+    return new Intl.DateTimeFormat(document.documentElement.lang, how).format(new Date(at));
   }
 
   function element(kind, name, text) {
@@ -45,7 +46,7 @@
 
   // --- what is being typed -----------------------------------------------------------------------------------------
 
-  function tokenOf(form) { return form.querySelector("input[name=form_token]"); }
+  function tokenOf(form) { return form.querySelector("input[name='form_token'], input[name='form.token']"); }
 
   function fieldsOf(form) {
     return Array.from(form.elements).filter(function (one) { return one.name && !UNKEPT.test(one.type); });

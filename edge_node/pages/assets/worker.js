@@ -18,9 +18,10 @@ var PUBLIC = "medtech-public";
 var PUBLIC_MAX = 60;
 var OFFLINE = "/offline";
 var KEPT = "/offline/kept";
-var TOKEN = "form_token";
+var TOKENS = ["form_token", "form.token"];
+var BY_ITSELF = { "x-part": "worker" }; // Says that nobody asked: it keeps no login awake, and takes no news from the next page.
 var LEAVING = /^\/(login|logout|lock)(\/|$)/;
-var NEVER_KEPT = /^\/(login|logout|lock|pin|trust|offline)(\/|$)/;
+var NEVER_KEPT = /^\/(login|logout|lock|unlock|pin|trust|offline)(\/|$)/;
 
 var held = null;
 var failedAt = 0;
@@ -56,7 +57,7 @@ async function keysOfPages() {
 
 // Whose session it is, and her keys; null when nobody is logged in, or the session is locked. Rejected when there is no answer.
 async function keysOfSession() {
-  var answer = await fetch("/offline/key", { credentials: "same-origin", cache: "no-store", redirect: "error" });
+  var answer = await fetch("/offline/key", { credentials: "same-origin", cache: "no-store", redirect: "error", headers: BY_ITSELF });
   return answer.ok ? Vault.keysOf(await answer.json()) : null;
 }
 
@@ -139,7 +140,7 @@ async function keep(url, answer) {
 
 function timeSaid(at, language) {
   var then = new Date(at);
-  var how = { hour: "2-digit", minute: "2-digit" };
+  var how = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
   if (then.toDateString() !== new Date().toDateString()) {
     how.weekday = "long";
     how.day = "numeric";
@@ -178,12 +179,18 @@ function answered(answer) {
   return answer;
 }
 
+async function left(path) {
+  var headers = { "content-type": "application/x-www-form-urlencoded" };
+  var answer = await fetch(path, { method: "POST", body: "next=/", headers: headers, credentials: "same-origin", redirect: "manual" });
+  return answer.type === "opaqueredirect";
+}
+
 // Who left while there was no answer is logged out before anything else is asked for: the next person must not find her session.
 async function leaveFirst() {
   var path = await Vault.noted("left");
   if (!path) { return true; }
   try {
-    await fetch(path, { method: "POST", credentials: "same-origin", redirect: "manual" });
+    if (!await left(path)) { await left("/logout"); }
   } catch (away) {
     return false;
   }
@@ -232,8 +239,11 @@ async function fresh(event, url) {
 
 function tokenIn(body, type) {
   var said = new TextDecoder("iso-8859-1").decode(body);
-  if (type.indexOf("application/x-www-form-urlencoded") === 0) { return new URLSearchParams(said).get(TOKEN); }
-  var found = said.match(/name="form_token"\r\n\r\n([^\r\n]+)\r\n/);
+  if (type.indexOf("application/x-www-form-urlencoded") === 0) {
+    var sent = new URLSearchParams(said);
+    return TOKENS.map(function (name) { return sent.get(name); }).filter(Boolean)[0] || null;
+  }
+  var found = said.match(/name="form[_.]token"\r\n\r\n([^\r\n]+)\r\n/);
   return found ? found[1] : null;
 }
 
@@ -300,7 +310,7 @@ function verdict(answer) {
 
 async function sendOne(mine, one) {
   var answer = await fetch(one.said.path, {
-    method: "POST", headers: { "content-type": one.said.type }, body: one.bytes, credentials: "same-origin", cache: "no-store",
+    method: "POST", headers: Object.assign({ "content-type": one.said.type }, BY_ITSELF), body: one.bytes, credentials: "same-origin", cache: "no-store",
   });
   var state = verdict(answer);
   if (state === "later") { return false; }
@@ -355,7 +365,7 @@ var ANSWERS = {
   keep: async function (asked) {
     var url = new URL(asked.url);
     await Promise.all(asked.assets.map(function (one) { return asset(new Request(one)); }));
-    await keep(url, await fetch(asked.url, { credentials: "same-origin", redirect: "error" }));
+    await keep(url, await fetch(asked.url, { credentials: "same-origin", redirect: "error", headers: BY_ITSELF }));
     return true;
   },
 };

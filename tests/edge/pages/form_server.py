@@ -1,4 +1,4 @@
-"""The clinic's server with one form more, `/patients/{id}/try`, that is carried out once by its token: `python -m tests.edge.pages.form_server DIR`.
+"""The clinic's server with one form more, `/patients/{id}/try`, that is carried out once by its token.
 
 A text with `ask` in it is asked about once before it is saved; one with `lost` is saved, and then no answer comes the first time.
 """

@@ -27,18 +27,23 @@ RECORD, FORM = "/patients/amina", "/patients/amina/try"
 READY = "document.documentElement.dataset.offline === 'ready' && navigator.serviceWorker.controller !== null"
 DUMP = """async () => {
   const told = [];
+  const result = (asked) => new Promise((done) => { asked.onsuccess = () => done(asked.result); });
   const plain = (one) => {
     if (one instanceof ArrayBuffer) one = new Uint8Array(one);
-    if (ArrayBuffer.isView(one)) return [Array.from(one, (b) => String.fromCharCode(b)).join(''), Array.from(one, (b) => b.toString(16).padStart(2, '0')).join('')].join(' ');
+    if (ArrayBuffer.isView(one)) {
+      const hex = (b) => b.toString(16).padStart(2, '0');
+      return Array.from(one, (b) => String.fromCharCode(b)).join('') + ' ' + Array.from(one, hex).join('');
+    }
     if (one instanceof CryptoKey) return 'CRYPTOKEY';
     if (Array.isArray(one)) return one.map(plain).join(' ');
-    if (one && typeof one === 'object') return Object.entries(one).map(([name, value]) => name + ' ' + plain(value)).join(' ');
+    if (one && typeof one === 'object')
+      return Object.entries(one).map(([name, value]) => name + ' ' + plain(value)).join(' ');
     return String(one);
   };
   for (const about of await indexedDB.databases()) {
-    const database = await new Promise((done) => { const asked = indexedDB.open(about.name); asked.onsuccess = () => done(asked.result); });
+    const database = await result(indexedDB.open(about.name));
     for (const name of database.objectStoreNames) {
-      const all = await new Promise((done) => { const asked = database.transaction(name).objectStore(name).getAll(); asked.onsuccess = () => done(asked.result); });
+      const all = await result(database.transaction(name).objectStore(name).getAll());
       told.push(name + ': ' + all.length + ' ' + all.map(plain).join(' '));
     }
     database.close();
@@ -91,9 +96,9 @@ class Tablet:
         try:
             return met()
         except Error as error:
-            # The page went on to another meanwhile.
-            assert "context was destroyed" in str(error)
-            return False
+            if "context was destroyed" not in str(error):
+                raise
+            return False  # the page went on to another meanwhile
 
     def count(self, store: str) -> int:
         """How much there is of a kind."""
@@ -113,9 +118,11 @@ class Tablet:
 
 
 COUNT = """async (name) => {
-  const database = await new Promise((done) => { const asked = indexedDB.open('medtech'); asked.onsuccess = () => done(asked.result); });
-  if (!database.objectStoreNames.contains(name)) return 0;
-  return new Promise((done) => { const asked = database.transaction(name).objectStore(name).count(); asked.onsuccess = () => { database.close(); done(asked.result); }; });
+  const result = (asked) => new Promise((done) => { asked.onsuccess = () => done(asked.result); });
+  const database = await result(indexedDB.open('medtech', 1));
+  const found = await result(database.transaction(name).objectStore(name).count());
+  database.close();
+  return found;
 }"""
 
 

@@ -210,3 +210,48 @@ async def test_files_of_the_look_may_be_kept(anyone: httpx.AsyncClient) -> None:
 )
 def test_a_login_leads_to_this_node_only(asked: str | None, leads: str) -> None:
     assert forms.safe_next(asked) == leads
+
+
+# --- what browsers keep -----------------------------------------------------------------------------------------------
+
+
+async def test_the_key_of_what_a_browser_keeps_is_given_to_who_is_logged_in_alone(
+    anyone: httpx.AsyncClient, store: Store
+) -> None:
+    assert (await anyone.get("/offline/key")).status_code == 401
+    await log_in(anyone, "citizen")
+    assert (await anyone.get("/offline/key")).status_code == 403
+    store.users.add("zuri", "midwife", clinic.PASSWORD, clinic.START_MS)
+    anyone.headers["origin"] = "http://clinic.test"
+    told: dict[str, dict[str, Any]] = {}
+    for name in ("ama", "zuri", "ama"):
+        await log_in(anyone, name)
+        answer = await anyone.get("/offline/key")
+        assert answer.headers["cache-control"] == "no-store"
+        before = told.setdefault(name, answer.json())
+        assert answer.json() == before, "each of her logins has the same key"
+    assert told["ama"]["key"] != told["zuri"]["key"]
+    assert told["ama"]["owner"] != told["zuri"]["owner"]
+    assert "ama" not in told["ama"]["owner"]
+
+
+async def test_what_a_script_asks_for_by_itself_takes_no_news_from_the_next_page(ama: httpx.AsyncClient) -> None:
+    await ama.post("/sync", data={"next": "/"})
+    assert 'class="news ' not in (await ama.get("/", headers={"x-part": "live"})).text
+    assert 'class="news ' in (await ama.get("/")).text
+
+
+@pytest.mark.parametrize("path", ["/worker.js", "/manifest.webmanifest"])
+async def test_the_worker_and_the_manifest_are_asked_for_anew(anyone: httpx.AsyncClient, path: str) -> None:
+    answer = await anyone.get(path)
+    assert answer.status_code == 200
+    assert answer.headers["cache-control"] == "no-cache"
+    assert "connect-src 'self'" in answer.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("path", ["/offline", "/offline/kept"])
+async def test_the_pages_for_when_there_is_no_answer_hold_nothing_of_anybody(ama: httpx.AsyncClient, path: str) -> None:
+    answer = await ama.get(path)
+    assert answer.status_code == 200
+    assert "ama" not in answer.text.split("<main")[1]
+    assert "Owusu" not in answer.text

@@ -199,7 +199,7 @@ def stop_sending(tablet: Tablet) -> None:
 
 def test_who_leaves_while_there_is_no_answer_has_left(tablet: Tablet) -> None:
     """The next person must not come back into her session when the Wi-Fi is there again."""
-    tablet.kept("/")
+    tablet.kept(RECORD)
     tablet.relay.cut()
     tablet.page.get_by_role("button", name="Log out").click()
     tablet.offline()

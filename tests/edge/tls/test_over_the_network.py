@@ -166,6 +166,12 @@ def test_chromium_that_trusts_it_has_a_secure_context(clinic: Clinic, authority:
         assert answer is not None
         assert answer.status == 200
         assert page.evaluate("isSecureContext") is True
+        page.get_by_label("Name").fill("ama")
+        page.get_by_label("Password").fill("a long enough password")
+        page.get_by_role("button", name="Log in").click()
+        page.wait_for_url(f"{clinic.url}/")
+        worker = "navigator.serviceWorker.ready.then((one) => [one.scope, one.active.scriptURL])"
+        assert page.evaluate(worker) == [f"{clinic.url}/", f"{clinic.url}/worker.js"]
 
 
 def test_chromium_that_trusts_another_authority_refuses_to_go_there(clinic: Clinic, tmp_path: Path) -> None:
