@@ -4,6 +4,7 @@ import asyncio
 import os
 from importlib.metadata import version
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -20,6 +21,11 @@ from edge_node.sync.exchanging import Progress, Syncing
 from edge_node.sync.schedule import Schedule
 from edge_node.tls.keeping import given_names, look
 from edge_node.tls.serving import Certificates
+
+OWN_MACHINE: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+UNREACHABLE_WARNING: Final = (
+    "No other device reaches this computer by its loopback address: give --host 0.0.0.0 to serve the clinic's network."
+)
 
 
 @click.command("serve")
@@ -52,6 +58,8 @@ def command(
     with opened(settings, create=True) as node:
         if node.key.plain:
             warn(PLAIN_WARNING)
+        if settings.https and settings.host in OWN_MACHINE:
+            warn(UNREACHABLE_WARNING)
         run(node)
 
 

@@ -235,6 +235,19 @@
     return input;
   }
 
+  // --- a copy ------------------------------------------------------------------------------------------------------
+
+  // What is before somebody is not exchanged under her hands: she is told that the present page can be had.
+  async function back() {
+    var told = document.getElementById("read-at");
+    if (!await reached() || told.hasAttribute("data-back")) { return; }
+    told.setAttribute("data-back", "");
+    told.textContent = words.dataset.back + " ";
+    var link = element("a", "", words.dataset.present);
+    link.href = location.href;
+    told.appendChild(link);
+  }
+
   // --- leaving -----------------------------------------------------------------------------------------------------
 
   function locked(stay) {
@@ -286,6 +299,7 @@
   addEventListener("online", function () { ask({ ask: "send" }); });
   setInterval(function () { if (waiting) { ask({ ask: "send" }); } }, SEND_MS);
   setInterval(look, LOOK_MS);
+  if (document.body.hasAttribute("data-read-at")) { setInterval(back, SEND_MS); }
 
   function assets() {
     return Array.from(document.querySelectorAll("link[href^='/assets/'], script[src^='/assets/']"), function (one) {

@@ -274,8 +274,9 @@ async function keepForm(url, type, body, token) {
   var mine = await keys();
   if (!mine) { return false; }
   var about = forms[token] || {};
-  var said = { at: Date.now(), path: url.pathname + url.search, type: type, title: about.title || "", draft: about.draft || "", state: "kept" };
+  var said = { at: Date.now(), path: url.pathname + url.search, type: type, title: about.title || "", state: "kept" };
   await Vault.put(mine, "outbox", await Vault.idOf(mine, "form " + token), said, body);
+  await dropDraft(token); // What waits is no draft any more: the same form may be filled in for another visit.
   await tellKept();
   return true;
 }
@@ -316,7 +317,6 @@ async function sendOne(mine, one) {
   if (state === "later") { return false; }
   if (state === "saved") {
     await Vault.remove("outbox", one.id);
-    if (one.said.draft) { await Vault.remove("drafts", one.said.draft); }
     var where = new URL(answer.url);
     var told = { told: "saved", form: shown(one), where: where.pathname + where.search };
     (await pages()).forEach(function (page) { page.postMessage(told); });

@@ -66,6 +66,16 @@ def test_when_it_answers_again_the_page_is_the_present_one(tablet: Tablet) -> No
     expect(tablet.page.locator(".standing")).to_be_visible()
 
 
+def test_who_reads_a_copy_is_told_when_the_computer_answers_again(tablet: Tablet) -> None:
+    tablet.kept(RECORD)
+    tablet.relay.cut()
+    tablet.page.reload()
+    expect(tablet.page.locator("#read-at")).to_be_visible()
+    tablet.relay.mend()
+    tablet.page.get_by_role("link", name="Show it as it is now").click(timeout=30_000)
+    expect(tablet.page.locator("#read-at")).to_be_hidden()
+
+
 def test_a_signal_that_is_lost_without_a_word_is_not_waited_for_long(tablet: Tablet) -> None:
     tablet.kept(RECORD)
     tablet.relay.hold()
