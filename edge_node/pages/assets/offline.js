@@ -52,42 +52,58 @@
     return Array.from(form.elements).filter(function (one) { return one.name && !UNKEPT.test(one.type); });
   }
 
-  function valuesOf(form) {
-    return fieldsOf(form).map(function (one) {
-      if (TICKED.test(one.type)) { return [one.name, one.value, one.checked]; }
-      if (one.multiple && one.options) {
-        return [one.name, Array.from(one.selectedOptions, function (chosen) { return chosen.value; }), true];
-      }
-      return [one.name, one.value, true];
-    });
+  function chosen(one) {
+    return Array.from(one.options).filter(function (option) { return option.selected; }).map(function (option) { return option.value; });
+  }
+
+  function changed(one) {
+    if (TICKED.test(one.type)) { return one.checked !== one.defaultChecked; }
+    if (one.options) {
+      var given = Array.from(one.options).filter(function (option) { return option.defaultSelected; });
+      var begun = given.length || one.multiple ? given : Array.from(one.options).slice(0, 1);
+      return JSON.stringify(chosen(one)) !== JSON.stringify(begun.map(function (option) { return option.value; }));
+    }
+    return one.value !== one.defaultValue;
   }
 
   // Fields of one name are told apart by their order among those of that name; ticks by their values.
-  function fill(form, values) {
-    var changed = false;
+  function named(form) {
     var taken = {};
-    fieldsOf(form).forEach(function (one) {
-      var same = values.filter(function (value) {
-        return value[0] === one.name && (!TICKED.test(one.type) || value[1] === one.value);
-      });
-      var place = TICKED.test(one.type) ? 0 : (taken[one.name] || 0);
-      taken[one.name] = place + 1;
-      var value = same[place];
-      if (!value) { return; }
-      if (TICKED.test(one.type)) {
-        changed = changed || one.checked !== value[2];
-        one.checked = value[2];
-      } else if (one.multiple && one.options) {
-        Array.from(one.options).forEach(function (option) {
-          changed = changed || option.selected !== (value[1].indexOf(option.value) >= 0);
-          option.selected = value[1].indexOf(option.value) >= 0;
-        });
+    return fieldsOf(form).map(function (one) {
+      var place = taken[one.name] = (taken[one.name] || 0) + 1;
+      return { field: one, key: one.name + " " + (TICKED.test(one.type) ? "= " + one.value : place) };
+    });
+  }
+
+  function valueOf(one) {
+    if (TICKED.test(one.type)) { return one.checked; }
+    return one.options ? chosen(one) : one.value;
+  }
+
+  // Only what she changed: what the page brought may be another by the time it is filled in again, and a colleague's change must not be
+  // taken back by a draft. What was changed in an earlier part of the same work (`before`) stays with it.
+  function valuesOf(form, before) {
+    var values = {};
+    named(form).forEach(function (one) {
+      if (one.key in before || changed(one.field)) { values[one.key] = valueOf(one.field); }
+    });
+    return values;
+  }
+
+  function fill(form, values) {
+    var filled = false;
+    named(form).forEach(function (one) {
+      if (!(one.key in values) || JSON.stringify(valueOf(one.field)) === JSON.stringify(values[one.key])) { return; }
+      filled = true;
+      if (TICKED.test(one.field.type)) {
+        one.field.checked = values[one.key];
+      } else if (one.field.options) {
+        Array.from(one.field.options).forEach(function (option) { option.selected = values[one.key].indexOf(option.value) >= 0; });
       } else {
-        changed = changed || one.value !== value[1];
-        one.value = value[1];
+        one.field.value = values[one.key];
       }
     });
-    return changed;
+    return filled;
   }
 
   function title() {
@@ -96,7 +112,7 @@
   }
 
   // What was sent and not answered goes again under its own token, so that it is carried out once; changed, it is another form.
-  function restore(form, id, found, save) {
+  function restore(form, found, save) {
     var token = tokenOf(form);
     var own = token.value;
     if (found.said.sent) { token.value = found.said.token; }
@@ -122,16 +138,20 @@
     var id = await Vault.idOf(held, "draft " + location.pathname + " " + (form.id || place));
     var timer = 0;
     var done = false;
+    var before = {};
     var write = function (sent) {
       timer = 0;
       if (!held) { return; }
-      var said = { at: Date.now(), token: tokenOf(form).value, sent: sent, values: valuesOf(form) };
+      var said = { at: Date.now(), token: tokenOf(form).value, sent: sent, values: valuesOf(form, before) };
       Vault.put(held, "drafts", id, said).catch(function () { return null; });
     };
-    var save = { forgotten: function () { clearTimeout(timer); timer = 0; Vault.remove("drafts", id); } };
+    var save = { forgotten: function () { clearTimeout(timer); timer = 0; before = {}; Vault.remove("drafts", id); } };
     var typed = function () { if (!done && !timer) { timer = setTimeout(write, DRAFT_MS, false); } };
     var found = await Vault.get(held, "drafts", id);
-    if (found) { restore(form, id, found, save); }
+    if (found) {
+      before = found.said.values;
+      restore(form, found, save);
+    }
     form.addEventListener("input", typed);
     form.addEventListener("change", typed);
     form.addEventListener("submit", function () {

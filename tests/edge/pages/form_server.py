@@ -33,7 +33,7 @@ FORM = """{% extends "frame.html" %}
 <form method="post" action="/patients/{{ id }}/try">
 <input type="hidden" name="form_token" value="{{ token }}">
 {% if asked %}<p>Is that right?</p><label><input type="checkbox" name="sure" value="yes"> Yes</label>{% endif %}
-<label>Weight <input name="weight" value=""></label>
+<label>Weight <input name="weight" value="{{ weight }}"></label>
 <label>Note <textarea name="note">{{ note }}</textarea></label>
 <label><input type="radio" name="place" value="here"> Here</label>
 <label><input type="radio" name="place" value="home"> At home</label>
@@ -51,7 +51,7 @@ def with_form(parts: Parts) -> Sequence[ControllerRouterHandler]:
 
     async def page(request: Request[Any, Any, Any], id_: str, token: str, note: str, asked: bool) -> Response[str]:
         author = desk.author(request)
-        given = {"id": id_, "token": token, "note": note, "asked": asked}
+        given = {"id": id_, "token": token, "note": note, "asked": asked, "weight": len(desk.store.everything(id_))}
         return await desk.page(request, author, "try.html", here="patients", **given)
 
     @get("/patients/{id_:str}/try")

@@ -10,6 +10,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Error, expect
 
+from edge_node.store.model import Author, Write
 from edge_node.store.store import Store
 from tests.edge.pages import clinic
 from tests.edge.pages.conftest import Served, log_in
@@ -155,3 +156,16 @@ def bodies(store: Store) -> Iterator[dict[str, Any]]:
     for stored in store.everything("amina"):
         assert stored.body is not None
         yield json.loads(stored.body)
+
+
+def problem(id_: str, text: str, patient: str = "amina") -> dict[str, Any]:
+    """A condition of hers, or of another patient."""
+    subject = {"reference": f"Patient/{patient}"}
+    return {"resourceType": "Condition", "id": id_, "subject": subject, "code": {"text": text}}
+
+
+def save(served: Served, body: dict[str, Any], user: str = "zuri") -> None:
+    """A colleague's change."""
+    with served.store() as store:
+        write = Write(body["resourceType"], body["id"], json.dumps(body).encode())
+        store.write([write], Author(user, "midwife"), time.time_ns() // 1_000_000)

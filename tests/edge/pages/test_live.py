@@ -1,7 +1,6 @@
 """What a colleague saves appears on an open page, and disturbs nobody who reads or writes; who may not see the record is told nothing."""
 
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,8 @@ from edge_node.api.feed import Change
 from edge_node.pages.live_pages import Saved, news
 from edge_node.store.model import Author, Write
 from edge_node.store.store import Store
-from tests.edge.pages.conftest import Served
 from tests.edge.pages.server import KEY
-from tests.edge.pages.tablet import FORM, PATIENT, RECORD, Tablet, tablet_at
+from tests.edge.pages.tablet import FORM, PATIENT, RECORD, Tablet, problem, save, tablet_at
 
 NOW_MS = 1_790_000_000_000
 
@@ -25,21 +23,6 @@ def tablet(browser: Browser, filled: Path, tmp_path: Path) -> Iterator[Tablet]:
     with tablet_at(browser, filled, tmp_path) as one:
         one.log_in()
         yield one
-
-
-def resource(type_: str, id_: str, patient: str, **more: Any) -> dict[str, Any]:
-    return {"resourceType": type_, "id": id_, "subject": {"reference": f"Patient/{patient}"}, **more}
-
-
-def problem(id_: str, text: str, patient: str = "amina") -> dict[str, Any]:
-    return resource("Condition", id_, patient, code={"text": text})
-
-
-def save(served: Served, body: dict[str, Any], user: str = "zuri") -> None:
-    """A colleague's change."""
-    with served.store() as store:
-        write = Write(body["resourceType"], body["id"], json.dumps(body).encode())
-        store.write([write], Author(user, "midwife"), time.time_ns() // 1_000_000)
 
 
 def test_what_a_colleague_saves_appears_and_is_announced(tablet: Tablet) -> None:

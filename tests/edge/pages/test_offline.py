@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.edge.pages.conftest import ARGUMENTS, CHROMIUM
-from tests.edge.pages.tablet import FORM, RECORD, Tablet, notes, tablet_at
+from tests.edge.pages.tablet import FORM, RECORD, Tablet, notes, problem, save, tablet_at
 
 WORDS = ("Yusufzai", "Amina", "amina", "Kakuma", "Fundal")
 """What a page of hers says."""
@@ -250,6 +250,19 @@ def test_what_is_typed_outlives_the_page(tablet: Tablet) -> None:
     tablet.page.get_by_role("button", name="Start afresh").click()
     assert tablet.page.get_by_label("Note").input_value() == ""
     wait_for(tablet, "drafts", 0)
+
+
+def test_a_draft_does_not_take_back_what_a_colleague_changed_meanwhile(tablet: Tablet) -> None:
+    """The form shows what is recorded now; only what she herself typed is put into it."""
+    tablet.open(FORM)
+    assert tablet.page.get_by_label("Weight").input_value() == "1"
+    tablet.page.get_by_label("Note").fill("half a sentence")
+    wait_for(tablet, "drafts", 1)
+    save(tablet.served, {"resourceType": "Patient", "id": "other", "name": [{"family": "Other"}]})
+    save(tablet.served, problem("new", "Malaria"))
+    tablet.open(FORM)
+    assert tablet.page.get_by_label("Note").input_value() == "half a sentence"
+    assert tablet.page.get_by_label("Weight").input_value() == "2"
 
 
 def test_a_form_that_was_saved_leaves_no_draft(tablet: Tablet) -> None:
