@@ -12,7 +12,7 @@ English stands in the code and is the key; the others are `catalogues/*.po`, rea
 After a text was added or changed: `make messages`, which a test insists on.
 """
 
-from edge_node.language.reading import (
+from edge_node.language.readers import (
     CLINICAL,
     Reader,
     _,

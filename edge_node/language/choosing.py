@@ -6,7 +6,7 @@ from http.cookies import CookieError, SimpleCookie
 from babel import Locale, UnknownLocaleError
 
 from edge_node.language.catalogue import SOURCE, languages
-from edge_node.language.reading import Reader
+from edge_node.language.readers import Reader
 
 COOKIE = "medtech_language"
 _TAG = re.compile(r"\s*([A-Za-z]{1,8})(?:[-_][A-Za-z0-9-_]*)?\s*(?:;\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*)?").fullmatch

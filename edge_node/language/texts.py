@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from edge_node.language.reading import CLINICAL, npgettext, pgettext
+from edge_node.language.readers import CLINICAL, npgettext, pgettext
 
 
 class Text(Struct, frozen=True):

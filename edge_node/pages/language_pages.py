@@ -10,7 +10,7 @@ from edge_node.api.outcome import Refused
 from edge_node.api.places import from_here
 from edge_node.language.catalogue import languages
 from edge_node.language.choosing import COOKIE, choose
-from edge_node.language.reading import begin as begin_reading
+from edge_node.language.readers import begin as begin_reading
 from edge_node.pages import rendering
 from edge_node.pages.forms import fields, safe_next
 

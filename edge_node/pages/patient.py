@@ -210,7 +210,7 @@ def _sections(entries: dict[str, list[Entry]]) -> Iterable[Section]:
 
 
 def _title(type_: str) -> str:
-    words_ = codes.kind(type_, 2)
+    words_ = codes.kind(type_, 3)  # several: 2 has a form of its own in some languages
     return words_[:1].upper() + words_[1:]
 
 

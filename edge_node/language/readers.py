@@ -25,11 +25,11 @@ class Reader:
     """A language to read in. `locale` says how numbers and dates are written (a language with the clinic's region);
     `unreviewed` becomes true when a clinical text was shown that no speaker has checked."""
 
-    def __init__(self, language: str = SOURCE, locale: Locale | None = None) -> None:
+    def __init__(self, language: str = SOURCE, locale: Locale | None = None, texts: Catalogue | None = None) -> None:
         self.language = language
         self.locale = locale or Locale.parse(_WORLD if language == SOURCE else language)
         self.unreviewed = False
-        self._catalogue: Catalogue = catalogue(language)
+        self._catalogue = texts or catalogue(language)
 
     @property
     def direction(self) -> str:
