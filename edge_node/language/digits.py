@@ -61,6 +61,21 @@ def amount(written: str, locale: Locale) -> str:
     return in_digits(written, locale) if _NUMBER(written) else written
 
 
+def isolated(written: str, locale: Locale) -> str:
+    """A number with its signs and unit, or a telephone number, within a text that is read from right to left.
+
+    Without this, `≈ 74.2 kg` is shown as `kg 74.2 ≈`, and the groups of a telephone number in the opposite order. Source: Unicode Standard
+    Annex 9, explicit isolates.
+    """
+    if (
+        locale.text_direction != "rtl"
+        or not written
+        or any(unicodedata.bidirectional(sign) in ("R", "AL") for sign in written)
+    ):
+        return written
+    return f"\N{LEFT-TO-RIGHT ISOLATE}{written}\N{POP DIRECTIONAL ISOLATE}"
+
+
 def western(typed: str) -> str:
     """What somebody typed, with the digits of any script as Western ones: `٣٧٫٥` → `37٫5`."""
     return "".join(str(unicodedata.digit(sign)) if sign.isdecimal() and not sign.isascii() else sign for sign in typed)

@@ -183,7 +183,7 @@ def telephone(person: Object) -> str:
     """The number to call first."""
     numbers = [entry for entry in objects(person.get("telecom")) if entry.get("system") in ("phone", "sms", None)]
     ranked = sorted(numbers, key=lambda entry: (entry.get("use") == "old", _rank(entry)))
-    return next((text(entry.get("value")) for entry in ranked if text(entry.get("value"))), "")
+    return left_to_right(next((text(entry.get("value")) for entry in ranked if text(entry.get("value"))), ""))
 
 
 def _rank(entry: Object) -> int:
@@ -195,7 +195,7 @@ def contact(entry: Any) -> str:
     """One way to reach somebody: `0803 555 0101 (telephone, home)`."""
     one = first(entry)
     about = joined([codes.state(one.get("system")), codes.state(one.get("use"))])
-    value = text(one.get("value"))
+    value = left_to_right(text(one.get("value")))
     return f"{value} ({about})" if value and about else value
 
 
@@ -221,14 +221,14 @@ def identifier(value: Any) -> str:
     """A number that somebody is known by, with what it is: `Medical Record Number 4711`."""
     one = first(value)
     kind_ = concept(one.get("type"))
-    return f"{kind_} {text(one.get('value'))}".strip()
+    return f"{kind_} {left_to_right(text(one.get('value')))}".strip()
 
 
 def main_identifier(person: Object) -> str:
     """The number on the card: the first that is not merely a technical one."""
     numbers = [entry for entry in objects(person.get("identifier")) if text(entry.get("value"))]
     ranked = sorted(numbers, key=lambda entry: (entry.get("use") == "old", _is_technical(text(entry.get("value")))))
-    return text(ranked[0].get("value")) if ranked else ""
+    return left_to_right(text(ranked[0].get("value"))) if ranked else ""
 
 
 def _is_technical(value: str) -> bool:
@@ -256,6 +256,15 @@ def unit(value: Any) -> str:
 
 def quantity(value: Any) -> str:
     """`6.0 mg`, `< 5 mmol/L`: the digits as written."""
+    return left_to_right(_quantity(value))
+
+
+def left_to_right(written: str) -> str:
+    """An amount, a telephone number, an identifier: in their order whatever the direction of the text around."""
+    return digits.isolated(written, reader().locale)
+
+
+def _quantity(value: Any) -> str:
     if not isinstance(value, dict):
         return text(value)
     named = unit(value.get("unit") or value.get("code"))
@@ -271,10 +280,16 @@ def in_figures(written: str) -> str:
 
 def nearly(words: str) -> str:
     """The same with numbers of more than eight significant digits rounded to six, marked by ≈: `≈ 166.825 cm`."""
-    return re.sub(r"(?<![\w.,-])-?\d+\.\d{5,}(?![\w.])", lambda found: _rounded(found[0]), words)
+    return re.sub(r"(?<![\w.,٫-])-?\d+[.,٫]\d{5,}(?![\w.])", lambda found: _rounded(found[0]), words)
 
 
-def _rounded(number: str) -> str:
+def _rounded(written: str) -> str:
+    number = digits.plain_number(written)
+    said = _six_digits(number)
+    return written if said == number else said
+
+
+def _six_digits(number: str) -> str:
     if len(number.lstrip("-0.").replace(".", "")) <= DIGITS_MAX:
         return number
     try:
@@ -282,28 +297,30 @@ def _rounded(number: str) -> str:
         shown = shown.rstrip("0").rstrip(".") if "." in shown else shown
     except InvalidOperation:
         return number
-    return f"≈ {shown}" if "e" not in shown else number
+    return f"≈ {in_figures(shown)}" if "e" not in shown else number
 
 
 def range_(value: Any) -> str:
     """`4 to 6 mg`."""
     one = first(value)
-    low, high = quantity(one.get("low")), quantity(one.get("high"))
+    low, high = _quantity(one.get("low")), _quantity(one.get("high"))
     if low and high:
         same = unit(first(one.get("low")).get("unit") or first(one.get("low")).get("code"))
         short = low.removesuffix(same).strip() if same and high.endswith(same) else low
-        return _("%(low)s to %(high)s", low=short, high=high)
-    return _("from %(low)s", low=low) if low else _("up to %(high)s", high=high) if high else ""
+        return _("%(low)s to %(high)s", low=left_to_right(short), high=left_to_right(high))
+    if low:
+        return _("from %(low)s", low=left_to_right(low))
+    return _("up to %(high)s", high=left_to_right(high)) if high else ""
 
 
 def ratio(value: Any) -> str:
     """`1 : 128`, `500 mg per 5 mL`."""
     one = first(value)
-    above, below = quantity(one.get("numerator")), quantity(one.get("denominator"))
+    above, below = _quantity(one.get("numerator")), _quantity(one.get("denominator"))
     plain = above.replace(" ", "").isdigit() and below.replace(" ", "").isdigit()
     if plain or not (above and below):
-        return joined([above, below], " : ")
-    return _("%(amount)s per %(each)s", amount=above, each=below)
+        return left_to_right(joined([above, below], " : "))
+    return _("%(amount)s per %(each)s", amount=left_to_right(above), each=left_to_right(below))
 
 
 def references_range(value: Any) -> str:

@@ -104,6 +104,17 @@ def test_no_digit_of_an_amount_is_lost_in_any_language(number: object, locale: s
     assert plain_number(amount(str(number), Locale.parse(locale))) == str(number)
 
 
+def test_amounts_and_telephone_numbers_keep_their_order_within_arabic() -> None:
+    weight = {"value": "74.2353123", "unit": "kg"}
+    with reading("ar"):
+        assert words.nearly(words.quantity(weight)) == "\u2066≈ 74.2353 kg\u2069"
+        assert words.telephone({"telecom": [{"value": "+234 803 555 0002"}]}) == "\u2066+234 803 555 0002\u2069"
+        assert words.quantity({"value": 6, "code": "a"}) == "6 سنوات"
+    with reading("fr"):
+        assert words.nearly(words.quantity(weight)) == "≈ 74,2353 kg"
+    assert words.nearly(words.quantity(weight)) == "≈ 74.2353 kg"
+
+
 def test_counts_are_grouped_and_amounts_are_not() -> None:
     assert in_digits("1,234", Locale.parse("ar_EG")) == "١٬٢٣٤"
     assert amount("1234", Locale.parse("en_001")) == "1234"
@@ -152,7 +163,7 @@ def test_threads_work_in_the_language_of_who_asked() -> None:
             return await threads.search(_, "Mother"), await threads.write(_, "Mother")
 
     async def both() -> list[tuple[str, str]]:
-        return await asyncio.gather(ask("fr"), ask("sw"), ask("en"))
+        return list(await asyncio.gather(ask("fr"), ask("sw"), ask("en")))
 
     assert asyncio.run(both()) == [("Mère", "Mère"), ("Mama", "Mama"), ("Mother", "Mother")]
     threads.close()
