@@ -9,6 +9,13 @@ ELEMENT_KEY_BYTES_MAX: Final = 256
 USER_CHARS_MAX: Final = 128
 ROLE_CHARS_MAX: Final = 32
 
+SECRET_CHARS_MAX: Final = 512
+"""A password as Argon2id in PHC form; those made here have 97."""
+PERSON_BYTES_MAX: Final = 2 * 1024
+PEOPLE_MAX: Final = 500
+"""Statements about people in one message; what is more comes with the next one."""
+PEOPLE_DIGEST_BYTES: Final = 8
+
 VALUE_BYTES_MAX: Final = 4 * 1024 * 1024
 """One register's value. Larger documents are files, named by hash."""
 RESOURCE_ELEMENTS_MAX: Final = 10_000
@@ -49,5 +56,7 @@ COUNTER_MAX: Final = (1 << 63) - 1
 
 assert FRAME_BYTES_FLOOR < FRAME_BYTES_START <= FRAME_BYTES_TOP <= FRAME_BYTES_MAX < FRAME_RAW_BYTES_MAX
 assert VALUE_BYTES_MAX < RESOURCE_STATE_BYTES_MAX < FRAME_BYTES_MAX < FRAME_RAW_BYTES_MAX <= REQUEST_BYTES_MAX
+assert 4 * USER_CHARS_MAX + SECRET_CHARS_MAX + 2 * ID_CHARS_MAX + 4 * ROLE_CHARS_MAX < PERSON_BYTES_MAX
+assert PERSON_BYTES_MAX * PEOPLE_MAX < FRAME_BYTES_TOP + 1
 assert RESOURCE_ELEMENTS_MAX < FRAME_VALUES_MAX
 assert TOKEN_BYTES * REQUEST_TOKENS_MAX < FRAME_BYTES_FLOOR

@@ -12,6 +12,7 @@ import msgspec
 
 from sync_protocol import bounds
 from sync_protocol.errors import MalformedMessage, TooLarge, UnsupportedProtocol
+from sync_protocol.exchange.people import Mark
 
 PROTOCOL = 1
 PROTOCOLS = frozenset({1})
@@ -102,6 +103,12 @@ class Request(msgspec.Struct, frozen=True, omit_defaults=True):
     """Positions whose whole present state is asked for."""
     offer: bytes = msgspec.field(name="o", default=b"")
     """A frame of whole states that the digests say the hub lacks, others' values included."""
+    people: Mark | None = msgspec.field(name="i", default=None)
+    """Which people may log in here, as the hub said (`people`); None: not asked for, as by an older node."""
+    recalled: Annotated[list[bytes], msgspec.Meta(max_length=bounds.PEOPLE_MAX)] = msgspec.field(
+        name="j", default_factory=list
+    )
+    """The hub's own statements about people that it seems to have forgotten."""
 
 
 class Note(msgspec.Struct, frozen=True, array_like=True):
@@ -148,6 +155,12 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
     leaves: list[Leaf] = msgspec.field(name="f", default_factory=list)
     states: bytes = msgspec.field(name="o", default=b"")
     """A frame of the whole states that were `wanted`."""
+    people: Annotated[list[bytes], msgspec.Meta(max_length=bounds.PEOPLE_MAX)] = msgspec.field(
+        name="i", default_factory=list
+    )
+    """Statements about people who may log in at the node, or not any more: what it lacks."""
+    people_whole: bool = msgspec.field(name="j", default=False)
+    """These are all that the hub knows of: it does not know the set that the node holds."""
 
 
 class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):

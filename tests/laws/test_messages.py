@@ -14,6 +14,7 @@ from sync_protocol import bounds
 from sync_protocol.errors import MalformedMessage, TooLarge, UnsupportedProtocol
 from sync_protocol.exchange import messages
 from sync_protocol.exchange.messages import Answer, Cursor, Leaf, Note, Pull, Push, Range, Request
+from sync_protocol.exchange.people import Mark, mark
 from tests.laws.examples import msgpack_suite
 from tests.laws.strategies import THINGS, fails_only_with, mutated
 
@@ -47,6 +48,8 @@ REQUESTS = st.builds(
     ranges=RANGES,
     wanted=few(NUMBERS),
     offer=BYTES,
+    people=st.none() | st.builds(Mark, NUMBERS, BYTES),
+    recalled=few(BYTES),
 )
 NAMES = st.tuples(st.text(max_size=5), st.text(max_size=5))
 KINDS = st.sampled_from(["parked", "quarantined", "late-moved", "recovered", "newer"])
@@ -57,6 +60,8 @@ ANSWERS = st.builds(
     safe=NUMBERS,
     receipt=BYTES,
     clock_ms=NUMBERS,
+    people=few(BYTES),
+    people_whole=st.booleans(),
     notes=few(st.builds(Note, KINDS, st.text(max_size=5), st.text(max_size=5), st.text(max_size=5))),
     parked=NUMBERS,
     pulls=few(
@@ -104,6 +109,12 @@ def test_absent_members_have_defaults() -> None:
     assert messages.read_answer(sealed(b"\x80")) == Answer()
     token = bytes(bounds.TOKEN_BYTES)
     assert messages.read_request(sealed(msgpack.packb({"n": 1, "t": token}))) == Request(incarnation=1, token=token)
+
+
+def test_what_an_exchange_says_of_people_when_nothing_changed_is_small() -> None:
+    with_people = Request(incarnation=1, people=mark([("ama", 1_790_000_000_000)]))
+    assert len(messages.encode(with_people)) - len(messages.encode(Request(incarnation=1))) <= 24
+    assert messages.encode(Answer(people=[], people_whole=False)) == messages.encode(Answer())
 
 
 @settings(max_examples=200)
