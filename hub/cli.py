@@ -10,6 +10,7 @@ from hub.commands.node import node
 from hub.commands.review import conflicts, quarantine
 from hub.commands.serve import serve
 from hub.commands.settings import settings
+from hub.commands.user import user
 from hub.errors import HubError
 
 
@@ -19,7 +20,7 @@ def cli() -> None:
     """The hub: where clinics exchange their health records, and are administered."""
 
 
-for command in (serve, facility, node, quarantine, conflicts, settings):
+for command in (serve, facility, node, user, quarantine, conflicts, settings):
     cli.add_command(command)
 
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from hub import people
 from hub.ahead import Question
 from hub.errors import Forbidden
 from hub.ingest import Ingest, memory
@@ -74,6 +75,7 @@ async def _within(
     compared = await _compared(shard, hub, request, scopes, ingest)
     await ingest.publish()
     puller = Puller(hub, shard, request)
+    told, whole = await people.tell(shard, hub, node, request)
     answer = Answer(
         acked=present.acked,
         safe=present.safe,
@@ -86,6 +88,8 @@ async def _within(
         ranges=compared.ranges,
         leaves=compared.leaves,
         states=compared.states,
+        people=told,
+        people_whole=whole,
     )
     return answer, puller.expected
 

@@ -10,6 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from msgspec import Meta, Struct
 
+from hub import people
 from hub.api.context import Context, administrators_only
 from hub.enrolment import Invitation, Role, invite
 from hub.store import nodes
@@ -80,6 +81,31 @@ async def change_state(context: Context, node: str, state: str, act: str) -> dic
     return nodes.shown(changed)
 
 
+class NewUser(Struct, frozen=True):
+    """A person to add. `facility`: at whose nodes she may log in."""
+
+    name: str
+    role: str
+    password: str
+    facility: str | None = None
+    patient: str | None = None
+
+
+@get("/users", summary="All people who may log in at nodes")
+async def users(context: NamedDependency[Context]) -> list[dict[str, Any]]:
+    return await people.list_users(context.hub)
+
+
+@post("/users", summary="Add a person, or give one a new role, facility and password")
+async def add_user(data: JSONBody[NewUser], context: NamedDependency[Context]) -> dict[str, Any]:
+    return await people.add_user(context.hub, ACTOR, data.name, data.role, data.password, data.facility, data.patient)
+
+
+@post("/users/{name:str}/disable", status_code=200, summary="Let a person log in no more")
+async def disable_user(name: FromPath[str], context: NamedDependency[Context]) -> dict[str, Any]:
+    return await people.disable_user(context.hub, ACTOR, name)
+
+
 @get("/conflicts", summary="Open conflicts, counted by scope")
 async def conflicts(context: NamedDependency[Context]) -> list[ConflictCount]:
     async with context.hub.database.transaction() as connection:
@@ -109,6 +135,7 @@ router = Router(
     "/api/v1",
     route_handlers=[
         *(facilities, add_facility, list_nodes, invite_node, revoke_node, wipe_node),
+        *(users, add_user, disable_user),
         *(conflicts, quarantine, resolve, stats),
     ],
     guards=[administrators_only],

@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from hub.postgres.engine import Connection
-from hub.store import facts, feed, held, nodes, resources, scopes
+from hub.store import facts, feed, held, nodes, people, resources, scopes
 from hub.store.facts import FactKey
 from hub.store.feed import Pointer
 from hub.store.held import Parked, ParkedRow, Quarantined
 from hub.store.nodes import IncarnationRow, Report
 from hub.store.resources import ChangedRow, NewRow, ResourceRow
 from hub.store.scopes import Advance, Epoch, ScopeRow
+from sync_protocol.exchange.people import Person
 
 
 class Shard(Protocol):
@@ -51,6 +52,9 @@ class Shard(Protocol):
     async def quarantine(self, quarantined: Sequence[Quarantined]) -> None: ...
     async def note_conflicts(self, counts: Sequence[tuple[bytes, int, int]]) -> None: ...
     async def add_facts(self, deltas: Mapping[FactKey, int]) -> None: ...
+
+    async def people_of(self, facility: str) -> list[Person]: ...
+    async def recall_people(self, people: Sequence[Person], /) -> list[str]: ...
 
 
 class PostgresShard:
@@ -139,3 +143,9 @@ class PostgresShard:
 
     async def add_facts(self, deltas: Mapping[FactKey, int]) -> None:
         await facts.add_facts(self.connection, deltas)
+
+    async def people_of(self, facility: str) -> list[Person]:
+        return await people.people_of(self.connection, facility)
+
+    async def recall_people(self, people_: Sequence[Person], /) -> list[str]:
+        return await people.recall(self.connection, people_)

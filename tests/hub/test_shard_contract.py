@@ -13,6 +13,7 @@ from hub.store.held import Parked, Quarantined
 from hub.store.nodes import IncarnationRow, NodeRow, Report, add_node
 from hub.store.resources import ChangedRow, NewRow
 from hub.store.scopes import Advance, Epoch
+from sync_protocol.exchange.people import Person
 from tests.simulation.memory_shard import MemoryHub
 
 EPOCH = 11
@@ -176,3 +177,38 @@ async def test_what_only_people_read_is_taken(shards: Hub) -> None:
         await shard.note_conflicts([(b"x" * 16, scope, 0)])
         await shard.add_facts({key: 2})
         await shard.add_facts({key: -1})
+
+
+def person(name: str, revision: int, facility: str = "f0", role: str = "midwife", disabled: bool = False) -> Person:
+    return Person(name, facility, role, "$argon2id$x", revision, disabled=disabled)
+
+
+async def test_people_are_recalled_where_that_is_newer_and_told_to_those_they_concern(shards: Hub) -> None:
+    ama, root = person("ama", 5), person("root", 6, "", "admin")
+    async with shards.shard() as shard:
+        assert await shard.recall_people([ama, root, person("kofi", 7, "", "clinician")]) == ["ama", "kofi", "root"]
+        assert await shard.recall_people([person("ama", 4, disabled=True)]) == []
+    async with shards.shard() as shard:
+        assert sorted(await shard.people_of("f0"), key=lambda one: one.name) == [ama, root]
+        assert await shard.people_of("f1") == [root]
+
+
+async def test_who_moved_is_gone_from_where_she_was(shards: Hub) -> None:
+    async with shards.shard() as shard:
+        await shard.recall_people([person("ama", 5), person("root", 6, "", "admin")])
+        await shard.recall_people([person("ama", 8, "f1"), person("root", 9, "", "clinician")])
+        left = {one.name: (one.revision, one.gone, one.secret) for one in await shard.people_of("f0")}
+        assert left == {"ama": (8, True, ""), "root": (9, True, "")}
+        assert {one.name: one.gone for one in await shard.people_of("f1")} == {"ama": False, "root": True}
+        await shard.recall_people([person("ama", 10)])
+        assert {one.name: one.gone for one in await shard.people_of("f0")} == {"ama": False, "root": True}
+
+
+async def test_who_is_recalled_as_gone_does_not_log_in_there(shards: Hub) -> None:
+    gone = Person("ama", "f0", "", "", 9, disabled=True, gone=True)
+    async with shards.shard() as shard:
+        await shard.recall_people([person("ama", 5)])
+        assert await shard.recall_people([gone]) == ["ama"]
+        (told,) = await shard.people_of("f0")
+        assert (told.revision, told.disabled) == (9, True)
+        assert await shard.recall_people([gone]) == []

@@ -19,8 +19,11 @@ from hub.store.facts import FactKey
 from hub.store.feed import Pointer
 from hub.store.held import Parked, ParkedRow, Quarantined
 from hub.store.nodes import IncarnationRow, NodeRow, Report
+from hub.store.people import is_told, leaves
 from hub.store.resources import ChangedRow, NewRow, ResourceRow
 from hub.store.scopes import DIGEST_MODULUS, GLOBAL, Advance, Epoch, ScopeRow, facility_scope, region_scope
+from sync_protocol.exchange.people import Person
+from sync_protocol.passwords import EVERYWHERE
 
 _T = TypeVar("_T")
 _EPOCH_DAY = datetime(1970, 1, 1, tzinfo=UTC)
@@ -53,6 +56,8 @@ class Tables:
         self.quarantined: list[Quarantined] = []
         self.conflicts: dict[bytes, tuple[int, int]] = {}
         self.facts: dict[FactKey, int] = {}
+        self.people: dict[str, Person] = {}
+        self.left: dict[tuple[str, str], Person] = {}
         self.number = 0
 
     def snapshot(self) -> "Tables":
@@ -200,6 +205,41 @@ class MemoryShard:
     async def add_facts(self, deltas: Mapping[FactKey, int]) -> None:
         for key, delta in deltas.items():
             self.tables.facts[key] = self.tables.facts.get(key, 0) + delta
+
+    # --- people ---
+
+    async def people_of(self, facility: str) -> list[Person]:
+        everywhere = (one for one in self.tables.people.values() if not one.facility and one.role in EVERYWHERE)
+        here = {one.name: one for one in self.tables.people.values() if one.facility == facility}
+        here |= {one.name: one for one in everywhere}
+        left = [one for (name, at), one in self.tables.left.items() if at in ("", facility) and name not in here]
+        gone = {one.name: one for one in sorted(left, key=lambda one: one.revision)}
+        return [*here.values(), *gone.values()]
+
+    async def recall_people(self, people: Sequence[Person], /) -> list[str]:
+        taken = []
+        for person in sorted(people, key=lambda one: (one.name, one.revision)):
+            held = self.tables.people.get(person.name)
+            if held is not None and held.revision >= person.revision:
+                continue
+            if person.gone:
+                if held is not None and held.facility == person.facility:
+                    self.tables.people[held.name] = replace(held, disabled=True, revision=person.revision)
+                self.tables.left[person.name, person.facility] = person
+            else:
+                self.put_person(person)
+            taken.append(person.name)
+        return taken
+
+    def put_person(self, person: Person) -> None:
+        """What `hub.store.people.put_account` does."""
+        before = self.tables.people.get(person.name)
+        self.tables.people[person.name] = person
+        if is_told(person.facility, person.role):
+            self.tables.left.pop((person.name, person.facility), None)
+        if before is not None and leaves(before.facility, before.role, person):
+            gone = Person(before.name, before.facility, "", "", person.revision, disabled=True, gone=True)
+            self.tables.left[before.name, before.facility] = gone
 
 
 class MemoryHub(Hub):
