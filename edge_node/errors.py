@@ -28,7 +28,7 @@
         ├── NotFound  Gone  AlreadyExists
         ├── AlreadySubmitted   a form that was carried out before, with the page it led to
         ├── VersionConflict    with the present version
-        ├── Unauthorised  Forbidden
+        ├── Unauthorised  Forbidden  SessionLocked
         └── TooManyTries       (try again)
 
 `status` is the HTTP status, `exit_code` the command's (75: try again later). No message carries patient data.
@@ -330,6 +330,14 @@ class Forbidden(RequestFault):
     status = 403
     title = "This is not allowed"
     hint = "Ask an administrator of this node."
+
+
+class SessionLocked(RequestFault):
+    """The login is good, and locked: it was idle for too long, or somebody locked it."""
+
+    status = 423
+    title = "This login is locked"
+    hint = "Unlock it with the PIN or the password at /lock, or log in again."
 
 
 class TooManyTries(RequestFault):

@@ -73,6 +73,12 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     login_failures_per_minute: Annotated[
         Count, Meta(description="Wrong passwords one address may try in a minute.")
     ] = 10
+    idle_minutes: Annotated[
+        Count, Meta(description="After so long without use a browser's login is locked until PIN or password.")
+    ] = 10
+    break_glass_minutes: Annotated[
+        Count, Meta(description="How long a record outside of one's role stays open that was opened with a reason.")
+    ] = 60
     request_kib_max: Annotated[Count, Meta(description="Largest body of one request, in KiB.")] = 8 * 1024
 
 

@@ -12,12 +12,14 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ControllerRouterHandler
 
-from edge_node.api import events, keys, login, node
+from edge_node.api import events, glass, keys, login, node
 from edge_node.api.access import Access
 from edge_node.api.cursor import Sealer
 from edge_node.api.door import Door
 from edge_node.api.feed import Feed
 from edge_node.api.fhir import Fhir
+from edge_node.api.glass import Glass
+from edge_node.api.known_names import KnownNames
 from edge_node.api.login import Logins
 from edge_node.api.measures import Measures
 from edge_node.api.outcome import CODES, Refused, as_problem
@@ -25,6 +27,7 @@ from edge_node.api.service import Service, time_ordered_id
 from edge_node.api.threads import Threads
 from edge_node.api.throttle import Rule, Throttle
 from edge_node.api.tokens import Tokens
+from edge_node.api.unlocking import Unlocking
 from edge_node.settings import Settings
 from edge_node.store.store import Store
 
@@ -40,6 +43,8 @@ class Options(msgspec.Struct, frozen=True):
     heartbeat_seconds: float = events.HEARTBEAT_SECONDS
     public_url: str = ""
     failures_per_minute: int = 10
+    idle_seconds: int = 10 * 60
+    break_glass_seconds: int = 60 * 60
     log: Literal["text", "json"] = "text"
 
 
@@ -50,6 +55,8 @@ def options_of(settings: Settings) -> Options:
         token_seconds=settings.session_minutes * 60,
         public_url=settings.public_url.rstrip("/"),
         failures_per_minute=settings.login_failures_per_minute,
+        idle_seconds=settings.idle_minutes * 60,
+        break_glass_seconds=settings.break_glass_minutes * 60,
         log=settings.log,
     )
 
@@ -63,6 +70,9 @@ class Parts(msgspec.Struct, frozen=True):
     threads: Threads
     feed: Feed
     measures: Measures
+    glass: Glass
+    names: KnownNames
+    unlocking: Unlocking
 
 
 Pages = Callable[[Parts], Sequence[ControllerRouterHandler]]
@@ -84,6 +94,7 @@ def make_app(
     routes: list[ControllerRouterHandler] = [
         *login.handlers(parts.logins),
         *node.handlers(node.Node(parts.service, parts.access, parts.threads, parts.feed, parts.measures, sync)),
+        *glass.handlers(parts.glass, parts.access, parts.threads),
         *events.handlers(parts.feed, parts.access, options.heartbeat_seconds),
         *(pages(parts) if pages is not None else ()),
     ]
@@ -133,13 +144,18 @@ def _parts(
     service = Service(
         store, now_ms, lambda: time_ordered_id(now_ms(), chance), Sealer(keys.derived(secret, "cursors"), chance)
     )
+    access = Access(store, tokens, now_ms, threads, options.idle_seconds)
+    logins = Logins(store, tokens, Throttle(now_ms, address), now_ms, threads)
     return Parts(
         service,
-        Access(store, tokens, now_ms),
-        Logins(store, tokens, Throttle(now_ms, address), now_ms, threads),
+        access,
+        logins,
         threads,
         Feed(store, now_ms, threads, wrote),
         Measures(),
+        Glass(store, now_ms, options.break_glass_seconds * 1000),
+        KnownNames(keys.derived(secret, "names")),
+        Unlocking(store, access, logins, now_ms, threads),
     )
 
 

@@ -18,6 +18,11 @@ from edge_node.store.searching import COUNT_DEFAULT, COUNT_MAX
 VERSION = "1"
 SCANNED_MAX = 20_000
 """Rows of the audit looked through for one page; the next page goes on."""
+BREAK_GLASS = {
+    "system": "http://terminology.hl7.org/CodeSystem/v3-ActReason",
+    "code": "BTG",
+    "display": "break the glass",
+}
 _LETTERS = {"create": "C", "read": "R", "update": "U", "delete": "D"}
 _INTERACTIONS = frozenset({"create", "read", "vread", "update", "delete", "patch", "history", "search"})
 
@@ -40,12 +45,19 @@ def render(entry: AuditEntry) -> Stored:
         "agent": [{"role": [{"text": entry.role}], "altId": entry.user, "name": entry.user, "requestor": True}],
         "source": {"observer": {"display": "MedTech Edge"}},
     }
+    if entry.action == "break-glass":
+        resource["purposeOfEvent"] = [{"coding": [BREAK_GLASS], "text": _reason(entry)}]
     if entry.type is not None:
         reference = f"{entry.type}/{entry.id}"
         what = {"reference": f"{reference}/_history/{entry.version}" if entry.version else reference}
         resource["entity"] = [{"what": what}]
     body = msgspec.json.encode(resource)
     return Stored(entry.number, "AuditEvent", str(entry.number), VERSION, entry.at_ms, False, False, body)
+
+
+def _reason(entry: AuditEntry) -> str:
+    detail = msgspec.json.decode(entry.detail or "{}", type=dict[str, object])
+    return str(detail.get("reason", ""))
 
 
 def read(service: Service, id_: str) -> Stored:

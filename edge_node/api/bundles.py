@@ -93,6 +93,7 @@ def step(parent: Request, at: int, entry: Entry) -> Step:
         segments(url.path.removeprefix("/fhir/")),
         tuple(parse_qsl(url.query, keep_blank_values=True)),
         parent.author,
+        parent.sight,
         parent.base,
         _headers(parent, asked),
         bytes(entry.resource),

@@ -10,9 +10,10 @@ from litestar.exceptions import WebSocketDisconnect
 from litestar.handlers.base import BaseRouteHandler
 from litestar.response import Stream
 
-from edge_node.api.access import Access, check_records
+from edge_node.api.access import Access
 from edge_node.api.feed import Change, Event, Feed
 from edge_node.api.places import from_here
+from edge_node.api.sight import Sight
 from edge_node.errors import EdgeError, Unauthorised
 
 HEARTBEAT_SECONDS = 15.0
@@ -24,26 +25,28 @@ UNAUTHORISED, FOREIGN = 4401, 4403
 def handlers(feed: Feed, access: Access, heartbeat_seconds: float = HEARTBEAT_SECONDS) -> list[BaseRouteHandler]:
     """The two paths."""
 
-    def check(headers: Any) -> None:
-        check_records(access.author(headers.get("authorization"), headers.get("cookie")))
+    def check(headers: Any) -> Sight:
+        """What the listener may see now: asked again with each heartbeat. Listening keeps no login awake."""
+        return access.caller(headers.get("authorization"), headers.get("cookie"), active=False).sight
 
     @get("/events", summary="What changed, as server-sent events", tags=["events"])
     async def events(request: Request[Any, Any, Any]) -> Stream:
-        check(request.headers)
+        sight = check(request.headers)
         after = request.headers.get("last-event-id", "")
         after_ms = int(after) if after.isascii() and after.isdigit() and len(after) < 16 else None
 
         async def lines() -> AsyncIterator[bytes]:
+            nonlocal sight
             yield b"retry: %d\n\n" % RETRY_MS
             async with aclosing(feed.listen(after_ms, heartbeat_seconds)) as listening:
                 async for event in listening:
                     if event is None:
                         try:
-                            check(request.headers)
+                            sight = check(request.headers)
                         except EdgeError:
                             return  # the login has ended; the browser asks again and is told so
                         yield b": still here\n\n"
-                    else:
+                    elif is_for(event, sight):
                         yield b"id: %d\nevent: %s\ndata: %s\n\n" % (event.at_ms, kind(event), data(event))
 
         return Stream(
@@ -54,7 +57,7 @@ def handlers(feed: Feed, access: Access, heartbeat_seconds: float = HEARTBEAT_SE
     async def socket(socket: WebSocket[Any, Any, Any]) -> None:
         await socket.accept()
         try:
-            check(socket.headers)
+            sight = check(socket.headers)
         except EdgeError:
             await socket.close(UNAUTHORISED, Unauthorised.title)
             return
@@ -65,8 +68,10 @@ def handlers(feed: Feed, access: Access, heartbeat_seconds: float = HEARTBEAT_SE
             async with aclosing(feed.listen(None, heartbeat_seconds)) as listening:
                 async for event in listening:
                     if event is None:
-                        check(socket.headers)
-                    await socket.send_data(b'{"event":"still-here"}' if event is None else message(event), mode="text")
+                        sight = check(socket.headers)
+                        await socket.send_data(b'{"event":"still-here"}', mode="text")
+                    elif is_for(event, sight):
+                        await socket.send_data(message(event), mode="text")
             await socket.close(1001)
         except WebSocketDisconnect:
             return
@@ -74,6 +79,11 @@ def handlers(feed: Feed, access: Access, heartbeat_seconds: float = HEARTBEAT_SE
             await socket.close(UNAUTHORISED, Unauthorised.title)
 
     return [events, socket]
+
+
+def is_for(event: Event, sight: Sight) -> bool:
+    """Whether a listener is told: of types that she sees of everybody alone, since a change does not tell whose it is."""
+    return not isinstance(event, Change) or sight.sees_type(event.type)
 
 
 def kind(event: Event) -> bytes:

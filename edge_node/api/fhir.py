@@ -11,18 +11,17 @@ import msgspec
 from litestar.types import HTTPScope, Receive, Send
 
 from edge_node.api import bundles, capability, history, interactions, media, operations, searching, transactions
-from edge_node.api.access import Access, check_records
+from edge_node.api.access import Access
 from edge_node.api.body import read_body
+from edge_node.api.incoming import check_writable
 from edge_node.api.messages import Request, Response, document
 from edge_node.api.outcome import as_outcome
 from edge_node.api.places import origin
 from edge_node.api.routes import Route, instance, route, segments
 from edge_node.api.service import Service
 from edge_node.api.threads import Threads
-from edge_node.store.model import Author
 
 Interaction = Callable[[Service, Request, Route], Response]
-NOBODY = Author("", "")
 
 QUICK: dict[str, Interaction] = {"read": interactions.read}
 """On the event loop."""
@@ -100,10 +99,9 @@ class Fhir:
         if found.interaction == "capabilities":
             response = document(capability.statement(base, self._version, self._released))
         else:
-            author = self._access.author(headers.get("authorization"), headers.get("cookie"))
-            check_records(author)
+            caller = self._access.caller(headers.get("authorization"), headers.get("cookie"))
             body = await read_body(headers, receive, self._body_bytes_max) if method in _WITH_BODY else b""
-            request = Request(method, path, query, author, base, headers, body)
+            request = Request(method, path, query, caller.author, caller.sight, base, headers, body)
             response = await self.interact(request, found)
         if wanted.get("_pretty") == "true" and response.body:
             pretty = msgspec.json.format(response.body, indent=2)
@@ -119,6 +117,8 @@ class Fhir:
             return QUICK[name](self._service, request, found)
         if name not in WRITES:
             return await self._threads.search(_ALL[name], self._service, request, found)
+        check_writable(found.type or "")
+        request.sight.check_writes(found.type or "")
         response = await self._threads.write(WRITES[name], self._service, request, found)
         self._changed()
         return response

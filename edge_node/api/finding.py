@@ -31,11 +31,13 @@ def find(service: Service, request: Request, type_: str, criteria: str | tuple[t
             412, "incomplete", "The condition names no criteria", "Give it at least one, an identifier for example"
         )
     if type_ not in CONTRACT_TYPES:
-        found, _ = plain_search.search(service, (type_,), plain_search.read(asked, service.now_ms(), strict=True), 2)
+        types = request.sight.types((type_,)) or ()
+        found, _ = plain_search.search(service, types, plain_search.read(asked, service.now_ms(), strict=True), 2)
         return found
     query = parse_query(type_, asked, now_ms=service.now_ms(), strict=True, base=request.base)
     if not query.criteria:
         raise Refused(
             412, "incomplete", "The condition names no criteria", "Give it at least one, an identifier for example"
         )
-    return list(service.store.search(msgspec.structs.replace(query, count=2)).found)
+    query = request.sight.within(msgspec.structs.replace(query, count=2))
+    return list(service.store.search(query).found)

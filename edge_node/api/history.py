@@ -31,11 +31,16 @@ class Asked(msgspec.Struct, frozen=True, array_like=True):
 
 def history(service: Service, request: Request, route: Route) -> Response:
     """A page of a history."""
+    if route.type is not None:
+        request.sight.check_type(route.type)
     asked = _asked(service, request, route)
     if route.type == "AuditEvent":
         return _of_audit(service, request, asked)
-    if route.id is not None and service.store.read(route.type or "", route.id) is None:
-        raise Refused(404, "not-found", "There is no such resource here", "See whether the id is right")
+    if route.id is not None:
+        present = service.store.read(route.type or "", route.id)
+        if present is None:
+            raise Refused(404, "not-found", "There is no such resource here", "See whether the id is right")
+        request.sight.check_seen(present)
     versions = service.store.history(
         route.type, route.id, since_ms=asked.since_ms or 0, count=asked.count + 1, before=asked.before
     )
@@ -44,6 +49,7 @@ def history(service: Service, request: Request, route: Route) -> Response:
     if len(versions) > asked.count and shown:
         last = shown[-1]
         further = msgspec.structs.replace(asked, before=(last.stored.updated_ms, last.stored.key, last.number))
+    shown = [one for one in shown if request.sight.sees(one.stored)]
     complete = asked.before is None and further is None and asked.count > 0
     return _bundle(
         service, request, asked, [_entry(request, one) for one in shown], len(shown) if complete else None, further

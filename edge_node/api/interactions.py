@@ -14,6 +14,7 @@ from edge_node.api.outcome import Refused, done, outcome
 from edge_node.api.preconditions import ANY
 from edge_node.api.routes import Route
 from edge_node.api.service import Service
+from edge_node.api.sight import Sight
 from edge_node.errors import VersionConflict
 from edge_node.store.model import Stored, Write, Written
 
@@ -21,13 +22,15 @@ _ABSENT = "There is no such resource here"
 _SEE = "See whether the id is right, and whether the last sync brought it"
 
 
-def present(service: Service, type_: str, id_: str) -> Stored:
-    """The present version. Raises Refused: 404 when it was never here, 410 when it was deleted."""
+def present(service: Service, sight: Sight, type_: str, id_: str) -> Stored:
+    """The present version. Raises Forbidden, or Refused: 404 when it was never here or is another's, 410 when it was deleted."""
+    sight.check_type(type_)
     if type_ == "AuditEvent":
         return audit_events.read(service, id_)
     stored = service.store.read(type_, id_)
     if stored is None:
         raise Refused(404, "not-found", _ABSENT, _SEE)
+    sight.check_seen(stored)
     if stored.gone:
         raise _gone(stored)
     return stored
@@ -45,12 +48,13 @@ def _gone(stored: Stored) -> Refused:
 
 def read(service: Service, request: Request, route: Route) -> Response:
     """GET of an instance, or 304 when the client has what it would get."""
-    return _shown(request, present(service, route.type or "", route.id or ""))
+    return _shown(request, present(service, request.sight, route.type or "", route.id or ""))
 
 
 def vread(service: Service, request: Request, route: Route) -> Response:
     """GET of one version of an instance."""
     type_, id_ = route.type or "", route.id or ""
+    request.sight.check_type(type_)
     if type_ == "AuditEvent":
         event = audit_events.read(service, id_)
         stored = event if event.version == route.version else None
@@ -58,6 +62,7 @@ def vread(service: Service, request: Request, route: Route) -> Response:
         stored = service.store.read_version(type_, id_, route.version or "")
     if stored is None:
         raise Refused(404, "not-found", "This version is not here", "See _history for the versions that are")
+    request.sight.check_seen(stored)
     if stored.gone:
         raise _gone(stored)
     return _shown(request, stored)
@@ -87,13 +92,22 @@ def create(service: Service, request: Request, route: Route) -> Response:
         if len(existing) == 1:
             return written_answer(request, Written(existing[0], created=False, changed=False))
         refuse_several(existing)
-    return _write(service, request, creation(service, type_, request.body))
+    return _write(service, request, creation(service, request, type_))
 
 
-def creation(service: Service, type_: str, body: bytes) -> Write:
+def creation(service: Service, request: Request, type_: str) -> Write:
     """The write of a new resource under a new id; the one it may have brought is passed over (http.html#create)."""
     id_ = service.new_id()
-    return Write(type_, id_, renamed(body, id_), create=True)
+    body = renamed(request.body, id_)
+    request.sight.check_written(type_, [body])
+    return Write(type_, id_, body, create=True)
+
+
+def check_own(service: Service, request: Request, type_: str, id_: str, body: bytes | None) -> None:
+    """Raises Forbidden when what is there, or the body that shall be, is not the author's to write."""
+    stored = None if request.sight.writes_type(type_) else service.store.read(type_, id_)
+    there = None if stored is None else stored.body or b"{}"  # nothing tells whose a deleted one was
+    request.sight.check_written(type_, [there, body])
 
 
 def update(service: Service, request: Request, route: Route) -> Response:
@@ -109,6 +123,7 @@ def update(service: Service, request: Request, route: Route) -> Response:
 
 def update_of(service: Service, request: Request, type_: str, id_: str, version: str | None) -> Write:
     """The write of an update: against If-Match, which must be the present version, else against what the body says it was."""
+    check_own(service, request, type_, id_, request.body)
     check_whole(request.body)
     if request.headers.get("if-none-match", "").strip() == ANY:
         stored = service.store.read(type_, id_)
@@ -141,11 +156,12 @@ def patch_of(service: Service, request: Request, type_: str, id_: str) -> Write:
     """The write that a patch of the present version comes to."""
     media.check_body(request.media, media.PATCHES)
     media.check_charset(request.headers)
-    stored = present(service, type_, id_)
+    stored = present(service, request.sight, type_, id_)
     wanted = preconditions.if_match(request.headers)
     if wanted not in (None, ANY, stored.version):
         raise VersionConflict(stored.version)
     body = patching.apply(patching.kind(request.media, request.body), stored.body or b"", request.body)
+    check_own(service, request, type_, id_, body)
     return Write(type_, id_, body, seen=stored.version, if_match=wanted is not None)
 
 
@@ -159,6 +175,7 @@ def delete(service: Service, request: Request, route: Route) -> Response:
 
 def delete_of(service: Service, request: Request, type_: str, id_: str) -> Write | None:
     """The write of a deletion; None when there is nothing to delete."""
+    check_own(service, request, type_, id_, None)
     wanted = preconditions.if_match(request.headers)
     stored = service.store.read(type_, id_)
     if wanted is not None and (stored is None or wanted not in (ANY, stored.version)):
@@ -191,7 +208,8 @@ def conditional_update_of(
             )
         return update_of(service, request, type_, matches[0].id, version)
     if id_ is None:
-        return creation(service, type_, request.body)
+        return creation(service, request, type_)
+    check_own(service, request, type_, id_, request.body)
     if service.store.read(type_, id_) is not None:
         raise Refused(
             409, "duplicate", "Nothing matches, and there is a resource of this id", "Correct the criteria, or the id"

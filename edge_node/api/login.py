@@ -15,7 +15,7 @@ from edge_node.api.threads import Threads
 from edge_node.api.throttle import Throttle
 from edge_node.api.tokens import Tokens
 from edge_node.errors import Unauthorised
-from edge_node.store.model import Author
+from edge_node.store.model import Author, User
 from edge_node.store.store import Store
 
 UNKNOWN = Author("unknown", "none")
@@ -52,25 +52,35 @@ class Logins:
 
     async def login(self, credentials: Credentials, address: str) -> Session:
         """A session. Raises Unauthorised, or TooManyTries before the password is looked at."""
+        user = await self.check(credentials, address)
+        await self.record(Author(user.name, user.role), "login")
+        token = self._tokens.issue(user.name, user.role, user.generation)
+        return Session(token, self._tokens.lifetime_seconds)
+
+    async def check(self, credentials: Credentials, address: str) -> User:
+        """The user whose name and password these are; wrong ones are counted and audited. Raises Unauthorised, TooManyTries."""
         name = credentials.username
         self._throttle.take(name, address)
         try:
-            user = await self._threads.password(self._store.users.verify, name, credentials.password)
+            user = await self._threads.password(self._store.users.verify, name, credentials.password, self._now_ms())
         except Unauthorised:
             known = self._store.users.get(name)
-            await self._record(Author(name, known.role) if known is not None else UNKNOWN, "login-failed")
+            author = Author(name, known.role) if known is not None else UNKNOWN
+            await self.record(author, "login-failed")
+            if known is not None and known.locked_until_ms > self._now_ms():
+                await self.record(author, "login-locked")
             raise
         self._throttle.give_back(name, address)
-        await self._record(Author(user.name, user.role), "login")
-        return Session(self._tokens.issue(user.name, user.role), self._tokens.lifetime_seconds)
+        return user
 
     async def logout(self, token: str) -> None:
         """The token is of no use any more, after a restart neither."""
         claims = self._tokens.revoke(token)
         await self._threads.write(keys.keep_revoked, self._store, self._tokens.revoked)
-        await self._record(Author(claims.sub, claims.role), "logout")
+        await self.record(Author(claims.sub, claims.role), "logout")
 
-    async def _record(self, author: Author, action: str) -> None:
+    async def record(self, author: Author, action: str) -> None:
+        """An entry of the audit."""
         await self._threads.write(self._store.record, author, self._now_ms(), action)
 
 

@@ -7,18 +7,21 @@ import msgspec
 
 from edge_node.api import preconditions
 from edge_node.api.outcome import FHIR_JSON
+from edge_node.api.sight import Sight
 from edge_node.store.model import Author, Stored
 
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 class Request(msgspec.Struct, frozen=True):
-    """One FHIR request. `path`: segments below the base, decoded. `headers`: lower-case names. `base`: URL without final slash."""
+    """One FHIR request. `path`: segments below the base, decoded. `headers`: lower-case names. `base`: URL without final slash.
+    `sight`: what its author may see and write."""
 
     method: str
     path: tuple[str, ...]
     query: tuple[tuple[str, str], ...]
     author: Author
+    sight: Sight
     base: str
     headers: Mapping[str, str] = _NO_HEADERS
     body: bytes = b""

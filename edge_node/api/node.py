@@ -9,13 +9,13 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
 from edge_node.api import media
-from edge_node.api.access import Access, check_admin, check_records
+from edge_node.api.access import Access, Caller, check_act
 from edge_node.api.feed import Feed
 from edge_node.api.measures import CONTENT_TYPE, Measures
 from edge_node.api.outcome import Refused
 from edge_node.api.service import Service
 from edge_node.api.threads import Threads
-from edge_node.errors import NotEnrolled, NotFound, VersionConflict
+from edge_node.errors import Forbidden, NotEnrolled, NotFound, VersionConflict
 from edge_node.store.model import Author, OpenConflict, QuarantineEntry, Value, Written
 from edge_node.store.rows import instant
 from sync_protocol import json_text
@@ -53,10 +53,8 @@ def handlers(node: Node) -> list[HTTPRouteHandler]:
     return [*_state(node), *_conflicts(node), *_watched(node)]
 
 
-def _author(node: Node, request: Request[Any, Any, Any]) -> Author:
-    author = node.access.author(request.headers.get("authorization"), request.headers.get("cookie"))
-    check_records(author)
-    return author
+def _caller(node: Node, request: Request[Any, Any, Any]) -> Caller:
+    return node.access.caller(request.headers.get("authorization"), request.headers.get("cookie"))
 
 
 def _json(value: object, status: int = 200) -> Response[bytes]:
@@ -68,12 +66,12 @@ def _state(node: Node) -> list[HTTPRouteHandler]:
 
     @get("/api/v1/status", summary="Where this node stands with its hub", tags=["node"])
     async def status(request: Request[Any, Any, Any]) -> Response[bytes]:
-        _author(node, request)
+        check_act(_caller(node, request), "see-node")
         return _json(await node.threads.search(store.status))
 
     @post("/api/v1/sync", status_code=200, summary="One exchange with the hub, to completion", tags=["node"])
     async def sync(request: Request[Any, Any, Any]) -> Response[bytes]:
-        _author(node, request)
+        check_act(_caller(node, request), "sync-now")
         if node.sync is None:
             raise NotEnrolled()
         report = await node.sync()
@@ -82,7 +80,7 @@ def _state(node: Node) -> list[HTTPRouteHandler]:
 
     @get("/api/v1/quarantine", summary="What could not be taken in, with the reason", tags=["node"])
     async def quarantine(request: Request[Any, Any, Any]) -> Response[bytes]:
-        check_admin(_author(node, request))
+        check_act(_caller(node, request), "see-quarantine")
         entries = await node.threads.search(store.quarantine)
         return _json({"quarantine": [_told_quarantine(entry) for entry in entries]})
 
@@ -112,19 +110,20 @@ def _conflicts(node: Node) -> list[HTTPRouteHandler]:
         tags=["conflicts"],
     )
     async def conflicts(request: Request[Any, Any, Any]) -> Response[bytes]:
-        _author(node, request)
+        sight = _caller(node, request).sight
         found = await node.threads.search(store.conflicts)
-        return _json({"conflicts": [told_conflict(one) for one in found]})
+        return _json({"conflicts": [told_conflict(one) for one in found if sight.sees_type(one.type)]})
 
     @get("/api/v1/conflicts/{type_:str}/{id_:str}", summary="All disagreements about one resource", tags=["conflicts"])
     async def of_resource(request: Request[Any, Any, Any], type_: FromPath[str], id_: FromPath[str]) -> Response[bytes]:
-        _author(node, request)
+        if not _caller(node, request).sight.sees_type(type_):
+            raise Forbidden("Records of this kind are not for your role")
         found = await node.threads.search(store.disagreements, type_, id_)
         return _json({"conflicts": [told_conflict(one) for one in found]})
 
     @post("/api/v1/conflicts/{type_:str}/{id_:str}", status_code=200, summary="Settle one element", tags=["conflicts"])
     async def resolve(request: Request[Any, Any, Any], type_: FromPath[str], id_: FromPath[str]) -> Response[bytes]:
-        author = _author(node, request)
+        author = may_settle(_caller(node, request), type_)
         media.check_body(request.headers.get("content-type", "").partition(";")[0].strip().lower(), frozenset({JSON}))
         choice = _choice(await request.body())
         written = await node.threads.write(settle, node.service, author, type_, id_, choice)
@@ -133,6 +132,14 @@ def _conflicts(node: Node) -> list[HTTPRouteHandler]:
         return _json({"type": stored.type, "id": stored.id, "version": stored.version, "conflict": stored.conflict})
 
     return [conflicts, of_resource, resolve]
+
+
+def may_settle(caller: Caller, type_: str) -> Author:
+    """The author, when she settles conflicts of this type. Raises Forbidden."""
+    author = check_act(caller, "settle")
+    if not caller.sight.writes_type(type_):
+        raise Forbidden("Records of this kind are not for your role to write")
+    return author
 
 
 def told_conflict(one: OpenConflict) -> dict[str, object]:

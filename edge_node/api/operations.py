@@ -10,6 +10,7 @@ from edge_node.api.messages import Request, Response, document
 from edge_node.api.outcome import Refused, done, outcome
 from edge_node.api.routes import Route
 from edge_node.api.service import Service
+from edge_node.errors import Forbidden
 from edge_node.fhir.validation import Issue, validate
 from edge_node.store.rows import object_of
 
@@ -48,7 +49,7 @@ def operation(service: Service, request: Request, route: Route) -> Response:
 
 
 def _everything(service: Service, request: Request, route: Route) -> Response:
-    interactions.present(service, "Patient", route.id or "")
+    interactions.present(service, request.sight, "Patient", route.id or "")
     pairs = list(request.query)
     if request.method == "POST" and request.body:
         for one in parameters(request).parameter:
@@ -58,6 +59,8 @@ def _everything(service: Service, request: Request, route: Route) -> Response:
 
 
 def _match(service: Service, request: Request, route: Route) -> Response:
+    if not request.sight.sees_type("Patient"):
+        raise Forbidden("Looking for people is not for your role")
     given = parameters(request)
     resource = given.resource()
     if not resource or head(resource).type != "Patient":
@@ -77,7 +80,7 @@ def _validate(service: Service, request: Request, route: Route) -> Response:
     if request.method in ("GET", "HEAD"):
         if route.id is None:
             raise Refused(400, "required", "There is nothing to validate", "POST the resource")
-        body = interactions.present(service, route.type or "", route.id).body or b""
+        body = interactions.present(service, request.sight, route.type or "", route.id).body or b""
     else:
         media.check_body(request.media, media.JSON)
         body = request.body

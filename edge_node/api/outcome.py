@@ -144,6 +144,7 @@ CODES: dict[int, str] = {
     413: "too-long",
     415: "not-supported",
     422: "processing",
+    423: "login",
     429: "throttled",
     500: "exception",
     502: "transient",

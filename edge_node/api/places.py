@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-from edge_node.api.access import cookie_token
+from edge_node.api.access import COOKIE, cookie_value
 from edge_node.api.outcome import Refused
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -33,7 +33,7 @@ def check_same_origin(method: str, path: str, headers: Mapping[str, str]) -> Non
     if method in SAFE:
         return
     login = path.startswith("/auth/")
-    by_cookie = "authorization" not in headers and cookie_token(headers.get("cookie")) is not None
+    by_cookie = "authorization" not in headers and cookie_value(headers.get("cookie"), COOKIE) is not None
     if not by_cookie and not login:
         return
     if not from_here(headers, otherwise=login):

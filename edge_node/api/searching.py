@@ -15,10 +15,10 @@ from edge_node.api.messages import Request, Response, document
 from edge_node.api.outcome import Refused, outcome
 from edge_node.api.routes import Route
 from edge_node.api.service import Service
+from edge_node.api.sight import linked
 from edge_node.fhir import compartment
-from edge_node.fhir.criteria import Criterion, QueryError, ReferenceValue, read_date
+from edge_node.fhir.criteria import QueryError, read_date
 from edge_node.fhir.definitions import CONTRACT_TYPES
-from edge_node.fhir.parameters import Parameter
 from edge_node.fhir.query import Query, parse_query
 from edge_node.fhir.search_sql import Position
 from edge_node.fhir.validation import Issue
@@ -49,7 +49,9 @@ def search(service: Service, request: Request, route: Route) -> Response:
     if asked.type is None or asked.type not in CONTRACT_TYPES:
         return _search_plain(service, request, asked, opaque)
     query = parse_query(asked.type, asked.pairs, now_ms=service.now_ms(), strict=asked.strict, base=request.base)
+    query = request.sight.within(query)
     if asked.patient is not None:
+        _check_patient(service, request, asked.patient)
         query = _within(query, asked.patient)
     page = (
         audit_events.search(service, query, asked.after)
@@ -58,7 +60,7 @@ def search(service: Service, request: Request, route: Route) -> Response:
     )
     total = page.total if page.total is not None else _known_total(asked, page)
     entries = [_entry(request, stored, "match", query) for stored in page.found]
-    entries += [_entry(request, stored, "include", query) for stored in page.included]
+    entries += [_entry(request, stored, "include", query) for stored in page.included if request.sight.sees(stored)]
     entries += _told(query.ignored)
     links = _links(service, request, asked, opaque, query.applied, page.next)
     return _searchset(total, links, entries)
@@ -92,15 +94,17 @@ def _form(body: bytes) -> list[tuple[str, str]]:
 
 def _within(query: Query, patient: str) -> Query:
     """The query within a patient's compartment: by any of the parameters that put the type there."""
-    parameters = compartment.parameters_for(query.type)
-    if not parameters:
+    if not compartment.parameters_for(query.type):
         raise QueryError("not-supported", query.type, "Resources of this type are in no patient's compartment")
-    uses = tuple(dict.fromkeys(use for parameter in parameters for use in parameter.uses))
-    link = Parameter("patient", "reference", "", uses, ("Patient",))
-    value = ReferenceValue(f"Patient/{patient}", "Patient", patient)
-    return msgspec.structs.replace(
-        query, criteria=(Criterion(link, values=(value,), target="Patient"), *query.criteria)
-    )
+    return msgspec.structs.replace(query, criteria=(linked(query.type, [patient]), *query.criteria))
+
+
+def _check_patient(service: Service, request: Request, patient: str) -> None:
+    """Raises Forbidden or Refused (404) when the patient of a compartment is another's to see."""
+    request.sight.check_type("Patient")
+    stored = service.store.read("Patient", patient)
+    if stored is not None:
+        request.sight.check_seen(stored)
 
 
 def _known_total(asked: Asked, page: Page) -> int | None:
@@ -117,7 +121,7 @@ def _search_plain(service: Service, request: Request, asked: Asked, opaque: bool
     count = _count(results)
     if asked.patient is not None:
         return _search_compartment(service, request, asked, count)
-    types = (asked.type,) if asked.type is not None else plain.types
+    types = request.sight.types((asked.type,) if asked.type is not None else plain.types) or ()
     if results.get("_summary") == "count" or count == 0:
         return _searchset(
             plain_search.total(service, types, plain), _links(service, request, asked, opaque, asked.pairs, None), []
@@ -127,6 +131,7 @@ def _search_plain(service: Service, request: Request, asked: Asked, opaque: bool
     if results.get("_total") in ("accurate", "estimate"):
         total = plain_search.total(service, types, plain)
     entries = [_entry(request, stored, "match", None) for stored in found] + _told(plain.ignored)
+    entries += _left_out(request)
     applied = tuple(pair for pair in asked.pairs if pair[0] not in plain.ignored)
     position = Position(after) if after is not None else None
     return _searchset(total, _links(service, request, asked, opaque, applied, position), entries)
@@ -134,17 +139,22 @@ def _search_plain(service: Service, request: Request, asked: Asked, opaque: bool
 
 def _search_compartment(service: Service, request: Request, asked: Asked, count: int) -> Response:
     """`Patient/x/*`: all that belongs to a patient, the Patient apart."""
+    _check_patient(service, request, asked.patient or "")
     keys = service.store.everything_keys(asked.patient or "")[1:]
     start = asked.after.key if asked.after is not None else 0
     found = service.store.read_many(keys[start : start + count])
     further = Position(start + count) if count and start + count < len(keys) else None
-    entries = [_entry(request, stored, "match", None) for stored in found]
-    return _searchset(len(keys), _links(service, request, asked, True, (), further), entries)
+    entries = [_entry(request, stored, "match", None) for stored in found if request.sight.sees(stored)]
+    entries += _left_out(request)
+    return _searchset(
+        len(keys) if request.sight.sees_all else None, _links(service, request, asked, True, (), further), entries
+    )
 
 
 def everything(service: Service, request: Request, asked: Asked) -> Response:
     """A page of `$everything`: the patient, the compartment, and whom and what these refer to."""
     wanted = dict(asked.pairs)
+    _check_patient(service, request, asked.patient or "")
     types = frozenset(name for key, value in asked.pairs if key == "_type" for name in value.split(",") if name)
     since = read_date("_since", wanted["_since"], service.now_ms()).low if wanted.get("_since") else 0
     count = _count({"_count": str(COUNT_MAX), **wanted}) or COUNT_MAX
@@ -152,12 +162,14 @@ def everything(service: Service, request: Request, asked: Asked) -> Response:
     start = asked.after.key if asked.after is not None else 0
     found = service.store.read_many(keys[start : start + count])
     kept = [one for one in found if not one.gone and one.updated_ms >= since and (not types or one.type in types)]
+    kept = [one for one in kept if request.sight.sees(one)]
     members = {(one.type, one.id) for one in kept}
     around = [] if types or since else _referred(service, kept, members)
     further = Position(start + count) if start + count < len(keys) else None
     entries = [_entry(request, stored, "match", None) for stored in kept]
-    entries += [_entry(request, stored, "include", None) for stored in around]
-    total = len(keys) if not types and not since else None
+    entries += [_entry(request, stored, "include", None) for stored in around if request.sight.sees(stored)]
+    entries += _left_out(request)
+    total = len(keys) if request.sight.sees_all and not types and not since else None
     return _searchset(total, _links(service, request, asked, True, (), further), entries)
 
 
@@ -197,6 +209,14 @@ def _told(ignored: Sequence[str]) -> list[object]:
         for name in ignored
     ]
     return [{"resource": msgspec.Raw(outcome(issues)), "search": {"mode": "outcome"}}]
+
+
+def _left_out(request: Request) -> list[object]:
+    """An entry for those who do not see all, whether anything was left out or not: nobody shall take the list for the whole record."""
+    if request.sight.sees_all:
+        return []
+    told = [Issue("information", "suppressed", "", "What is not for your role is left out, if there is any.")]
+    return [{"resource": msgspec.Raw(outcome(told)), "search": {"mode": "outcome"}}]
 
 
 def _links(

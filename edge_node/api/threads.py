@@ -6,15 +6,19 @@ condition found still holds when its write begins. Searches share a few. Passwor
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextvars import copy_context
 from typing import ParamSpec, TypeVar
+
+import structlog
 
 from edge_node.store.connection import READERS_MAX
 
 SEARCHING_MAX = READERS_MAX - 2
 """Of the store's readers one is left to the writer's thread and one to the event loop, which must not wait for a search."""
 PASSWORDS_MAX = 2
+
+log = structlog.get_logger("edge_node.api")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -40,10 +44,19 @@ class Threads:
         """Checks a password."""
         return await _on(self._passwords, do, *args, **kwargs)
 
+    def later(self, do: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Writes something that nobody waits for; a failure is told to the log."""
+        self._writing.submit(do, *args, **kwargs).add_done_callback(_tell_failure)
+
     def close(self) -> None:
         """Waits for what is being done; what waits is given up, and nobody was told that it was done."""
         for pool in (self._passwords, self._searching, self._writing):
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _tell_failure(done: "Future[object]") -> None:
+    if not done.cancelled() and (error := done.exception()) is not None:
+        log.warning("a write that nobody waits for failed", error=type(error).__name__)
 
 
 async def _on(pool: Executor, do: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -18,13 +18,15 @@ _REMEMBERED_MAX = 1_024
 
 
 class Claims(msgspec.Struct, frozen=True):
-    """Who, in which role, from when until when (seconds since 1970 UTC), and the token's own name."""
+    """Who, in which role, from when until when (seconds since 1970 UTC), and the token's own name.
+    `gen`: the generation of the user that it was made for."""
 
     sub: str
     role: str
     iat: int
     exp: int
     jti: str
+    gen: int = 0
 
 
 class Tokens:
@@ -42,10 +44,10 @@ class Tokens:
         self._known: dict[str, Claims] = {}
         self._revoked: dict[str, int] = {}
 
-    def issue(self, user: str, role: str) -> str:
+    def issue(self, user: str, role: str, generation: int = 0) -> str:
         """A new token."""
         now = self._now_ms() // 1000
-        claims = Claims(user, role, now, now + self.lifetime_seconds, self._chance(12).hex())
+        claims = Claims(user, role, now, now + self.lifetime_seconds, self._chance(12).hex(), generation)
         signed = _HEADER + b"." + _encode(msgspec.json.encode(claims))
         return (signed + b"." + _encode(self._mac(signed))).decode()
 

@@ -70,6 +70,7 @@ def _plan(service: Service, one: Step, names: Placeholders) -> Planned:
     request, route = one.request, one.route
     type_, id_ = route.type or "", route.id or ""
     check_writable(type_)
+    request.sight.check_writes(type_)
     planned = Planned(one, None)
     if route.interaction == "create":
         planned = _plan_create(service, one, type_)
@@ -99,7 +100,7 @@ def _plan_create(service: Service, one: Step, type_: str) -> Planned:
     interactions.refuse_several(matches)
     if matches:
         return Planned(one, None, matches[0])
-    return Planned(one, interactions.creation(service, type_, one.request.body))
+    return Planned(one, interactions.creation(service, one.request, type_))
 
 
 def _plan_delete(service: Service, planned: Planned, type_: str, id_: str) -> None:

@@ -108,9 +108,18 @@ def _waiting(node: Node, now_ms: int) -> list[Finding]:
         found.append(Finding("hub", "warning", text))
     else:
         found.append(Finding("hub", "ok", f"last exchange {status.last_sync}, {status.pending} changes wait"))
+    found.append(_people(node))
     for name, count in (("conflicts", status.conflicts), ("quarantine", status.quarantine)):
         found.append(Finding(name, "warning" if count else "ok", f"{count} wait for a person" if count else "none"))
     return found
+
+
+def _people(node: Node) -> Finding:
+    """Who may log in, by where they come from; that nobody may is a warning."""
+    users = [user for user in node.store.users.list() if not user.disabled]
+    of_hub = sum(user.origin == "hub" for user in users)
+    text = f"{len(users)} may log in: {of_hub} from the hub, {len(users) - of_hub} made here"
+    return Finding("people", "ok" if users else "warning", text)
 
 
 def _age_ms(instant: str, now_ms: int) -> float:

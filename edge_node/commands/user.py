@@ -7,26 +7,27 @@ import click
 
 from edge_node.commands.run import Node, now_ms, on_node
 from edge_node.store.model import User
-from edge_node.store.people import ROLES
+from sync_protocol.passwords import ROLES
 
 
 @click.group("user")
 def command() -> None:
-    """Users of this node. They are known here alone: another node does not learn of them."""
+    """Users of this node: made here, and known here alone, or told of by the hub (`origin`), which changes them."""
 
 
 @command.command("add")
 @click.argument("name")
 @click.option("--role", required=True, type=click.Choice(ROLES))
+@click.option("--patient", metavar="ID", help="Of a citizen: the id of the Patient that she is.")
 @click.option(
     "--password-file",
     type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
     help="File with the password; - is standard input.",
 )
 @on_node(create=True)
-def add(node: Node, name: str, role: str, password_file: Path | None) -> User:
+def add(node: Node, name: str, role: str, patient: str | None, password_file: Path | None) -> User:
     """Add a user, or give one a new role and password."""
-    return node.store.users.add(name, role, _password(password_file), now_ms())
+    return node.store.users.add(name, role, _password(password_file), now_ms(), patient)
 
 
 @command.command("list")
@@ -40,9 +41,27 @@ def list_users(node: Node) -> list[User]:
 @click.argument("name")
 @on_node()
 def disable(node: Node, name: str) -> dict[str, str]:
-    """Let a user log in no more."""
+    """Let a user log in no more at this node, whatever the hub says."""
     node.store.users.disable(name)
     return {"disabled": name}
+
+
+@command.command("enable")
+@click.argument("name")
+@on_node()
+def enable(node: Node, name: str) -> dict[str, str]:
+    """Take back `disable`; whom the hub disabled stays out."""
+    node.store.users.enable(name)
+    return {"enabled": name}
+
+
+@command.command("unlock")
+@click.argument("name")
+@on_node()
+def unlock(node: Node, name: str) -> dict[str, str]:
+    """End the wait after too many wrong passwords."""
+    node.store.users.unlock(name)
+    return {"unlocked": name}
 
 
 def _password(file: Path | None) -> str:

@@ -6,8 +6,9 @@ from typing import Any
 import msgspec
 from litestar import Request, Response, get, post
 
-from edge_node.api.node import Choice, settle
+from edge_node.api.node import Choice, may_settle, settle
 from edge_node.api.outcome import Refused
+from edge_node.api.sight import Sight
 from edge_node.errors import NotFound, VersionConflict
 from edge_node.language import _
 from edge_node.pages import rendering, words
@@ -29,14 +30,15 @@ def handlers(desk: Desk) -> list[Any]:
 
     @get("/conflicts")
     async def inbox(request: Request[Any, Any, Any]) -> Response[Any]:
-        author = desk.author(request)
-        found = await desk.threads.search(of_all, desk.store, desk.now_ms())
-        return await desk.page(request, author, "conflicts.html", here="conflicts", disputes=found)
+        caller = desk.caller(request, "settle")
+        found = await desk.threads.search(of_all, desk.store, caller.sight, desk.now_ms())
+        return await desk.page(request, caller.author, "conflicts.html", here="conflicts", disputes=found)
 
     @post("/conflicts", status_code=200)
     async def choose(request: Request[Any, Any, Any]) -> Response[Any]:
-        author = desk.author(request)
+        caller = desk.caller(request, "settle")
         sent = fields(request.headers.get("content-type"), await request.body())
+        author = may_settle(caller, sent.get("type", ""))
         choice = _choice(sent)
         try:
             await desk.threads.write(
@@ -79,10 +81,10 @@ def of_patient(store: Store, disputed: Sequence[Stored], naming: Naming, now_ms:
     return told
 
 
-def of_all(store: Store, now_ms: int) -> list[Dispute]:
-    """The inbox, oldest first, each with whose it is."""
+def of_all(store: Store, sight: Sight, now_ms: int) -> list[Dispute]:
+    """The inbox of who has this sight, oldest first, each with whose it is."""
     told = []
-    for one in store.conflicts(LISTED_MAX):
+    for one in (one for one in store.conflicts(LISTED_MAX) if sight.sees_type(one.type)):
         stored = store.read(one.type, one.id)
         resource = words.decode(stored.body) if stored is not None and stored.body is not None else {}
         patient_id = patient_of(one.type, one.id, resource)

@@ -5,11 +5,13 @@ from typing import Any
 import msgspec
 from litestar import Request, Response
 
-from edge_node.api.access import check_records
+from edge_node.api.access import Caller
 from edge_node.api.app import Parts
 from edge_node.api.node import Sync
+from edge_node.errors import Forbidden
 from edge_node.pages import card_numbers, rendering
 from edge_node.pages.standing import Facts, Standing, facts, standing
+from edge_node.roles import Act, rights_of
 from edge_node.store.model import Author
 
 _NEWS_MAX = 1_000
@@ -45,11 +47,27 @@ class Desk:
         """A new short number for a patient's card."""
         return card_numbers.new(self.store)
 
+    def anyone(self, request: Request[Any, Any, Any], *, active: bool = True) -> Caller:
+        """Who is asking, whatever her role. Not `active`: the page asks by itself. Raises Unauthorised, SessionLocked."""
+        headers = request.headers
+        return self.parts.access.caller(headers.get("authorization"), headers.get("cookie"), active=active)
+
+    def caller(self, request: Request[Any, Any, Any], act: Act) -> Caller:
+        """Who is asking, for a page that is for those who do this. Raises Unauthorised, SessionLocked, or Forbidden for all others."""
+        caller = self.anyone(request)
+        caller.sight.check(act)
+        return caller
+
     def author(self, request: Request[Any, Any, Any]) -> Author:
-        """Who is asking. Raises Unauthorised, or Forbidden for those who may not see records."""
-        author = self.parts.access.author(request.headers.get("authorization"), request.headers.get("cookie"))
-        check_records(author)
-        return author
+        """Who is asking, for a page that shows whole records and writes in them.
+
+        Raises Unauthorised, SessionLocked, or Forbidden for those who do not see all of a record. A page for others says what it
+        needs (`caller`).
+        """
+        caller = self.caller(request, "see-patients")
+        if not caller.sight.sees_all:
+            raise Forbidden("This is not for your role")
+        return caller.author
 
     def tell(self, author: Author, tone: str, text: str) -> None:
         """Something for the next page that this person sees."""
@@ -64,13 +82,26 @@ class Desk:
         return known, standing(known, self.now_ms())
 
     async def page(
-        self, request: Request[Any, Any, Any], author: Author, template: str, *, here: str, **given: Any
+        self,
+        request: Request[Any, Any, Any],
+        author: Author,
+        template: str,
+        *,
+        here: str,
+        status: int = 200,
+        **given: Any,
     ) -> Response[str]:
         """A page within the frame that all have. `here`: which entry of the menu it belongs to."""
         known, told = await self.threads.search(self.standing)
+        acts = rights_of(author.role).acts
+        unseen = await self.threads.search(self.parts.glass.unseen) if "see-opened" in acts else 0
         return rendering.page(
             template,
+            status,
             author=author,
+            acts=acts,
+            unseen=unseen,
+            idle_seconds=self.parts.access.idle_ms // 1000,
             place=known.facility or known.node,
             standing=told,
             known=known,

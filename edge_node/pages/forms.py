@@ -22,5 +22,5 @@ def fields(content_type: str | None, body: bytes) -> dict[str, str]:
 
 def safe_next(path: str | None, *, also_login: bool = False) -> str:
     """A page of this node to go on to: a plain path, never another site. `also_login`: the login is one, too."""
-    closed = ("/logout", "/assets") if also_login else ("/login", "/logout", "/assets")
+    closed = ("/logout", "/assets") if also_login else ("/login", "/logout", "/lock", "/unlock", "/assets")
     return path if path is not None and _SAFE(path) and not path.startswith(closed) else "/"

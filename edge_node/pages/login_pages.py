@@ -1,19 +1,25 @@
-"""`/login` and `/logout`: the API's login, for people."""
+"""`/login` and `/logout`: the API's login, for people. Who has logged in on this device before picks her name."""
 
 from typing import Any
 from urllib.parse import parse_qs
 
 from litestar import Request, Response, get, post
+from litestar.datastructures import Cookie
 
-from edge_node.api.access import bearer
+from edge_node.api import known_names
+from edge_node.api.access import bearer, cookie_value
 from edge_node.api.login import CREDENTIAL_CHARS_MAX, Credentials, session_cookie
 from edge_node.api.outcome import Refused
 from edge_node.api.places import from_here
 from edge_node.errors import EdgeError, TooManyTries, Unauthorised
-from edge_node.language import _
+from edge_node.language import N_, _
 from edge_node.pages import rendering
 from edge_node.pages.desk import Desk
 from edge_node.pages.forms import fields, safe_next
+from edge_node.pages.lock_pages import TOO_MANY, address_of
+
+SOMEBODY_ELSE = "other"
+WRONG = N_("The name or the password is wrong. An administrator of this clinic's computer can set a new password.")
 
 
 def handlers(desk: Desk) -> list[Any]:
@@ -24,35 +30,40 @@ def handlers(desk: Desk) -> list[Any]:
     async def form(request: Request[Any, Any, Any]) -> Response[Any]:
         asked = parse_qs(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
         following = safe_next(asked.get("next", [""])[0])
-        return _form(desk, following, left="left" in asked)
+        who = asked.get("who", [""])[0]
+        names = _names(desk, request)
+        chosen = names[int(who)] if who.isascii() and who.isdigit() and len(who) < 3 and int(who) < len(names) else ""
+        return _form(
+            desk,
+            following,
+            chosen,
+            names=[] if chosen or who == SOMEBODY_ELSE else names,
+            known=bool(chosen),
+            left="left" in asked,
+            ended="ended" in asked,
+        )
 
     @post("/login", status_code=200)
     async def login(request: Request[Any, Any, Any]) -> Response[Any]:
         if not from_here(dict(request.headers), otherwise=True):
             raise Refused(403, "forbidden", "This comes from another site")
         sent = fields(request.headers.get("content-type"), await request.body())
-        name, password, following = (
-            sent.get("username", "").strip(),
-            sent.get("password", ""),
-            safe_next(sent.get("next")),
-        )
+        name, password = sent.get("username", "").strip(), sent.get("password", "")
+        following = safe_next(sent.get("next"))
+        known = name in _names(desk, request)
         if not name or not password:
-            return _form(desk, following, name, _("Type your name and your password."), 400)
+            return _form(desk, following, name, _("Type your name and your password."), 400, known=known)
         if max(len(name), len(password)) > CREDENTIAL_CHARS_MAX:
             return _form(desk, following, "", _("The name or the password is too long."), 400)
-        address = request.client.host if request.client is not None else "unknown"
         try:
-            session = await logins.login(Credentials(name, password), address)
+            session = await logins.login(Credentials(name, password), address_of(request))
         except TooManyTries:
-            return _form(
-                desk, following, name, _("There were too many wrong tries. Wait a minute, then try again."), 429
-            )
+            return _form(desk, following, name, str(TOO_MANY), 429, known=known)
         except Unauthorised:
-            said = _(
-                "The name or the password is wrong. An administrator of this clinic's computer can set a new password."
-            )
-            return _form(desk, following, name, said, 401)
-        return rendering.redirect(following, [session_cookie(request, session.access_token, session.expires_in)])
+            return _form(desk, following, name, str(WRONG), 401, known=known)
+        remembered = desk.parts.names.with_name(_names_cookie(request), name)
+        token = session_cookie(request, session.access_token, session.expires_in)
+        return rendering.redirect(following, [token, _remembering(request, remembered)])
 
     @post("/logout", status_code=200)
     async def logout(request: Request[Any, Any, Any]) -> Response[Any]:
@@ -65,17 +76,56 @@ def handlers(desk: Desk) -> list[Any]:
     return [form, login, logout]
 
 
+def _names_cookie(request: Request[Any, Any, Any]) -> str | None:
+    return cookie_value(request.headers.get("cookie"), known_names.COOKIE)
+
+
+def _names(desk: Desk, request: Request[Any, Any, Any]) -> list[str]:
+    """Those who use this device and may still log in."""
+    names = desk.parts.names.read(_names_cookie(request))
+    users = {name: desk.store.users.get(name) for name in names}
+    return [name for name, user in users.items() if user is not None and not user.disabled]
+
+
+def _remembering(request: Request[Any, Any, Any], value: str) -> Cookie:
+    """The names as a cookie that no script reads and no other site sends."""
+    secure = request.url.scheme == "https"
+    return Cookie(
+        known_names.COOKIE,
+        value=value,
+        max_age=known_names.SECONDS,
+        path="/login",
+        httponly=True,
+        samesite="strict",
+        secure=secure,
+    )
+
+
 def _form(
-    desk: Desk, following: str, name: str = "", error: str = "", status: int = 200, *, left: bool = False
+    desk: Desk,
+    following: str,
+    name: str = "",
+    error: str = "",
+    status: int = 200,
+    *,
+    names: list[str] | None = None,
+    known: bool = False,
+    left: bool = False,
+    ended: bool = False,
 ) -> Response[str]:
-    known = desk.standing()[0]
+    """The names to pick from; or the password's field, with the name given (`known`) or a field for it."""
+    standing = desk.standing()[0]
     return rendering.page(
         "login.html",
         status,
-        place=known.facility or known.node,
+        place=standing.facility or standing.node,
         path="/login",
         following=following,
         name=name,
+        names=names or [],
+        known=known,
+        somebody_else=SOMEBODY_ELSE,
         error=error,
         left=left,
+        ended=ended,
     )

@@ -7,7 +7,11 @@ import msgspec
 from litestar import Request, Response, get, post
 from litestar.params import FromPath
 
-from edge_node.pages import conflict_pages, dates, people, rendering, words
+from edge_node.api.access import Caller
+from edge_node.api.routes import ID
+from edge_node.api.sight import Sight
+from edge_node.errors import Forbidden, NotFound
+from edge_node.pages import conflict_pages, dates, opened_pages, people, rendering, words
 from edge_node.pages import patient as arranging
 from edge_node.pages.desk import Desk
 from edge_node.pages.disputes import Dispute
@@ -36,7 +40,10 @@ def handlers(desk: Desk) -> list[Any]:
 
     @get("/")
     async def listed(request: Request[Any, Any, Any]) -> Response[Any]:
-        author = desk.author(request)
+        caller = desk.anyone(request)
+        if not caller.sight.may("see-patients"):
+            return rendering.redirect(home(caller))
+        author = caller.author
         cursor = parse_qs(request.scope["query_string"].decode("latin-1")).get("at", [""])[0]
         place = sealer.open(cursor, author.user, Place) if cursor else Place()
         found: Listed = await desk.threads.search(people.listed, desk.store, place, desk.now_ms())
@@ -47,35 +54,50 @@ def handlers(desk: Desk) -> list[Any]:
 
     @post("/", status_code=200)
     async def find(request: Request[Any, Any, Any]) -> Response[Any]:
-        author = desk.author(request)
+        author = desk.caller(request, "see-patients").author
         text = people.plain(fields(request.headers.get("content-type"), await request.body()).get("find", ""))
         return rendering.redirect(f"/?at={sealer.seal(Place(text), author.user)}" if text else "/")
 
     @get("/patients/{id_:str}")
     async def one(request: Request[Any, Any, Any], id_: FromPath[str]) -> Response[Any]:
-        author = desk.author(request)
+        caller = desk.anyone(request)
+        author, sight = caller.author, caller.sight
+        if not sight.sees_type("Patient") and id_ not in sight.patients("Patient"):
+            if sight.may("open-with-reason") and ID(id_):
+                return rendering.redirect(f"/patients/{id_}/open")
+            raise NotFound() if sight.own else Forbidden()
         going_on: list[Stored] = await desk.threads.search(desk.store.survivors, id_)
         if len(going_on) == 1 and going_on[0].id != id_:  # a record that was merged is shown with the one that goes on
             return rendering.redirect(f"/patients/{going_on[0].id}")
         read_ms = desk.now_ms()
-        read: Read = await desk.threads.search(read_patient, desk.store, id_, read_ms)
+        read: Read = await desk.threads.search(read_patient, desk.store, sight, id_, read_ms)
         await desk.threads.write(desk.store.record, author, desk.now_ms(), "read", read.key)
+        notices = await desk.threads.search(opened_pages.notices, desk, id_, author.user)
         return await desk.page(
             request,
             author,
             "patient.html",
             here="patients",
             patient=read.page,
-            disputes=read.disputes,
+            disputes=read.disputes if sight.may("settle") else [],
+            notices=notices,
+            whole=sight.sees_all or id_ in sight.patients("Condition"),
             read_ms=read_ms,
         )
 
     return [listed, find, one]
 
 
-def read_patient(store: Store, id_: str, now_ms: int) -> Read:
-    """A patient's page out of the store. Raises NotFound."""
-    everything = store.everything(id_)
+def home(caller: Caller) -> str:
+    """Where somebody begins who does not look for patients."""
+    if caller.sight.own is not None:
+        return f"/patients/{caller.sight.own}"
+    return "/people" if caller.sight.may("manage-people") else "/sync" if caller.sight.may("see-node") else "/pin"
+
+
+def read_patient(store: Store, sight: Sight, id_: str, now_ms: int) -> Read:
+    """A patient's page out of the store, as far as it is for who asks. Raises NotFound."""
+    everything = [stored for stored in store.everything(id_) if sight.sees(stored)]
     with store.reading() as connection:
         not_at_hub = unsafe(connection, [stored.key for stored in everything])
     naming = Naming(store, everything)

@@ -12,7 +12,7 @@ from edge_node.api.app import Pages, Parts
 from edge_node.api.app import problem as for_machines
 from edge_node.api.node import Sync
 from edge_node.api.outcome import Refused, understand
-from edge_node.errors import EdgeError, NotFound, Unauthorised
+from edge_node.errors import EdgeError, NotFound, SessionLocked, Unauthorised
 from edge_node.language import N_
 from edge_node.pages import (
     card_pages,
@@ -20,11 +20,14 @@ from edge_node.pages import (
     history_pages,
     language_pages,
     live_pages,
+    lock_pages,
     login_pages,
     offline_pages,
+    opened_pages,
     patient_pages,
     rendering,
     sheet_pages,
+    staff_pages,
     sync_pages,
     trust_pages,
 )
@@ -32,6 +35,8 @@ from edge_node.pages.desk import Desk
 from edge_node.pages.forms import safe_next
 from edge_node.pages.trust_pages import Trust
 
+_PARTS = ("/sync/state",)
+"""What a page's script asks for: told that the login is locked, not led anywhere."""
 _MACHINES = ("/offline/key", "/api/", "/auth/", "/schema", "/fhir", "/events", "/ws", "/metrics", "/healthz", "/readyz")
 
 
@@ -48,6 +53,9 @@ def make_pages(
         desk = Desk(parts, sync, key_is_plain, language)
         handlers: list[Any] = [
             *login_pages.handlers(desk),
+            *lock_pages.handlers(desk),
+            *staff_pages.handlers(desk),
+            *opened_pages.handlers(desk),
             *patient_pages.handlers(desk),
             *sheet_pages.handlers(desk),
             *card_pages.handlers(desk),
@@ -96,6 +104,10 @@ _SAID = {
     409: (N_("That is not possible now"), N_("Go back, look at what is there now, and try again.")),
     412: (N_("Somebody else changed this meanwhile"), N_("Go back, look at what is there now, and choose again.")),
     415: (N_("That could not be understood"), N_("Go back and send the form again.")),
+    423: (
+        N_("The screen is locked"),
+        N_("What you sent was not saved. Unlock it with your PIN or password, then go back and send it again."),
+    ),
     429: (N_("Too many tries"), N_("Wait a minute, then try again.")),
     500: (
         N_("Something failed here"),
@@ -120,6 +132,9 @@ def _problem(desk: Desk) -> Callable[[Request[Any, Any, Any], Exception], Respon
         if isinstance(error, Unauthorised):
             came_from = safe_next(path) if request.method == "GET" else "/"
             return rendering.redirect("/login" if came_from == "/" else f"/login?next={came_from}")
+        if isinstance(error, SessionLocked) and request.method == "GET" and not path.startswith(_PARTS):
+            following = safe_next(path)
+            return rendering.redirect("/lock" if following == "/" else f"/lock?next={following}")
         if "text/html" not in request.headers.get("accept", ""):
             return for_machines(request, error)
         status = error.status_code if isinstance(error, HTTPException) else understand(error).status
@@ -127,14 +142,16 @@ def _problem(desk: Desk) -> Callable[[Request[Any, Any, Any], Exception], Respon
         title, advice = (str(text) for text in _SAID[status])
         if isinstance(error, Refused | EdgeError) and status in (409, 503, 507):
             advice = understand(error).hint or advice
-        return rendering.page("problem.html", status, title=title, advice=advice, logged_in=_is_in(desk, request))
+        return rendering.page(
+            "problem.html", status, title=title, advice=advice, logged_in=_is_in(desk, request), locked=status == 423
+        )
 
     return problem
 
 
 def _is_in(desk: Desk, request: Request[Any, Any, Any]) -> bool:
     try:
-        desk.author(request)
+        desk.anyone(request, active=False)
     except EdgeError:
         return False
     return True

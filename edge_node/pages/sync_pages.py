@@ -41,7 +41,7 @@ def handlers(desk: Desk) -> list[Any]:
 
     @get("/sync")
     async def sync(request: Request[Any, Any, Any]) -> Response[Any]:
-        author = desk.author(request)
+        author = desk.caller(request, "see-node").author
         kinds, put_aside, status = await desk.threads.search(_looked_up, desk.store, desk.now_ms())
         return await desk.page(
             request,
@@ -57,13 +57,13 @@ def handlers(desk: Desk) -> list[Any]:
 
     @get("/sync/state")
     async def state(request: Request[Any, Any, Any]) -> Response[str]:
-        desk.author(request)
+        desk.anyone(request, active=False).sight.check("see-node")
         known, told = await desk.threads.search(desk.standing)
         return rendering.page("standing.html", standing=told, known=known, path="/")
 
     @post("/sync", status_code=200)
     async def send(request: Request[Any, Any, Any]) -> Response[Any]:
-        author = desk.author(request)
+        author = desk.caller(request, "sync-now").author
         following = safe_next(fields(request.headers.get("content-type"), await request.body()).get("next"))
         tone, text = await _send(desk)
         desk.tell(author, tone, text)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from edge_node.store import forking, leaving, merging, rows
+from edge_node.store import forking, leaving, merging, roster, rows
 from edge_node.store.collector import without_collector
 from edge_node.store.connection import Connection
 from edge_node.store.model import MergeReport
@@ -109,6 +109,8 @@ def prepare(store: Store, fresh_token: bytes, now_ms: int, program: str, questio
             ranges=question.ranges if question is not None else [],
             wanted=question.wanted if question is not None else [],
             offer=question.offer if question is not None else b"",
+            people=roster.held(connection) if question is None else None,
+            recalled=roster.recalled(connection) if question is None else [],
         )
     return Outgoing(request, keys, now_ms)
 
@@ -227,6 +229,8 @@ def take(
         _note_exchange(connection, outgoing, answer, now_ms, elapsed_ms)
         for name, kind in answer.scopes:
             _know_scope(connection, name, kind)
+        if outgoing.request.people is not None:
+            roster.take(connection, answer, now_ms)
         report, forked, left = _apply(connection, pulls, now_ms, new_incarnation)
         if states:
             scope = _scope(connection, outgoing.request.compare)

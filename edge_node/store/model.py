@@ -170,12 +170,22 @@ class AuditEntry(Struct, frozen=True):
 
 
 class User(Struct, frozen=True):
-    """A person who may log in at this node. `local`: made here, not by the hub."""
+    """A person who may log in at this node, unless `disabled`. `origin`: `hub`, or `local` when she was made here.
+
+    `patient`: the id of the Patient that a citizen is. `generation` rises when her logins end. `wrong`: wrong passwords
+    since the last right one. `locked_until_ms`: when the lock ends that they brought about; 0: there is none.
+    """
 
     name: str
     role: str
     disabled: bool
     created_ms: int
+    origin: str = "local"
+    patient: str | None = None
+    generation: int = 0
+    has_pin: bool = False
+    wrong: int = 0
+    locked_until_ms: int = 0
 
 
 class QuarantineEntry(Struct, frozen=True):

@@ -156,7 +156,7 @@ CREATE TABLE submitted (
 CREATE INDEX submitted_at ON submitted (at);
 """
 
-_PEOPLE = """
+_FINDING = """
 DROP TABLE patient_text;
 
 -- Folded words (sync_protocol/matching/folding.py), so ASCII alone. `ending`: phone numbers from their last digit; `born`: year, month and
@@ -173,10 +173,46 @@ CREATE TABLE patient_word (number INTEGER PRIMARY KEY, word TEXT NOT NULL UNIQUE
 INSERT INTO meta (name, value) VALUES ('patient-text-unwritten', 1);
 """
 
+_PEOPLE = """
+ALTER TABLE user ADD COLUMN origin TEXT NOT NULL DEFAULT 'local';      -- local, or hub
+ALTER TABLE user ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;       -- the hub's
+ALTER TABLE user ADD COLUMN statement BLOB;                            -- what the hub said, under its MAC
+ALTER TABLE user ADD COLUMN unheard INTEGER NOT NULL DEFAULT 0;        -- 1: the hub went back, and has to be told of it
+ALTER TABLE user ADD COLUMN barred INTEGER NOT NULL DEFAULT 0;         -- 1: one of the hub's, kept out here
+ALTER TABLE user ADD COLUMN patient TEXT;                              -- of a citizen: the Patient that she is
+ALTER TABLE user ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;     -- tokens of an earlier one are of no use
+ALTER TABLE user ADD COLUMN pin TEXT;                                  -- Argon2id in PHC form
+ALTER TABLE user ADD COLUMN wrong INTEGER NOT NULL DEFAULT 0;          -- wrong passwords since the last right one
+ALTER TABLE user ADD COLUMN locked_until INTEGER NOT NULL DEFAULT 0;   -- ms since 1970
+CREATE TABLE session (
+    id TEXT PRIMARY KEY,             -- of the token
+    user TEXT NOT NULL,
+    seen INTEGER NOT NULL,           -- when it was last used, to the minute
+    ends INTEGER NOT NULL,
+    locked INTEGER NOT NULL DEFAULT 0,
+    wrong INTEGER NOT NULL DEFAULT 0, -- wrong PINs since it was unlocked
+    ended INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+CREATE TABLE opened (
+    number INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    until INTEGER NOT NULL,
+    user TEXT NOT NULL,
+    role TEXT NOT NULL,
+    patient TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    reviewed_by TEXT,
+    reviewed INTEGER
+) STRICT;
+CREATE INDEX opened_patient ON opened (patient, at);
+CREATE INDEX opened_user ON opened (user, until);
+"""
+
 MIGRATIONS: tuple[str, ...] = (
     _FIRST + SEARCH_TABLES,
     _DUE,
     _SUBMITTED,
+    _FINDING,
     _PEOPLE,
 )
 """What has been released is never changed; what comes is added at the end."""

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -23,6 +23,7 @@ from edge_node.store import (
     people,
     reading,
     searching,
+    sessions,
     similar,
     state,
     submitting,
@@ -361,10 +362,17 @@ class Store:
                     return []
             return trail.entries(connection, key=key, before=before, count=count)
 
-    def record(self, author: Author, now_ms: int, action: str, key: int | None = None) -> None:
+    def record(
+        self,
+        author: Author,
+        now_ms: int,
+        action: str,
+        key: int | None = None,
+        detail: Mapping[str, Any] | None = None,
+    ) -> None:
         """An audit entry of its own: a reading, a login, an export."""
         with self.transaction() as connection:
-            trail.record(connection, now_ms, author, action, key=key)
+            trail.record(connection, now_ms, author, action, key=key, detail=detail)
 
     def quarantine(self, limit: int = 1000) -> list[QuarantineEntry]:
         """What could not be taken in, newest first."""
@@ -375,6 +383,11 @@ class Store:
     def users(self) -> "people.Users":
         """The people who may log in at this node."""
         return people.Users(self.transaction, self.reading, self._random_bytes)
+
+    @property
+    def sessions(self) -> "sessions.Sessions":
+        """Logins that last."""
+        return sessions.Sessions(self.transaction, self._at_hand)
 
 
 def new_incarnation(random_bytes: Callable[[int], bytes]) -> int:

@@ -101,6 +101,24 @@
     });
   });
 
+  // --- the login locks itself when nobody uses it ---
+
+  // Typing and touching is use, so it is told to the server, at most once a minute; when there was none for long enough, the screen is
+  // locked here too.
+  const idleMs = 1000 * Number(document.body.dataset.idleSeconds || 0);
+  if (idleMs) {
+    let used = Date.now();
+    let told = used;
+    const tell = function () {
+      used = Date.now();
+      if (used - told < Math.min(60000, idleMs / 4)) return;
+      told = used;
+      fetch("/awake", { method: "POST", credentials: "same-origin" }).catch(function () { told = used; }); // Away: nothing to keep awake.
+    };
+    ["keydown", "pointerdown", "input", "scroll"].forEach(function (name) { addEventListener(name, tell, { passive: true }); });
+    setInterval(function () { if (Date.now() - used > idleMs) document.getElementById("lock").submit(); }, 5000);
+  }
+
   // --- the bar about the hub ---
 
   const bar = document.getElementById("standing");
