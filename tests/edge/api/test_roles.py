@@ -79,9 +79,9 @@ def filled(store: Store) -> Store:
     """A node with one resource of each kind, of p-2, and another patient."""
     author = Author("ama", "clinician")
     writes = [Write("Patient", "p-1", text(SAMPLES["demographics"], "p-1"))]
-    writes += [
-        Write(*name_of(kind).split("/"), text(SAMPLES[kind], name_of(kind).partition("/")[2])) for kind in SAMPLES
-    ]
+    for kind, resource in SAMPLES.items():
+        type_, _, id_ = name_of(kind).partition("/")
+        writes.append(Write(type_, id_, text(resource, id_)))
     store.write(writes, author, START_MS)
     store.record(author, START_MS, "login")
     return store
@@ -231,8 +231,8 @@ async def test_answers_that_gather_types_leave_out_what_is_outside_and_say_so(
     assert told == (not rights.see >= RECORDS)
     if told:
         assert "total" not in everything.json()
-    found = resources(await anyone.get("/fhir/Patient?_id=p-2&_revinclude=Observation:subject", headers=headers))
-    assert ("Observation/x" in found) == ("clinical" in rights.see)
+    brought = resources(await anyone.get("/fhir/Patient?_id=p-2&_revinclude=Observation:subject", headers=headers))
+    assert ("Observation/x" in brought) == ("clinical" in rights.see)
     for asked in ("Patient?_has:Observation:patient:status=final", "Appointment?patient:Patient.name=owusu"):
         answer = await anyone.get(f"/fhir/{asked}", headers=headers)
         through: Kind = "clinical" if "_has" in asked else "demographics"
