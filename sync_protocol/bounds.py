@@ -46,6 +46,13 @@ PROGRAM_CHARS_MAX: Final = 128
 TOKEN_BYTES: Final = 12
 RECEIPT_MAC_BYTES: Final = 16
 
+ASKED_CHARS_MAX: Final = 200
+"""A name, a village, an identifier that somebody is looked for by."""
+CANDIDATES_MAX: Final = 10
+CANDIDATE_TOKEN_BYTES_MAX: Final = 64
+FINDING_BYTES_MAX: Final = 64 * 1024
+"""A question for a person, or its answer."""
+
 BACKOFF_START_MS: Final = 1_000
 BACKOFF_TOP_MS: Final = 15 * 60 * 1000
 CLOCK_MS_MAX: Final = 253_402_300_799_999

@@ -179,7 +179,7 @@ _ANSWER = msgspec.msgpack.Decoder(Answer)
 _VERSION = msgspec.msgpack.Decoder(_Version)
 
 
-def encode(message: Request | Answer) -> bytes:
+def encode(message: msgspec.Struct) -> bytes:
     """The message as bytes."""
     packed = msgspec.msgpack.encode(message)
     return packed + zlib.crc32(packed).to_bytes(_CRC_BYTES, "big")
@@ -189,7 +189,7 @@ def read_request(raw: bytes) -> Request:
     """A request. Raises TooLarge, UnsupportedProtocol or MalformedMessage, and nothing else."""
     if len(raw) > bounds.REQUEST_BYTES_MAX:
         raise TooLarge(f"a request of {len(raw)} bytes; at most {bounds.REQUEST_BYTES_MAX}")
-    packed = _whole(raw)
+    packed = whole(raw)
     try:
         request = _REQUEST.decode(packed)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
@@ -200,15 +200,15 @@ def read_request(raw: bytes) -> Request:
 
 def read_answer(raw: bytes) -> Answer:
     """An answer. Raises UnsupportedProtocol or MalformedMessage, and nothing else."""
-    packed = _whole(raw)
+    packed = whole(raw)
     try:
         return _ANSWER.decode(packed)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise MalformedMessage("an answer that does not decode") from error
 
 
-def _whole(raw: bytes) -> bytes:
-    """The map of a message that came as it was sent, in a version that is spoken here."""
+def whole(raw: bytes) -> bytes:
+    """The map of a message that came as it was sent, in a version that is spoken here. Raises MalformedMessage or UnsupportedProtocol."""
     packed = raw[:-_CRC_BYTES]
     if len(raw) < _CRC_BYTES or zlib.crc32(packed) != int.from_bytes(raw[-_CRC_BYTES:], "big"):
         raise MalformedMessage("a message damaged on the way")
