@@ -11,8 +11,10 @@
     ├── MigrationFault       the program is older than the database
     └── RequestFault         the caller's
         ├── BadRequest  Unauthorised  NotFound  Exists  TooLarge  WrongType  CodeRefused
-        ├── Forbidden           (NodeRevoked, NodeToWipe)
-        └── TooManyTries  Busy      (try again later)
+        ├── TooLittleKnown      a question for a person that would bring up too many
+        ├── IdShared            two clinics use one id for two records; a move would make one of them
+        ├── Forbidden           (NodeRevoked, NodeToWipe, CandidateRefused)
+        └── TooManyTries  TooManyQuestions  Busy      (try again later)
 
 `status` is the HTTP status, `exit_code` the command's (75: try again later). No message carries patient data.
 """
@@ -147,6 +149,20 @@ class NodeToWipe(Forbidden):
     hint = "What it holds is not erased by this. If it was found again: a new folder, with what it exported, is enrolled with a new code."
 
 
+class CandidateRefused(Forbidden):
+    """What names the person to be admitted was not made by this hub for this node and user, or some time ago."""
+
+    title = "She has to be looked for once more"
+    hint = "Look for her again, and choose her from what is found then."
+
+
+class TooLittleKnown(RequestFault):
+    """A question for a person that says too little."""
+
+    title = "More has to be known about her"
+    hint = "Give an identifier, or two of: name, birth date, telephone, and the village with a name."
+
+
 class NotFound(RequestFault):
     """There is no such thing."""
 
@@ -161,6 +177,14 @@ class Exists(RequestFault):
     status = 409
     title = "There is one already"
     hint = "Choose another id, or leave the present one as it is."
+
+
+class IdShared(RequestFault):
+    """Another clinic has a record of another person, or another record, under the same id: moved there, the two would become one."""
+
+    status = 409
+    title = "Her records have an id that another clinic uses too"
+    hint = "Register her anew at this clinic; the two records can be shown as one there."
 
 
 class TooLarge(RequestFault):
@@ -194,6 +218,16 @@ class TooManyTries(RequestFault):
     title = "Too many wrong tries"
     hint = "Wait a little, then try again."
     retry_after_seconds = 60
+
+
+class TooManyQuestions(RequestFault):
+    """A node has looked for more people than is usual."""
+
+    status = 429
+    exit_code = 75
+    title = "This node has looked for too many people"
+    hint = "Wait until the time in Retry-After has passed."
+    retry_after_seconds = 3600
 
 
 class Busy(RequestFault):

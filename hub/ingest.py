@@ -11,6 +11,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from hub import clues, referring
 from hub.compartment import patients
 from hub.facts import changes
 from hub.moving import follow
@@ -332,6 +333,14 @@ class Ingest:
         await self._shard.add_facts(counts)
         if conflicts:
             await self._shard.note_conflicts(conflicts)
+        await self._note_people(written)
+
+    async def _note_people(self, written: Sequence[tuple[Work, bytes, int]]) -> None:
+        """By what changed patients are found, and who is referred to another clinic."""
+        after = [(key, work.scope, work.after) for work, _, key in written if work.after is not None]
+        await clues.index(self._hub, self._shard, [one for one in after if one[2].type == clues.PATIENT])
+        said = [one for one in after if one[2].type == referring.TYPE]
+        self._hub.referred |= await referring.note(self._shard, said, self._held, recovered=self._recovering)
 
     async def publish(self) -> None:
         """Take places in the feeds, and point to what changed. The last writes of the transaction."""

@@ -6,10 +6,12 @@
          └─ data keys     one for each scope; seal the states of its resources (AES-256-GCM)
 
 The index key makes keyed BLAKE2b hashes: of "Type/id" (16 bytes), of element keys (4), of invitation codes (32). The receipt
-key proves to a restored hub that it knew more once (`sync_protocol/exchange/hub.py`).
+key proves to a restored hub that it knew more once (`sync_protocol/exchange/hub.py`). Two more are derived from the index key: one for
+each region, for what people are found by (HMAC-SHA256, `hub/clues.py`), and one that marks who was found (`hub/finding.py`).
 With the database alone nobody can tell whether a certain person is in it.
 """
 
+import hmac
 import os
 import secrets
 from hashlib import blake2b
@@ -30,6 +32,8 @@ KEY_BYTES: Final = 32
 NONCE_BYTES: Final = 12
 RESOURCE_KEY_BYTES: Final = 16
 ELEMENT_HASH_BYTES: Final = 4
+CLUE_TOKEN_BYTES: Final = 8
+CANDIDATE_MAC_BYTES: Final = 16
 MASTER_NAME: Final = "master.key"
 SECRETS_COUNT: Final = 4
 
@@ -68,6 +72,8 @@ class Keys:
         self.ed25519 = Ed25519PrivateKey.from_private_bytes(parts[3])
         """Signs what this hub says."""
         self._wrapping = wrapping_key(master)
+        self._regions: dict[str, bytes] = {}
+        self._candidates = self._derived("medtech hub candidates v1")
 
     def resource_key(self, name: str) -> bytes:
         """16 bytes for a resource's "Type/id"."""
@@ -80,6 +86,24 @@ class Keys:
     def code_hash(self, code: str) -> bytes:
         """32 bytes for an invitation's code: a code is short, so a hash without a key could be searched through."""
         return blake2b(code.encode(), digest_size=32, key=self._index, person=b"invite").digest()
+
+    def clue_token(self, region: str, kind: str, value: str) -> int:
+        """64 bits, signed, for a clue by which somebody of a region is found: HMAC-SHA256 under the region's own key.
+
+        With the database alone a clue can neither be read nor tried, and one person's clues in two regions have nothing in common.
+        Two clues of one token bring up somebody who is then compared and left out.
+        """
+        if (key := self._regions.get(region)) is None:
+            key = self._regions[region] = self._derived(f"medtech hub clues v1 {region}")
+        mac = hmac.digest(key, f"{kind}\0{value}".encode(), "sha256")
+        return int.from_bytes(mac[:CLUE_TOKEN_BYTES], "big", signed=True)
+
+    def candidate_mac(self, signed: bytes) -> bytes:
+        """16 bytes that prove that this hub named somebody as found (`hub.candidates`)."""
+        return hmac.digest(self._candidates, signed, "sha256")[:CANDIDATE_MAC_BYTES]
+
+    def _derived(self, purpose: str) -> bytes:
+        return HKDF(algorithm=hashes.SHA256(), length=KEY_BYTES, salt=None, info=purpose.encode()).derive(self._index)
 
     def new_data_key(self) -> bytes:
         """A new scope's data key, wrapped."""

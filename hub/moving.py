@@ -10,8 +10,9 @@ from typing import Final
 
 from msgspec import Struct
 
+from hub import clues
 from hub.compartment import patients
-from hub.errors import NotFound
+from hub.errors import IdShared, NotFound
 from hub.facts import facts
 from hub.runtime import Hub
 from hub.states import States
@@ -55,10 +56,15 @@ async def move_patient(hub: Hub, patient: str, target: str) -> Moved:
         return await move_compartment(hub, shard, name, old, new)
 
 
-async def move_compartment(hub: Hub, shard: Shard, name: str, old: ScopeRow, new: ScopeRow) -> Moved:
-    """The same within a transaction, for who knows where `Patient/{id}` is and where she belongs."""
+async def move_compartment(
+    hub: Hub, shard: Shard, name: str, old: ScopeRow, new: ScopeRow, *, careful: bool = False
+) -> Moved:
+    """The same within a transaction, for who knows where `Patient/{id}` is and where she belongs.
+
+    `careful`: raises IdShared when the new scope has other records under ids of hers; a node there would make one of two.
+    """
     move = _Move(hub, shard, old, new)
-    await move.run(name)
+    await move.run(name, careful)
     return Moved(old.name, new.name, move.moved)
 
 
@@ -90,23 +96,35 @@ class _Move:
         self._states = States(hub)
         self.moved = 0
 
-    async def run(self, name: str) -> None:
-        found = [row.rkey for row, resource in await self._scan() if _about(resource, name)]
+    async def run(self, name: str, careful: bool) -> None:
+        found = await self._scan(name)
         rows = [row for row in await self._shard.lock_present(found) if row.scope == self._old.id]
         opened = [(row, self._states.open(self._old, row.rkey, row.state)) for row in rows]
         going = [(row, resource) for row, resource in opened if _about(resource, name)]
+        if careful:
+            await self._check_ids(going)
         await self._reseal(going)
+        people = [(row.key, self._new.id, resource) for row, resource in going if resource.type == clues.PATIENT]
+        await clues.index(self._hub, self._shard, people)
         await self._count(going)
         await self._publish([row for row, _ in going])
         self.moved = len(going)
 
-    async def _scan(self) -> list[tuple[ResourceRow, Resource]]:
-        found: list[tuple[ResourceRow, Resource]] = []
+    async def _scan(self, name: str) -> list[bytes]:
+        """The keys of what is about her. A scope may be larger than memory: nothing else of it is kept."""
+        found: list[bytes] = []
         after = 0
         while rows := await self._shard.scan_scope(self._old.id, after, ROWS_A_SCAN):
-            found += [(row, self._states.open(self._old, row.rkey, row.state)) for row in rows]
+            found += [row.rkey for row in rows if _about(self._states.open(self._old, row.rkey, row.state), name)]
             after = rows[-1].key
         return found
+
+    async def _check_ids(self, going: Sequence[tuple[ResourceRow, Resource]]) -> None:
+        """Two facilities may use one id, and the hub keeps them apart by keys (`hub.ingest`): within one facility an id is one record."""
+        own = {row.rkey: self._hub.keys.resource_key(resource.name) for row, resource in going}
+        theirs = [self._hub.keys.resource_key(f"{self._new.name} {resource.name}") for _, resource in going]
+        if any(rkey != usual for rkey, usual in own.items()) or await self._shard.lock_present(theirs):
+            raise IdShared
 
     async def _reseal(self, going: Sequence[tuple[ResourceRow, Resource]]) -> None:
         changed = [

@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
+from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -55,12 +56,19 @@ class Hub:
         self.positions: dict[int, Positions] = {}
         """Scope → its resources by position, as a reconciliation last found them (`hub.reconciling`)."""
         self.ahead = Ahead()
+        self.referred = False
+        """Whether a referral was noted that nobody has carried out yet (`hub.referring`)."""
         self._admin_token = admin_token
         self._seals: dict[bytes, Seal] = {}
+        self._counters = count(1)
 
     def is_admin(self, token: str) -> bool:
         """Whether it is the administrator's token."""
         return hmac.compare_digest(token.encode(), self._admin_token.encode())
+
+    def next_counter(self) -> int:
+        """The counter of the next thing that this process writes in its own name (`hub.authoring`)."""
+        return next(self._counters)
 
     @asynccontextmanager
     async def shard(self) -> AsyncIterator[Shard]:

@@ -15,8 +15,9 @@ import uvloop
 from hub.api.context import new_context
 from hub.app import create_app
 from hub.errors import HubError
-from hub.runtime import opened
+from hub.runtime import now_ms, opened
 from hub.settings import Settings
+from hub.upkeep import upkeep
 
 log = structlog.get_logger()
 
@@ -86,7 +87,8 @@ async def run(settings: Settings) -> None:
             timeout_graceful_shutdown=settings.shutdown_seconds,
         )
         keep_collector_off_old_objects()
-        await Server(config).serve()
+        async with upkeep(hub, now_ms):
+            await Server(config).serve()
         log.info("stopping")
 
 

@@ -64,6 +64,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     enroll_failures_all_per_minute: Annotated[
         Count, Meta(description="Wrong codes all addresses together may try in a minute.")
     ] = 300
+    finds_per_hour: Annotated[Count, Meta(description="People whom one node may look for in an hour.")] = 60
+    finds_per_day: Annotated[Count, Meta(description="People whom one node may look for in a day.")] = 300
 
 
 def environment_name(name: str) -> str:

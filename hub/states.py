@@ -25,11 +25,17 @@ class States:
 
     def open(self, scope: ScopeRow, rkey: bytes, sealed: bytes) -> Resource:
         """The inverse. Raises SealBroken or MalformedData."""
-        packed = self._hub.seal(scope.data_key).open(sealed, rkey)
-        codec = self._codec if packed[0] == self._codec.version else Codec(packed[0])
-        named = codec.decompress(packed[1:], 2 * bounds.RESOURCE_STATE_BYTES_MAX + _NAME_BYTES_MAX)
-        name, zero, state = named.partition(b"\0")
+        name, zero, state = self._named(scope, rkey, sealed).partition(b"\0")
         type_, slash, id_ = name.decode().partition("/")
         if not zero or not slash:
             raise MalformedState("a stored state without its name")
         return pack.unpack(type_, id_, state)
+
+    def is_of(self, type_: str, scope: ScopeRow, rkey: bytes, sealed: bytes) -> bool:
+        """Whether what is sealed is of a type, without unpacking its registers. Raises as `open`."""
+        return self._named(scope, rkey, sealed).startswith(f"{type_}/".encode())
+
+    def _named(self, scope: ScopeRow, rkey: bytes, sealed: bytes) -> bytes:
+        packed = self._hub.seal(scope.data_key).open(sealed, rkey)
+        codec = self._codec if packed[0] == self._codec.version else Codec(packed[0])
+        return codec.decompress(packed[1:], 2 * bounds.RESOURCE_STATE_BYTES_MAX + _NAME_BYTES_MAX)

@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 
 from hub import people
 from hub.api.context import Context, administrators_only
+from hub.directory import publish
 from hub.enrolment import Invitation, Role, invite
 from hub.store import nodes
 from hub.store.audit import note_act
@@ -50,7 +51,9 @@ async def add_facility(data: JSONBody[NewFacility], context: NamedDependency[Con
     async with context.hub.database.transaction() as connection:
         if await nodes.add_facility(connection, context.hub.keys, data.id, data.name, data.region):
             await note_act(connection, ACTOR, "facility.add", data.id)
-        return await nodes.read_facility(connection, data.id)
+        added = await nodes.read_facility(connection, data.id)
+    await publish(context.hub, context.clock())
+    return added
 
 
 @get("/nodes", summary="All nodes")

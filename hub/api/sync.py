@@ -1,7 +1,7 @@
 """What edge nodes call: `/sync/v1`."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -11,15 +11,19 @@ from litestar.datastructures import ResponseHeader
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
+from hub.admitting import admit
 from hub.ahead import KEPT_SECONDS
 from hub.api.context import Context
 from hub.enrolment import Enrolled, EnrollRequest, authorised, enroll
 from hub.errors import BadRequest, Busy, CodeRefused, NodeRevoked, NodeToWipe, TooLarge, WrongType
 from hub.exchange import exchange
+from hub.finding import find
 from hub.pulling import make_ahead
+from hub.referring import carry_out
 from hub.runtime import Hub
 from hub.store.audit import note_act
 from hub.store.nodes import NodeRow, set_node_state
+from sync_protocol import bounds
 from sync_protocol.exchange.messages import MEDIA_TYPE
 
 STATE_FAULTS: Final = {"revoked": NodeRevoked, "wipe": NodeToWipe, "wiped": NodeRevoked}
@@ -53,22 +57,71 @@ async def enroll_node(
 async def exchange_changes(request: Request[Any, Any, Any], context: NamedDependency[Context]) -> Response[bytes]:
     """Takes a place, then reads the body, then does the exchange in one transaction."""
     with place(context):
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != MEDIA_TYPE:
-            raise WrongType(hint=f"Send {MEDIA_TYPE}.")
-        node = await authorised(context.hub, request.headers.get("authorization", ""))
-        only_active(node)
-        body = await read_body(request, context)
+        node = await permitted(request, context)
+        body = await read_body(request, context, context.hub.settings.request_bytes_max)
         context.metrics.received.inc(len(body))
         answer = await exchange(context.hub, node, body, context.clock())
         context.metrics.sent.inc(len(answer))
         idle = context.hub.in_work <= 1  # who waits for an answer goes before who is going to ask
-        return Response(answer, media_type=MEDIA_TYPE, background=BackgroundTask(go_on, context.hub) if idle else None)
+        task = BackgroundTask(go_on, context, idle) if idle or context.hub.referred else None
+        return Response(answer, media_type=MEDIA_TYPE, background=task)
 
 
-async def go_on(hub: Hub) -> None:
-    """The node has its answer: its next one is made, and thrown away when it does not ask for it soon."""
-    for waiting in await make_ahead(hub):
+async def go_on(context: Context, idle: bool) -> None:
+    """The node has its answer: who was referred is moved. Its next answer is made, and thrown away when it does not ask for it soon."""
+    hub = context.hub
+    if hub.referred:
+        hub.referred = False
+        await carry_out(hub, context.clock())
+    for waiting in await make_ahead(hub) if idle else ():
         asyncio.get_running_loop().call_later(KEPT_SECONDS, hub.ahead.forget, waiting)
+
+
+@post(
+    "/find",
+    status_code=200,
+    summary="Look for a person among the patients of the node's region",
+    description=f"Body and answer are `{MEDIA_TYPE}`, as sync_protocol/exchange/finding.py says.",
+    media_type=MEDIA_TYPE,
+    response_headers=[ResponseHeader(name="Cache-Control", value="no-store")],
+)
+async def find_person(request: Request[Any, Any, Any], context: NamedDependency[Context]) -> Response[bytes]:
+    """Who may be meant."""
+    return await answered(request, context, find)
+
+
+@post(
+    "/admit",
+    status_code=200,
+    summary="Admit somebody who was found, with her whole record",
+    description=f"Body and answer are `{MEDIA_TYPE}`, as sync_protocol/exchange/finding.py says.",
+    media_type=MEDIA_TYPE,
+    response_headers=[ResponseHeader(name="Cache-Control", value="no-store")],
+)
+async def admit_person(request: Request[Any, Any, Any], context: NamedDependency[Context]) -> Response[bytes]:
+    """She is the patient of the node's facility from now on."""
+    return await answered(request, context, admit)
+
+
+async def answered(
+    request: Request[Any, Any, Any],
+    context: Context,
+    work: Callable[[Hub, NodeRow, bytes, int], Awaitable[bytes]],
+) -> Response[bytes]:
+    """What an active node asks in a small message, answered in one transaction."""
+    with place(context):
+        node = await permitted(request, context)
+        body = await read_body(request, context, bounds.FINDING_BYTES_MAX)
+        return Response(await work(context.hub, node, body, context.clock()), media_type=MEDIA_TYPE)
+
+
+async def permitted(request: Request[Any, Any, Any], context: Context) -> NodeRow:
+    """The active node that speaks, in the exchange's own type. Raises WrongType, Unauthorised, NodeRevoked, NodeToWipe."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != MEDIA_TYPE:
+        raise WrongType(hint=f"Send {MEDIA_TYPE}.")
+    node = await authorised(context.hub, request.headers.get("authorization", ""))
+    only_active(node)
+    return node
 
 
 @post("/wiped", status_code=200, summary="A node says that it has erased itself")
@@ -105,9 +158,8 @@ def place(context: Context) -> Iterator[None]:
         context.metrics.in_work.dec()
 
 
-async def read_body(request: Request[Any, Any, Any], context: Context) -> bytes:
+async def read_body(request: Request[Any, Any, Any], context: Context, bytes_max: int) -> bytes:
     """The body, within its bounds of size and time. Raises `TooLarge` as early as it can be known."""
-    bytes_max = context.hub.settings.request_bytes_max
     announced = request.headers.get("content-length", "0")
     if announced.isdigit() and int(announced) > bytes_max:
         raise TooLarge(f"The body has {announced} bytes; at most {bytes_max} are taken.")
@@ -130,4 +182,6 @@ async def bounded(request: Request[Any, Any, Any], bytes_max: int) -> AsyncItera
         yield chunk
 
 
-router = Router("/sync/v1", route_handlers=[enroll_node, exchange_changes, note_wiped], tags=["nodes"])
+router = Router(
+    "/sync/v1", route_handlers=[enroll_node, exchange_changes, find_person, admit_person, note_wiped], tags=["nodes"]
+)

@@ -6,7 +6,8 @@ from typing import Any, Final
 import click
 
 from hub.commands.run import actor, on_hub
-from hub.runtime import Hub
+from hub.directory import publish
+from hub.runtime import Hub, now_ms
 from hub.store import nodes
 from hub.store.audit import note_act
 
@@ -36,6 +37,7 @@ async def add(hub: Hub, facility_id: str, name: str, region: str) -> dict[str, A
         added = await nodes.add_facility(connection, hub.keys, facility_id, name, region)
         if added:
             await note_act(connection, actor(), "facility.add", facility_id)
+    await publish(hub, now_ms())
     return {"id": facility_id, "name": name, "region": region, "added": added}
 
 

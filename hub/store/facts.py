@@ -1,6 +1,6 @@
 """Facts: counts per scope, day, kind and code, derived from resources as they come. They identify nobody."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 from msgspec import Struct
@@ -50,6 +50,15 @@ async def read_facts(connection: Connection, kind: str, since: date) -> dict[Fac
         "SELECT scope, day, kind, code, n FROM fact WHERE kind = $1 AND day >= $2 AND n <> 0", kind, since
     )
     return {FactKey(row["scope"], row["day"], row["kind"], row["code"]): row["n"] for row in rows}
+
+
+async def count_patients(connection: Connection, scopes: Sequence[int]) -> int:
+    """How many patients these scopes have together."""
+    return int(
+        await connection.fetchval(
+            "SELECT coalesce(sum(n), 0) FROM fact WHERE kind = 'patient' AND scope = ANY($1::int[])", scopes
+        )
+    )
 
 
 async def read_stats(connection: Connection) -> Stats:

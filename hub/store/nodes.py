@@ -62,6 +62,7 @@ class Report(Struct, frozen=True):
     """JSON text."""
 
 
+FACILITY_COLUMNS: Final = ", ".join(FacilityRow.__struct_fields__)
 NODE_COLUMNS: Final = ", ".join(NodeRow.__struct_fields__)
 INCARNATION_COLUMNS: Final = ", ".join(IncarnationRow.__struct_fields__)
 
@@ -73,6 +74,7 @@ async def add_facility(connection: Connection, keys: Keys, facility: str, name: 
     """
     await connection.execute("INSERT INTO region (name, shard) VALUES ($1, 1) ON CONFLICT (name) DO NOTHING", region)
     scope = await ensure_scope(connection, keys, facility_scope(facility))
+    await ensure_scope(connection, keys, region_scope(region))
     added = await connection.fetchval(
         "INSERT INTO facility (id, name, region, scope) VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO NOTHING RETURNING id",
         *(facility, name, region, scope),
@@ -88,13 +90,38 @@ async def add_facility(connection: Connection, keys: Keys, facility: str, name: 
 
 async def list_facilities(connection: Connection) -> list[FacilityRow]:
     """All facilities, by id."""
-    rows = await connection.fetch("SELECT id, name, region, scope, created FROM facility ORDER BY id")
+    rows = await connection.fetch(f"SELECT {FACILITY_COLUMNS} FROM facility ORDER BY id")
     return [FacilityRow(*row) for row in rows]
+
+
+async def facilities_of(connection: Connection, region: str) -> list[FacilityRow]:
+    """The facilities of a region, by id."""
+    rows = await connection.fetch(f"SELECT {FACILITY_COLUMNS} FROM facility WHERE region = $1 ORDER BY id", region)
+    return [FacilityRow(*row) for row in rows]
+
+
+async def regions_of(connection: Connection, scopes: Sequence[int]) -> dict[int, str]:
+    """Scope → the region of the facility that it is of; other scopes are not among them."""
+    rows = await connection.fetch("SELECT scope, region FROM facility WHERE scope = ANY($1::int[])", scopes)
+    return {row["scope"]: row["region"] for row in rows}
+
+
+async def unlisted_facilities(connection: Connection) -> list[FacilityRow]:
+    """Facilities whose region has not been told of them, locked until the transaction ends, by id."""
+    rows = await connection.fetch(
+        f"SELECT {FACILITY_COLUMNS} FROM facility WHERE NOT listed ORDER BY id FOR NO KEY UPDATE"
+    )
+    return [FacilityRow(*row) for row in rows]
+
+
+async def note_listed(connection: Connection, facilities: Sequence[str]) -> None:
+    """Notes that the region of these has been told of them."""
+    await connection.execute("UPDATE facility SET listed = true WHERE id = ANY($1::text[])", facilities)
 
 
 async def read_facility(connection: Connection, facility: str) -> FacilityRow:
     """One facility. Raises `NotFound`."""
-    row = await connection.fetchrow("SELECT id, name, region, scope, created FROM facility WHERE id = $1", facility)
+    row = await connection.fetchrow(f"SELECT {FACILITY_COLUMNS} FROM facility WHERE id = $1", facility)
     if row is None:
         raise NotFound(f"There is no facility {facility}.", hint="`medtech-hub facility list` names those there are.")
     return FacilityRow(*row)

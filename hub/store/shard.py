@@ -5,14 +5,16 @@ The seam between what an exchange means and where it is kept. `hub.exchange`, `h
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from hub.postgres.engine import Connection
-from hub.store import facts, feed, held, nodes, people, resources, scopes
+from hub.store import audit, clues, facts, feed, held, nodes, people, referrals, resources, scopes
 from hub.store.facts import FactKey
 from hub.store.feed import Pointer
 from hub.store.held import Parked, ParkedRow, Quarantined
-from hub.store.nodes import IncarnationRow, Report
+from hub.store.nodes import FacilityRow, IncarnationRow, Report
+from hub.store.referrals import ReferralRow
 from hub.store.resources import ChangedRow, NewRow, ResourceRow
 from hub.store.scopes import Advance, Epoch, ScopeRow
 from sync_protocol.exchange.people import Person
@@ -55,6 +57,24 @@ class Shard(Protocol):
 
     async def people_of(self, facility: str) -> list[Person]: ...
     async def recall_people(self, people: Sequence[Person], /) -> list[str]: ...
+    async def facilities_of(self, region: str) -> list[FacilityRow]: ...
+    async def regions_of(self, scopes: Sequence[int], /) -> dict[int, str]: ...
+    async def unlisted_facilities(self) -> list[FacilityRow]: ...
+    async def note_listed(self, facilities: Sequence[str]) -> None: ...
+    async def replace_clues(self, clues: Mapping[int, frozenset[int]], /) -> None: ...
+    async def keys_by_clues(self, weights: Mapping[int, int], limit: int) -> list[int]: ...
+    async def count_patients(self, scopes: Sequence[int], /) -> int: ...
+    async def begin_backfill(self, version: int) -> tuple[int, int] | None: ...
+    async def note_backfill(self, version: int, after_key: int) -> None: ...
+    async def scan_from(self, after_key: int, upto_key: int, limit: int) -> list[ResourceRow]: ...
+    async def note_question(self, node: str, at: datetime, who: str, found: int) -> None: ...
+    async def questions_since(self, node: str, since: datetime) -> list[datetime]: ...
+    async def note_act(self, actor: str, action: str, object_: str) -> None: ...
+    async def note_referrals(self, referrals: Sequence[tuple[int, int]], /) -> None: ...
+    async def close_referrals(self, keys: Sequence[int]) -> None: ...
+    async def open_referrals(self, limit: int) -> list[int]: ...
+    async def lock_referral(self, key: int) -> ReferralRow | None: ...
+    async def settle_referral(self, key: int, state: str) -> None: ...
 
 
 class PostgresShard:
@@ -149,3 +169,57 @@ class PostgresShard:
 
     async def recall_people(self, people_: Sequence[Person], /) -> list[str]:
         return await people.recall(self.connection, people_)
+
+    async def facilities_of(self, region: str) -> list[FacilityRow]:
+        return await nodes.facilities_of(self.connection, region)
+
+    async def regions_of(self, scopes_: Sequence[int], /) -> dict[int, str]:
+        return await nodes.regions_of(self.connection, scopes_)
+
+    async def unlisted_facilities(self) -> list[FacilityRow]:
+        return await nodes.unlisted_facilities(self.connection)
+
+    async def note_listed(self, facilities: Sequence[str]) -> None:
+        await nodes.note_listed(self.connection, facilities)
+
+    async def replace_clues(self, clues_: Mapping[int, frozenset[int]], /) -> None:
+        await clues.replace_clues(self.connection, clues_)
+
+    async def keys_by_clues(self, weights: Mapping[int, int], limit: int) -> list[int]:
+        return await clues.keys_by_clues(self.connection, weights, limit)
+
+    async def count_patients(self, scopes_: Sequence[int], /) -> int:
+        return await facts.count_patients(self.connection, scopes_)
+
+    async def begin_backfill(self, version: int) -> tuple[int, int] | None:
+        return await clues.begin_backfill(self.connection, version)
+
+    async def note_backfill(self, version: int, after_key: int) -> None:
+        await clues.note_backfill(self.connection, version, after_key)
+
+    async def scan_from(self, after_key: int, upto_key: int, limit: int) -> list[ResourceRow]:
+        return await clues.scan_from(self.connection, after_key, upto_key, limit)
+
+    async def note_question(self, node: str, at: datetime, who: str, found: int) -> None:
+        await audit.note_question(self.connection, node, at, who, found)
+
+    async def questions_since(self, node: str, since: datetime) -> list[datetime]:
+        return await audit.questions_since(self.connection, node, since)
+
+    async def note_act(self, actor: str, action: str, object_: str) -> None:
+        await audit.note_act(self.connection, actor, action, object_)
+
+    async def note_referrals(self, referrals_: Sequence[tuple[int, int]], /) -> None:
+        await referrals.note_referrals(self.connection, referrals_)
+
+    async def close_referrals(self, keys: Sequence[int]) -> None:
+        await referrals.close_referrals(self.connection, keys)
+
+    async def open_referrals(self, limit: int) -> list[int]:
+        return await referrals.open_referrals(self.connection, limit)
+
+    async def lock_referral(self, key: int) -> ReferralRow | None:
+        return await referrals.lock_referral(self.connection, key)
+
+    async def settle_referral(self, key: int, state: str) -> None:
+        await referrals.settle_referral(self.connection, key, state)

@@ -212,3 +212,74 @@ async def test_who_is_recalled_as_gone_does_not_log_in_there(shards: Hub) -> Non
         (told,) = await shard.people_of("f0")
         assert (told.revision, told.disabled) == (9, True)
         assert await shard.recall_people([gone]) == []
+
+
+async def test_a_region_s_facilities_are_told_of_once(shards: Hub) -> None:
+    async with shards.shard() as shard:
+        both = await shard.facilities_of("west")
+        assert [(row.id, row.name, row.region) for row in both] == [
+            ("f0", "Clinic f0", "west"),
+            ("f1", "Clinic f1", "west"),
+        ]
+        assert await shard.facilities_of("east") == []
+        assert await shard.regions_of([both[0].scope, -1]) == {both[0].scope: "west"}
+        assert [row.id for row in await shard.unlisted_facilities()] == ["f0", "f1"]
+        await shard.note_listed(["f0"])
+        assert [row.id for row in await shard.unlisted_facilities()] == ["f1"]
+
+
+async def test_who_shares_the_heaviest_clues_comes_first(shards: Hub) -> None:
+    scope = (await scope_ids(shards))["facility/f0"]
+    async with shards.shard() as shard:
+        await shard.replace_clues({1: frozenset({10, 11}), 2: frozenset({11, -12}), 3: frozenset({13})})
+        assert await shard.keys_by_clues({10: 2, 11: 1, -12: 5}, 9) == [2, 1]
+        assert await shard.keys_by_clues({10: 2, 11: 1, -12: 5}, 1) == [2]
+        await shard.replace_clues({2: frozenset({13}), 3: frozenset()})
+        assert await shard.keys_by_clues({11: 1, -12: 5, 13: 1}, 9) == [1, 2]
+        assert await shard.keys_by_clues({}, 9) == []
+        await shard.add_facts({FactKey(scope, date(1, 1, 1), "patient", "female"): 3})
+        assert (await shard.count_patients([scope]), await shard.count_patients([-1])) == (3, 0)
+
+
+async def test_a_backfill_goes_on_where_it_ended_and_ends_where_it_began_to_be_needless(shards: Hub) -> None:
+    scope = (await scope_ids(shards))["facility/f0"]
+    async with shards.shard() as shard:
+        stored = sorted((await shard.insert_fresh(fresh(scope, 3))).values())
+        assert await shard.begin_backfill(1) == (0, stored[-1])
+        await shard.insert_fresh(fresh(scope, 1))
+        found = await shard.scan_from(0, stored[-1], 2)
+        assert [row.key for row in found] == stored[:2]
+        await shard.note_backfill(1, stored[1])
+    async with shards.shard() as shard:
+        assert await shard.begin_backfill(1) == (stored[1], stored[-1])
+        await shard.note_backfill(1, stored[-1])
+        assert await shard.begin_backfill(1) is None
+        assert await shard.begin_backfill(2) is not None
+
+
+async def test_questions_of_a_node_are_counted_by_their_time(shards: Hub) -> None:
+    times = [datetime(2026, 1, 1, hour, tzinfo=UTC) for hour in range(3)]
+    async with shards.shard() as shard:
+        for at in times:
+            await shard.note_question("n-0", at, "ama (midwife)", 2)
+        await shard.note_act("n-0", "person.admit", "ama")
+        assert await shard.questions_since("n-0", times[0]) == times[1:]
+        assert await shard.questions_since("n-1", datetime(2025, 1, 1, tzinfo=UTC)) == []
+
+
+async def test_a_referral_is_noted_once_and_closed_only_after_it_was_carried_out(shards: Hub) -> None:
+    async with shards.shard() as shard:
+        await shard.note_referrals([(8, 1), (7, 2)])
+        await shard.note_referrals([(7, 9)])
+        assert await shard.open_referrals(9) == [8, 7]
+        assert await shard.open_referrals(1) == [8]
+        await shard.close_referrals([7, 99])
+        found = await shard.lock_referral(7)
+        assert found is not None
+        assert (found.key, found.source, found.state) == (7, 2, "waiting")
+        await shard.settle_referral(7, "moved")
+        await shard.settle_referral(8, "there")
+        assert await shard.open_referrals(9) == []
+        await shard.close_referrals([7, 8])
+        assert await shard.open_referrals(9) == [7]
+        assert await shard.lock_referral(99) is None

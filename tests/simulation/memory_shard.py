@@ -18,8 +18,9 @@ from hub.settings import Settings
 from hub.store.facts import FactKey
 from hub.store.feed import Pointer
 from hub.store.held import Parked, ParkedRow, Quarantined
-from hub.store.nodes import IncarnationRow, NodeRow, Report
+from hub.store.nodes import FacilityRow, IncarnationRow, NodeRow, Report
 from hub.store.people import is_told, leaves
+from hub.store.referrals import ReferralRow
 from hub.store.resources import ChangedRow, NewRow, ResourceRow
 from hub.store.scopes import DIGEST_MODULUS, GLOBAL, Advance, Epoch, ScopeRow, facility_scope, region_scope
 from sync_protocol.exchange.people import Person
@@ -58,6 +59,12 @@ class Tables:
         self.facts: dict[FactKey, int] = {}
         self.people: dict[str, Person] = {}
         self.left: dict[tuple[str, str], Person] = {}
+        self.facilities: dict[str, FacilityRow] = {}
+        self.listed: dict[str, bool] = {}
+        self.clues: dict[int, frozenset[int]] = {}
+        self.backfill: dict[int, tuple[int, int]] = {}
+        self.audit: list[tuple[datetime, str, str, str]] = []
+        self.referrals: dict[int, ReferralRow] = {}
         self.number = 0
 
     def snapshot(self) -> "Tables":
@@ -241,6 +248,70 @@ class MemoryShard:
             gone = Person(before.name, before.facility, "", "", person.revision, disabled=True, gone=True)
             self.tables.left[before.name, before.facility] = gone
 
+    # --- finding ---
+
+    async def facilities_of(self, region: str) -> list[FacilityRow]:
+        return [row for _, row in sorted(self.tables.facilities.items()) if row.region == region]
+
+    async def regions_of(self, scopes: Sequence[int], /) -> dict[int, str]:
+        return {row.scope: row.region for row in self.tables.facilities.values() if row.scope in scopes}
+
+    async def unlisted_facilities(self) -> list[FacilityRow]:
+        return [row for name, row in sorted(self.tables.facilities.items()) if name not in self.tables.listed]
+
+    async def note_listed(self, facilities: Sequence[str]) -> None:
+        self.tables.listed.update(dict.fromkeys(facilities, True))
+
+    async def replace_clues(self, clues: Mapping[int, frozenset[int]], /) -> None:
+        self.tables.clues.update(clues)
+
+    async def keys_by_clues(self, weights: Mapping[int, int], limit: int) -> list[int]:
+        found = {key: sum(weights.get(token, 0) for token in tokens) for key, tokens in self.tables.clues.items()}
+        return sorted((key for key in found if found[key]), key=lambda key: (-found[key], key))[:limit]
+
+    async def count_patients(self, scopes: Sequence[int], /) -> int:
+        return sum(n for key, n in self.tables.facts.items() if key.kind == "patient" and key.scope in scopes)
+
+    async def begin_backfill(self, version: int) -> tuple[int, int] | None:
+        after, upto = self.tables.backfill.setdefault(version, (0, max(self.tables.resources, default=0)))
+        return (after, upto) if after < upto else None
+
+    async def note_backfill(self, version: int, after_key: int) -> None:
+        self.tables.backfill[version] = (after_key, self.tables.backfill[version][1])
+
+    async def scan_from(self, after_key: int, upto_key: int, limit: int) -> list[ResourceRow]:
+        rows = [row for key, row in sorted(self.tables.resources.items()) if after_key < key <= upto_key]
+        return rows[:limit]
+
+    async def note_question(self, node: str, at: datetime, who: str, found: int) -> None:
+        self.tables.audit.append((at, node, "person.find", f"{who}: {found}"))
+
+    async def questions_since(self, node: str, since: datetime) -> list[datetime]:
+        asked = (at for at, actor, action, _ in self.tables.audit if (actor, action) == (node, "person.find"))
+        return sorted(at for at in asked if at > since)
+
+    async def note_act(self, actor: str, action: str, object_: str) -> None:
+        self.tables.audit.append((_EPOCH_DAY, actor, action, object_))
+
+    async def note_referrals(self, referrals: Sequence[tuple[int, int]], /) -> None:
+        for key, source in referrals:
+            self.tables.referrals.setdefault(key, ReferralRow(key, source, "waiting"))
+
+    async def close_referrals(self, keys: Sequence[int]) -> None:
+        for row in [self.tables.referrals[key] for key in keys if key in self.tables.referrals]:
+            if row.state == "moved":
+                self.tables.referrals[row.key] = replace(row, state="closing")
+
+    async def open_referrals(self, limit: int) -> list[int]:
+        waiting = [row.key for row in self.tables.referrals.values() if row.state in ("waiting", "closing")]
+        return waiting[:limit]
+
+    async def lock_referral(self, key: int) -> ReferralRow | None:
+        return self.tables.referrals.get(key)
+
+    async def settle_referral(self, key: int, state: str) -> None:
+        self.tables.referrals[key] = replace(self.tables.referrals[key], state=state)
+
 
 class MemoryHub(Hub):
     """A hub whose shard is in memory. `committing` is called before a transaction's commit, `committed` after it; what
@@ -273,10 +344,15 @@ class MemoryHub(Hub):
         self.tables.scopes[number] = ScopeRow(number, name, kind, 0, 0, 0, self.keys.new_data_key())
         return number
 
+    def add_facility(self, facility: str, region: str = "west") -> FacilityRow:
+        """A facility with its scope, made when it is not there."""
+        row = FacilityRow(facility, f"Clinic {facility}", region, self.add_scope(facility_scope(facility)), _EPOCH_DAY)
+        return self.tables.facilities.setdefault(facility, row)
+
     def add_node(self, name: str, facility: str, region: str = "west", facilities: Sequence[str] = ()) -> NodeRow:
         """A node of a facility, and of others when it is a point of presence."""
-        homes = [facility_scope(one) for one in dict.fromkeys((facility, *facilities))]
-        scopes = [self.add_scope(one) for one in (*homes, region_scope(region), GLOBAL)]
+        homes = [self.add_facility(one, region).scope for one in dict.fromkeys((facility, *facilities))]
+        scopes = [*homes, *(self.add_scope(one) for one in (region_scope(region), GLOBAL))]
         self.tables.node_scopes[name] = tuple(sorted(scopes))
         role = "pop" if facilities else "clinic"
         return NodeRow(name, facility, role, region, "active", "", _EPOCH_DAY, None, None, None, None, b"", None)

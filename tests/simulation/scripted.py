@@ -7,8 +7,14 @@ from typing import Any
 import msgspec
 
 from edge_node.store.model import Author, Write
+from hub.admitting import admit
+from hub.directory import publish
+from hub.finding import find
 from hub.moving import Moved, move_patient
+from hub.referring import carry_out
 from hub.store.nodes import NodeRow
+from sync_protocol.exchange.finding import Admit, Admitted, Find, Found, Reason, read_admitted, read_found
+from sync_protocol.exchange.messages import encode
 from sync_protocol.resource import Resource
 from tests.simulation.actors import Edge, HubActor
 from tests.simulation.checkers import check_edge, check_hub, hub_states
@@ -34,7 +40,7 @@ class Script:
         self.records = Unrecorded()
         self.hub = HubActor(self.world, self.records)
         for facility in ("f0", "f1"):
-            self.hub.hub.add_scope(f"facility/{facility}")
+            self.hub.hub.add_facility(facility)
         self.edges: dict[str, Edge] = {}
         for name, facility in facilities.items():
             node = self.hub.hub.add_node(name, facility, facilities=("f0", "f1") if name in presences else ())
@@ -61,7 +67,7 @@ class Script:
         stored = store.read(*name.split("/"))
         return stored.version if stored is not None else None
 
-    def write(self, edge: str, name: str, seen: str | None = None, **members: Any) -> str:
+    def write(self, edge: str, name: str, /, seen: str | None = None, **members: Any) -> str:
         """Somebody saves a resource at an edge. Returns its new version."""
         type_, _, id_ = name.partition("/")
         self._writes += 1
@@ -123,6 +129,34 @@ class Script:
     def move(self, patient: str, facility: str) -> Moved:
         """A patient moves."""
         return finish(move_patient(self.hub.hub, patient, f"facility/{facility}"))
+
+    def find(self, edge: str, user: str = "ama", **asked: Any) -> Found:
+        """Somebody at an edge looks for a person at the hub."""
+        body = encode(Find(user, "midwife", **asked))
+        return read_found(finish(find(self.hub.hub, self.edges[edge].node, body, self.world.now_ms)))
+
+    def admit(self, edge: str, token: bytes, user: str = "ama", reason: Reason = "here") -> Admitted:
+        """She admits whom she found."""
+        body = encode(Admit(token, user, "midwife", reason))
+        return read_admitted(finish(admit(self.hub.hub, self.edges[edge].node, body, self.world.now_ms)))
+
+    def carry_out(self) -> None:
+        """The hub carries out the referrals that wait."""
+        finish(carry_out(self.hub.hub, self.world.now_ms))
+
+    def publish(self) -> int:
+        """The hub tells its regions of their facilities."""
+        return finish(publish(self.hub.hub, self.world.now_ms))
+
+    def notices(self, edge: str) -> list[tuple[str, str, str]]:
+        """What the hub tells an edge of its patients: `(status, category, reason)`, the earliest first."""
+        store = self.edges[edge].store
+        assert store is not None
+        found = [msgspec.json.decode(body) for body in store.export("Communication")]
+        return [
+            (one["status"], one["category"][0]["coding"][0]["code"], one["reasonCode"][0]["coding"][0]["code"])
+            for one in sorted(found, key=lambda one: one["sent"])
+        ]
 
     def body(self, edge: str, name: str) -> dict[str, Any] | None:
         """What an edge shows, without `meta`; None when it has it not, or deleted."""

@@ -1,0 +1,43 @@
+"""The facilities of a region, as Organizations in the region's scope: every node of the region has their names, offline.
+
+The id of the Organization is the facility's: a referral names whom it is for by `Organization/<facility>`.
+"""
+
+from typing import Any, Final
+
+from hub.authoring import put
+from hub.runtime import Hub
+from hub.store.nodes import FacilityRow
+from hub.store.scopes import region_scope
+
+SYSTEM: Final = "urn:medtech-edge:facility"
+"""System of the identifier that tells a facility of the hub's from any other organization."""
+
+
+def organization(facility: FacilityRow) -> dict[str, Any]:
+    """A facility as nodes have it. FHIR R4 Organization."""
+    return {
+        "resourceType": "Organization",
+        "id": facility.id,
+        "identifier": [{"system": SYSTEM, "value": facility.id}],
+        "active": True,
+        "name": facility.name,
+    }
+
+
+async def publish(hub: Hub, now_ms: int) -> int:
+    """Tells regions of facilities that they have not been told of. Returns of how many; it may be repeated.
+
+    A region that has no scope yet waits for its first: nobody is there to be told.
+    """
+    async with hub.shard() as shard:
+        waiting = await shard.unlisted_facilities()
+        regions = sorted({facility.region for facility in waiting})
+        told: list[str] = []
+        for scope in await shard.named_scopes([region_scope(region) for region in regions]):
+            of_region = [facility for facility in waiting if region_scope(facility.region) == scope.name]
+            await put(hub, shard, scope, [organization(facility) for facility in of_region], now_ms)
+            told += [facility.id for facility in of_region]
+        if told:
+            await shard.note_listed(told)
+        return len(told)
