@@ -9,7 +9,7 @@ Sources: LOINC (https://loinc.org), SNOMED CT, and the codes of the WHO SMART gu
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from decimal import Decimal, InvalidOperation
 from types import MappingProxyType
 from typing import Any, Final
@@ -129,9 +129,9 @@ class Table:
 
 def codes_of(codeable: object) -> Iterator[tuple[str, str]]:
     """(system, code) of each coding of a CodeableConcept, the system by its present address. Nothing for what is none."""
-    codings = codeable.get("coding") if isinstance(codeable, Mapping) else None
+    codings = codeable.get("coding") if isinstance(codeable, dict) else None
     for coding in codings if isinstance(codings, list) else ():
-        if isinstance(coding, Mapping):
+        if isinstance(coding, dict):
             system, code = coding.get("system"), coding.get("code")
             if isinstance(system, str) and isinstance(code, str):
                 yield ALIASES.get(system, system), code
@@ -139,13 +139,11 @@ def codes_of(codeable: object) -> Iterator[tuple[str, str]]:
 
 def text_of(codeable: object) -> str:
     """All that a CodeableConcept says in words: its text and its codings' displays."""
-    if not isinstance(codeable, Mapping):
+    if not isinstance(codeable, dict):
         return ""
     codings = codeable.get("coding")
     displays = (
-        [coding.get("display") for coding in codings if isinstance(coding, Mapping)]
-        if isinstance(codings, list)
-        else []
+        [coding.get("display") for coding in codings if isinstance(coding, dict)] if isinstance(codings, list) else []
     )
     return " ".join(part for part in (codeable.get("text"), *displays) if isinstance(part, str))
 
@@ -218,7 +216,7 @@ def amount(of: object, unit: str) -> Decimal | None:
     A number without a unit is not guessed at: 38 may be a temperature or a fundal height, 100 kilograms or pounds. Nor is a value with
     a comparator ("< 7") taken for a measurement.
     """
-    if not isinstance(of, Mapping) or of.get("comparator"):
+    if not isinstance(of, dict) or of.get("comparator"):
         return None
     value = number(of.get("value"))
     if value is None:

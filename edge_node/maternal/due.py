@@ -70,7 +70,7 @@ def contacts_due(at: Course, programme: Programme) -> Iterator[Due]:
         seen = max((each.on for each in at.pregnancy.contacts if each.kind == "antenatal-contact"), default=None)
         # Four weeks are the longest time between two contacts of the plan's second half, in which she may well be.
         day = at.since if seen is None else seen + 4 * _WEEK
-        yield Due(kind="contact", of=ref, number=0, due_from=day, overdue_from=day + _WEEK, ends=at.until)
+        yield Due(kind="next-contact", of=ref, due_from=day, overdue_from=day + _WEEK, ends=at.until)
         return
     for each in plan(at.pregnancy, at.used, programme.schedule):
         if not each.held and not each.missed:

@@ -21,7 +21,8 @@ WEEK: Final = timedelta(days=7)
 BIRTH_BEFORE: Final = timedelta(days=21)
 BIRTH_AFTER: Final = timedelta(days=28)
 """A birth is expected from 37 weeks (term: WHO) until four weeks after its day, when the outcome is asked for."""
-NEXT: Final = frozenset({"contact", "postnatal"})
+NEXT: Final = frozenset({"contact", "next-contact", "postnatal"})
+"""What is due next by which it is told whether she comes at all."""
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True):

@@ -38,7 +38,7 @@ def ref_of(resource: Resource) -> str:
 
 def target(reference: object) -> str:
     """`Type/id` that a Reference means, without server and version; "" if it means nothing. A `urn:` stays as it is."""
-    text = reference.get("reference") if isinstance(reference, Mapping) else None
+    text = reference.get("reference") if isinstance(reference, dict) else None
     if not isinstance(text, str) or not text:
         return ""
     if text.startswith("urn:"):
@@ -94,7 +94,7 @@ def written(resource: Resource) -> str:
             return str(resource[name])
     for name in _PERIODS:
         period = resource.get(name)
-        if isinstance(period, Mapping) and isinstance(period.get("start"), str):
+        if isinstance(period, dict) and isinstance(period.get("start"), str):
             return str(period["start"])
     instant = resource.get("effectiveInstant", resource.get("issued"))
     return instant if isinstance(instant, str) else ""
@@ -103,7 +103,7 @@ def written(resource: Resource) -> str:
 def recorded(resource: Resource) -> date | None:
     """The day on which a resource was stored."""
     meta = resource.get("meta")
-    return whole_day(meta.get("lastUpdated")) if isinstance(meta, Mapping) else None
+    return whole_day(meta.get("lastUpdated")) if isinstance(meta, dict) else None
 
 
 def state(resource: Resource) -> str:
@@ -116,9 +116,9 @@ def state(resource: Resource) -> str:
 
 def coded(codeable: object) -> str:
     """The first code of a CodeableConcept from one of FHIR's own systems."""
-    codings = codeable.get("coding") if isinstance(codeable, Mapping) else None
+    codings = codeable.get("coding") if isinstance(codeable, dict) else None
     first = next(iter(codings), None) if isinstance(codings, list) else None
-    code = first.get("code") if isinstance(first, Mapping) else None
+    code = first.get("code") if isinstance(first, dict) else None
     return code if isinstance(code, str) else ""
 
 
@@ -136,7 +136,7 @@ def linked_episodes(resource: Resource) -> tuple[str, ...]:
 
 
 def _links_episode(extension: object) -> bool:
-    return isinstance(extension, Mapping) and extension.get("url") == EPISODE_LINK
+    return isinstance(extension, dict) and extension.get("url") == EPISODE_LINK
 
 
 def encounter(resource: Resource) -> str:
@@ -149,7 +149,7 @@ def who(resource: Resource) -> str:
     for name in ("performer", "requester", "recorder", "asserter", "informationSource", "participant"):
         told = resource.get(name)
         for entry in told if isinstance(told, list) else [told]:
-            found = target(entry) or (target(entry.get("actor")) if isinstance(entry, Mapping) else "")
+            found = target(entry) or (target(entry.get("actor")) if isinstance(entry, dict) else "")
             if found:
                 return found
     return ""

@@ -121,12 +121,13 @@ class _Visits(msgspec.Struct, frozen=True):
         return linked_episodes(resource) or self.episodes.get(encounter(resource), ())
 
 
-def read_mother(patient: str, resources: Iterable[Resource]) -> Mother:
+def read_mother(patient: str, resources: Iterable[Resource], also: Iterable[str] = ()) -> Mother:
     """The facts of the woman with the id `patient`, from the resources of her compartment (decoded JSON), in any order.
 
-    Nothing here raises on what a resource says: what cannot be understood is left out, and told in `unread`.
+    `also`: ids of records that were joined to hers. What is said of any other patient (her baby) is passed over. Nothing here raises on
+    what a valid resource says: what cannot be understood is left out, and told in `unread`.
     """
-    mine = sorted(resources, key=ref_of)
+    mine = _of_patient(resources, {patient, *also})
     visits = _visits(mine)
     found, unread = _observed(mine, visits)
     more = [*_done(mine, visits), *medicines_and_doses(mine, visits.day, visits.links)]
@@ -162,7 +163,7 @@ def read_mother(patient: str, resources: Iterable[Resource]) -> Mother:
 
 def read_newborn(patient: str, resources: Iterable[Resource]) -> Newborn:
     """The facts of the baby with the id `patient`, from the resources of its compartment, in any order."""
-    mine = sorted(resources, key=ref_of)
+    mine = _of_patient(resources, {patient})
     visits = _visits(mine)
     facts = ordered(each.fact for each in _observed(mine, visits)[0] if isinstance(each, Placed))
     person = next((each for each in mine if ref_of(each) == f"Patient/{patient}"), {})
@@ -181,6 +182,19 @@ def read_newborn(patient: str, resources: Iterable[Resource]) -> Newborn:
         measures=tuple(each for each in facts if isinstance(each, Measure)),
         signs=tuple(each for each in facts if isinstance(each, Sign)),
     )
+
+
+def _of_patient(resources: Iterable[Resource], ids: set[str]) -> list[Resource]:
+    """The resources about these patients, by reference; those that name nobody are taken for theirs."""
+    theirs = {"", *(f"Patient/{each}" for each in ids)}
+    return sorted((each for each in resources if _about(each) in theirs), key=ref_of)
+
+
+def _about(resource: Resource) -> str:
+    if resource.get("resourceType") == "Patient":
+        return ref_of(resource)
+    whose = target(resource.get("subject")) or target(resource.get("patient"))
+    return whose if whose.startswith("Patient/") else ""
 
 
 def _visits(resources: list[Resource]) -> _Visits:

@@ -55,6 +55,6 @@ def key_of(resource: Mapping[str, Any]) -> str:
     """The key of a reminder's item; "" for a Task or message that is no reminder of ours."""
     identifiers = resource.get("identifier")
     for each in identifiers if isinstance(identifiers, list) else ():
-        if isinstance(each, Mapping) and each.get("system") == REMINDER_KEY:
+        if isinstance(each, dict) and each.get("system") == REMINDER_KEY:
             return str(each.get("value", ""))
     return ""

@@ -1,6 +1,6 @@
 """One Observation as facts. Which Observation says what is told in `edge_node/maternal/record.py`."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from decimal import Decimal
 from types import MappingProxyType
@@ -165,7 +165,7 @@ _MMHG: Final = (Decimal(30), Decimal(350))
 def _mmhg(quantity: object) -> Decimal | None:
     """A pressure in mmHg. Other programs leave its unit out (Synthea does), and a severe one must not be passed over for that."""
     read = amount(quantity, "mm[Hg]")
-    if read is not None or not isinstance(quantity, Mapping) or {"unit", "code", "comparator"} & quantity.keys():
+    if read is not None or not isinstance(quantity, dict) or {"unit", "code", "comparator"} & quantity.keys():
         return read
     bare = number(quantity.get("value"))
     return bare if bare is not None and _MMHG[0] < bare < _MMHG[1] else None

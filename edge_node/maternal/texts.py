@@ -90,7 +90,8 @@ FINDINGS: Final[Mapping[str, str]] = MappingProxyType(
 
 DUE: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "contact": N_("Antenatal contact {number}"),
+        "contact": N_("Antenatal contact of week {week}"),
+        "next-contact": N_("Antenatal contact"),
         "dating": N_("Find out how many weeks she is pregnant"),
         "accept-dating": N_("Confirm the expected date of birth"),
         "tetanus": N_("Tetanus vaccine, dose {number}"),

@@ -117,9 +117,9 @@ def test_a_pregnancy_that_is_only_lost_from_sight_goes_on() -> None:
 def test_while_nothing_dates_the_pregnancy_dating_and_a_contact_are_due() -> None:
     record = Record()
     episode = record.episode(week(10))
-    assert {"dating", "contact", "hiv-test", "tetanus"} <= kinds(record)
+    assert {"dating", "next-contact", "hiv-test", "tetanus"} <= kinds(record)
     record.contact(week(12), episode)
-    (contact,) = [each for each in due(record.read()) if each.kind == "contact"]
+    (contact,) = [each for each in due(record.read()) if each.kind == "next-contact"]
     assert contact.due_from == week(16)
 
 

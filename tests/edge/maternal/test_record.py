@@ -213,9 +213,8 @@ def test_synthetic_records_of_another_program_are_read_with_their_pregnancies() 
 
 def test_the_examples_of_hl7_are_read() -> None:
     everything = list(hl7_examples().values())
-    mother = read_mother("mom", everything)
-    assert mother.born == date(1973, 5, 31)
-    assert [each.value for each in mother.groups] == ["A", "A"]
+    assert read_mother("mom", everything).born == date(1973, 5, 31)
+    assert [each.value for each in read_mother("infant", everything).groups] == ["A", "A"]
 
 
 VALUES: tuple[dict[str, Any], ...] = (
@@ -254,6 +253,15 @@ def test_resources_made_from_the_definitions_are_read_without_error() -> None:
     made = list(all_generated())
     assert len(made) > 100
     assert read_mother("mother", made).born is None
+
+
+def test_what_is_said_of_another_patient_is_not_hers_unless_the_records_were_joined() -> None:
+    record, episode = dated()
+    record.measure("weight", 3, week(39), episode)
+    record.resources[-1]["subject"] = {"reference": "Patient/baby"}
+    assert record.pregnancy().measures == ()
+    joined = read_mother("mother", record.resources, also=["baby"])
+    assert [each.value for each in joined.pregnancies[0].measures] == [3]
 
 
 def test_a_newborn_names_its_mother_as_in_the_example_of_hl7() -> None:
