@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from edge_node.maternal.course import Due
 from edge_node.maternal.due import due
-from edge_node.maternal.facts import Mother, is_over
+from edge_node.maternal.facts import Mother, Newborn, is_over
+from edge_node.maternal.postnatal import newborn_due
 from edge_node.maternal.programme import Programme
 from edge_node.maternal.reading import Resource, ref_of, target, targets
 from edge_node.maternal.reminders import key_of, reminder_key
@@ -25,29 +26,40 @@ ENDED: Final[Mapping[str, str]] = {"Task": "cancelled", "CommunicationRequest": 
 def ending(
     before: Mother, after: Mother, reminders: Iterable[Resource], programme: Programme | None = None
 ) -> tuple[dict[str, Any], ...]:
-    """The reminders that end, each as it is to be written, in order of reference.
+    """The woman's reminders that end, each as it is to be written, in order of reference.
 
-    `reminders`: Task and CommunicationRequest resources of her compartment; those that are closed are passed over. A reminder of ours
-    ends when its item is due no more or on another day; one of another program when she died, or when it names a pregnancy that is over.
+    `reminders`: Task and CommunicationRequest resources; those that are closed, or for another patient, are passed over. A reminder
+    of ours ends when its item is due no more or on another day; one of another program when she died, or when it names a pregnancy
+    that is over.
     """
     settings = programme or Programme()
-    was, now = _by_key(due(before, settings)), _by_key(due(after, settings))
     over = {each.ref for each in before.pregnancies} - {each.ref for each in after.pregnancies if not is_over(each)}
-    found = [
-        _ended(each)
-        for each in reminders
-        if each.get("status") in OPEN.get(str(each.get("resourceType")), ()) and _ends(each, after, over, was, now)
-    ]
+    return _those(after.id, after.dead, over, due(before, settings), due(after, settings), reminders)
+
+
+def newborn_ending(before: Newborn, after: Newborn, reminders: Iterable[Resource]) -> tuple[dict[str, Any], ...]:
+    """The same for a baby's own reminders."""
+    return _those(after.id, after.dead, set(), newborn_due(before), newborn_due(after), reminders)
+
+
+def _those(
+    patient: str, dead: bool, over: set[str], before: Iterable[Due], after: Iterable[Due], reminders: Iterable[Resource]
+) -> tuple[dict[str, Any], ...]:
+    was, now = _by_key(before), _by_key(after)
+    found = [_ended(each) for each in reminders if _is_open(each, patient) and (dead or _ends(each, over, was, now))]
     return tuple(sorted(found, key=ref_of))
+
+
+def _is_open(resource: Resource, patient: str) -> bool:
+    whose = target(resource.get("for")) or target(resource.get("subject"))
+    return resource.get("status") in OPEN.get(str(resource.get("resourceType")), ()) and whose == f"Patient/{patient}"
 
 
 def _by_key(items: Iterable[Due]) -> dict[str, Due]:
     return {reminder_key(item): item for item in items}
 
 
-def _ends(resource: Resource, after: Mother, over: set[str], was: dict[str, Due], now: dict[str, Due]) -> bool:
-    if after.dead:
-        return True
+def _ends(resource: Resource, over: set[str], was: dict[str, Due], now: dict[str, Due]) -> bool:
     key = key_of(resource)
     if not key:
         return bool(over & {target(resource.get("focus")), *targets(resource.get("about"))})

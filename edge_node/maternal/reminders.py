@@ -13,7 +13,8 @@ from typing import Any, Final
 from edge_node.concepts import LOCAL
 from edge_node.maternal.course import Due
 
-REMINDER_KEY: Final = "urn:medtech-edge:reminder"
+REMINDER_KEY: Final = "urn:medtech-edge:reminder:maternal"
+"""Identifier system of reminders of maternal care. Other packages of knowledge have their own, and end their own."""
 _CODE: Final = {"coding": [{"system": LOCAL, "code": "come-to-clinic"}], "text": "Reminder to come to the clinic"}
 
 

@@ -7,7 +7,9 @@ import pytest
 
 from edge_node.fhir.validation import validate
 from edge_node.maternal.due import due
-from edge_node.maternal.ending import ending
+from edge_node.maternal.ending import ending, newborn_ending
+from edge_node.maternal.facts import Contact, Newborn
+from edge_node.maternal.postnatal import newborn_due
 from edge_node.maternal.reminders import key_of, reminder_key, reminder_message, reminder_task
 from edge_node.maternal.texts import REMINDER
 from tests.edge.maternal.making import Record, dated, week
@@ -75,13 +77,9 @@ def test_her_death_ends_every_reminder_of_whatever_program() -> None:
 def test_a_foreign_reminder_ends_with_the_pregnancy_that_it_names() -> None:
     record, episode = dated()
     before = record.read()
-    named = {"resourceType": "CommunicationRequest", "id": "n", "status": "active", "about": [{"reference": episode}]}
-    other = {
-        "resourceType": "CommunicationRequest",
-        "id": "o",
-        "status": "active",
-        "about": [{"reference": "EpisodeOfCare/x"}],
-    }
+    message = {"resourceType": "CommunicationRequest", "status": "active", "subject": {"reference": "Patient/mother"}}
+    named = message | {"id": "n", "about": [{"reference": episode}]}
+    other = message | {"id": "o", "about": [{"reference": "EpisodeOfCare/x"}]}
     record.outcome("miscarriage", week(12), episode)
     assert [each["id"] for each in ending(before, record.read(), [named, other])] == ["n"]
 
@@ -102,6 +100,28 @@ def test_a_redating_ends_the_reminders_of_days_that_moved() -> None:
     ended = {key_of(each) for each in ending(before, record.read(), made)}
     moved = {reminder_key(item) for item in due(before) if item.kind == "contact" and item.number > 1}
     assert moved <= ended
+
+
+def test_reminders_of_her_baby_stay_and_end_with_the_babys_own_record() -> None:
+    record, episode = dated()
+    before = record.read()
+    record.outcome("live-birth", week(39), episode)
+    baby = Newborn(id="baby", born=week(39))
+    made = [reminder_task(item, "baby", week(39)) | {"id": f"b{item.number}"} for item in newborn_due(baby)]
+    assert ending(before, record.read(), made) == ()
+    dead = Newborn(id="baby", born=week(39), dead=True)
+    assert [each["id"] for each in newborn_ending(baby, dead, made)] == ["b1", "b2", "b3", "b4"]
+    visit = Contact(ref="Encounter/1", on=week(39), kind="postnatal-contact")
+    seen = Newborn(id="baby", born=week(39), contacts=(visit,))
+    assert [each["id"] for each in newborn_ending(baby, seen, made)] == ["b1"]
+
+
+def test_reminders_of_another_package_are_left_to_it() -> None:
+    record, episode = dated()
+    before, (first, *_) = record.read(), reminders(record)
+    theirs = first | {"identifier": [{"system": "urn:medtech-edge:reminder:immunisation", "value": key_of(first)}]}
+    record.contact(week(12), episode)
+    assert ending(before, record.read(), [theirs]) == ()
 
 
 def test_an_ended_reminder_is_not_ended_again_and_nothing_else_is_touched() -> None:
