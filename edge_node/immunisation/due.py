@@ -27,7 +27,7 @@ class Due(msgspec.Struct, frozen=True):
     overdue_from: date
     not_after: date | None = None
 
-    def degree(self, today: date) -> str:
+    def state(self, today: date) -> str:
         """`later`, `due`, `overdue` or `too-late` on a day."""
         if self.not_after is not None and today > self.not_after:
             return "too-late"
@@ -57,12 +57,14 @@ class Standing(msgspec.Struct, frozen=True):
 
 
 def stand(schedule: Schedule, facts: Facts) -> Standing:
-    """What counts, what does not, and what is due. Nothing is due where the day that the schedule counts from is not
-    known."""
+    """What counts, what does not, and what is due.
+
+    Nothing is due where the day that the schedule counts from is not known, and nothing to the dead.
+    """
     concerned = [series for series in schedule.series if series.only_if <= facts.traits]
     history = days(facts.given)
     courses = [course(series, schedule, facts, history) for series in concerned]
-    open_courses = [each for each in courses if not each.series.unless & facts.traits]
+    open_courses = [] if facts.dead else [each for each in courses if not each.series.unless & facts.traits]
     due = [item for each in open_courses for item in _items(each, schedule, facts, history)]
     held = [(each.series.name, trait) for each in courses for trait in sorted(each.series.unless & facts.traits)]
     counted = sorted((one for each in courses for one in each.counted), key=lambda one: (one.day, one.dose))

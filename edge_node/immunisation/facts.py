@@ -21,7 +21,7 @@ class Given(msgspec.Struct, frozen=True, order=False):
 
 
 class Facts(msgspec.Struct, frozen=True):
-    """A person's facts.
+    """A person's facts. To the dead (`dead`) nothing is due.
 
     `born`: where only the month or year is known its last day, and `born_exact` is false. `pregnant_since`: the first
     day of a present pregnancy (the expected date of birth less 280 days), for schedules that count from it. `traits`:
@@ -33,6 +33,7 @@ class Facts(msgspec.Struct, frozen=True):
     pregnant_since: date | None = None
     given: tuple[Given, ...] = ()
     traits: frozenset[str] = frozenset()
+    dead: bool = False
 
     def anchor(self, name: str) -> date | None:
         """The day from which a schedule counts; None when it is not known."""

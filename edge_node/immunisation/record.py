@@ -93,6 +93,7 @@ def read(
         pregnant_since=pregnant_since,
         given=given,
         traits=frozenset(own) | traits,
+        dead=patient.get("deceasedBoolean") is True or bool(patient.get("deceasedDateTime")),
     )
     return Read(facts, unclear, _refusals(vaccinations))
 

@@ -7,6 +7,7 @@ format.
     anchor = "birth"              what `due` and `by` are counted from: "birth", or "pregnancy" (its first day, of the last period)
     grace_days = 4                how many days too early a dose given may be and still count; never used for planning one
     window = "4w"                 from due to overdue, where a dose says nothing else
+    before = "18y"                the age that ends what no series or dose ends sooner: whom the schedule does not concern any more
 
     [[series]]                    doses against the same thing, in order
     name = "opv"
@@ -113,8 +114,8 @@ def read(text: str) -> Schedule:
     """A schedule from TOML. Raises ValueError (msgspec.ValidationError, tomllib.TOMLDecodeError are such) with what is
     wrong and where."""
     raw = tomllib.loads(text)
-    window = raw.pop("window", None)
-    raw["series"] = [_filled_series(series, {"window": window} if window else {}) for series in raw.get("series", ())]
+    given: dict[str, Any] = {name: raw.pop(name) for name in ("window", "before") if name in raw}
+    raw["series"] = [_filled_series(series, given) for series in raw.get("series", ())]
     schedule = msgspec.convert(raw, Schedule)
     wrong = problems(schedule)
     if wrong:

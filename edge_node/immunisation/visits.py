@@ -39,11 +39,11 @@ def next_visit(items: tuple[Due, ...], today: date) -> Visit | None:
     Everything that is due is given at one visit: no vaccine here forbids another of the same day (WHO, Summary of
     Position Papers, "co-administration"; ACIP, General Best Practice Guidelines, "Simultaneous administration").
     """
-    open_items = [item for item in items if item.degree(today) != "too-late"]
+    open_items = [item for item in items if item.state(today) != "too-late"]
     if not open_items:
         return None
     day = max(today, min(item.due_from for item in open_items))
-    return Visit(day, tuple(item for item in open_items if item.due_from <= day and item.degree(day) != "too-late"))
+    return Visit(day, tuple(item for item in open_items if item.due_from <= day and item.state(day) != "too-late"))
 
 
 def plan(schedule: Schedule, facts: Facts, today: date) -> tuple[Visit, ...]:

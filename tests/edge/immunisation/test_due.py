@@ -81,7 +81,7 @@ def test_a_dose_that_does_not_count_still_puts_off_the_next(schedule: Schedule) 
 def test_the_birth_dose_of_polio_drops_is_for_two_weeks_and_is_none_of_the_three(schedule: Schedule) -> None:
     [birth] = due_of(schedule, child(), "opv-birth")
     assert (birth.due_from, birth.overdue_from, birth.not_after) == (at(0), at(7), at(13))
-    assert [birth.degree(at(day)) for day in (0, 6, 7, 13, 14)] == ["due", "due", "overdue", "overdue", "too-late"]
+    assert [birth.state(at(day)) for day in (0, 6, 7, 13, 14)] == ["due", "due", "overdue", "overdue", "too-late"]
     assert counted(schedule, child(("opv", 13))) == ["opv-0"]
     assert counted(schedule, child(("opv", 14))) == []
     assert counted(schedule, child(("opv", 0), ("opv", 42))) == ["opv-0", "opv-1"]
@@ -276,9 +276,15 @@ def test_nothing_is_due_for_whom_no_date_of_birth_is_known(schedule: Schedule) -
     assert stand(schedule, Facts(given=(Given("opv", at(42)),))).due == ()
 
 
-def test_the_degree_of_an_item_changes_on_its_days() -> None:
+@by_name
+def test_a_grown_woman_is_no_child_any_more(schedule: Schedule) -> None:
+    items = stand(schedule, child(traits="female yellow-fever-area")).due
+    assert all(item.not_after is not None and item.not_after < date(2042, 3, 4) for item in items)
+
+
+def test_the_state_of_an_item_changes_on_its_days() -> None:
     item = Due("opv", "opv-1", "Polio drops 1", ("opv",), at(42), at(70), at(100))
-    assert [item.degree(at(day)) for day in (41, 42, 69, 70, 100, 101)] == [
+    assert [item.state(at(day)) for day in (41, 42, 69, 70, 100, 101)] == [
         "later",
         "due",
         "due",
@@ -286,4 +292,4 @@ def test_the_degree_of_an_item_changes_on_its_days() -> None:
         "overdue",
         "too-late",
     ]
-    assert msgspec.structs.replace(item, not_after=None).degree(at(9000)) == "overdue"
+    assert msgspec.structs.replace(item, not_after=None).state(at(9000)) == "overdue"

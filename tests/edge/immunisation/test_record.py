@@ -160,6 +160,12 @@ def test_traits_of_the_clinic_and_the_mother_come_from_the_caller() -> None:
     assert read(CHILD, [], traits=frozenset({"hiv-exposed"})).facts.traits == {"female", "hiv-exposed"}
 
 
+@pytest.mark.parametrize("death", [{"deceasedBoolean": True}, {"deceasedDateTime": "2024-05"}])
+def test_nothing_is_due_to_the_dead(death: dict[str, Any]) -> None:
+    assert stand(WHO, read(CHILD | death, []).facts).due == ()
+    assert stand(WHO, read(CHILD | {"deceasedBoolean": False}, []).facts).due
+
+
 def test_an_estimated_birth_date_never_makes_a_dose_too_early() -> None:
     found = read({"birthDate": "2024-02"}, [])
     assert (found.facts.born, found.facts.born_exact) == (date(2024, 2, 29), False)

@@ -106,7 +106,7 @@ def test_every_dose_of_a_plan_counts_and_nothing_is_left_at_its_end(name: str, f
     assert not {one.day for one in standing.uncounted} & {visit.day for visit in visits}
     assert {visit.day for visit in visits} <= {one.day for one in standing.counted}
     end = visits[-1].day if visits else today
-    assert all(item.degree(end) == "too-late" for item in standing.due)
+    assert all(item.state(end) == "too-late" for item in standing.due)
 
 
 @settings(max_examples=150, deadline=None)
