@@ -95,8 +95,9 @@ def dating_due(at: Course) -> Iterator[Due]:
 def birth_due(at: Course) -> Iterator[Due]:
     """The plan for the birth, going to the place of birth when 41 weeks are over, and what came of the pregnancy.
 
-    The plan is due from 30 weeks, overdue from 36: the guideline (WHO ANC 2016, E.7) asks for it and leaves the week open. At 41 weeks:
-    its model of contacts, "return for delivery at 41 weeks if not given birth".
+    The plan (WHO recommendations on health promotion interventions for maternal and newborn health 2015, recommendation 1) is due from
+    30 weeks, overdue from 36: the guideline leaves the week open, so this is ours. At 41 weeks: WHO ANC 2016, E.7, model of contacts,
+    "return for delivery at 41 weeks if not given birth".
     """
     planned = of_kind(at.pregnancy.signs, "planned-birth-place")
     first, late = at.day(30), at.day(36)

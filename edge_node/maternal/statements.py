@@ -130,7 +130,7 @@ def _test(kind: str) -> _Reader:
 
 
 _STICK_MG_DL: Final = ((Decimal(2000), "4"), (Decimal(300), "3"), (Decimal(100), "2"), (Decimal(30), "1"))
-"""What the grades of a dipstick stand for, mg/dL: 30, 100, 300 and 2000 (as printed by its makers; ISSHP 2018, p. 26)."""
+"""What the grades of a dipstick stand for, mg/dL: 30, 100, 300 and 2000 (as printed on the sticks by their makers)."""
 
 
 def _protein(observation: Resource, on: date, concept: Concept) -> Iterator[Found]:

@@ -74,6 +74,12 @@ def test_hiv_positive_and_negative_after_that_contradict_but_not_the_other_way_r
     assert found(record) == {"hiv": {positive, negative}}
 
 
+def test_hiv_positive_and_negative_on_one_day_contradict() -> None:
+    record = Record()
+    sides = {record.test("hiv-test", result, LMP) for result in ("positive", "negative")}
+    assert found(record) == {"hiv": sides}
+
+
 def test_two_ongoing_pregnancies_contradict_and_one_after_another_do_not() -> None:
     record, episode = dated()
     record.episode(date(2018, 1, 1), "finished", date(2018, 9, 1))

@@ -108,6 +108,15 @@ def test_after_her_death_nothing_is_due() -> None:
     assert due(record.read()) == ()
 
 
+def test_after_her_death_in_pregnancy_nothing_is_due_and_she_is_on_no_list() -> None:
+    record, _ = dated()
+    record.condition("heart-disease")
+    record.patient["deceasedBoolean"] = True  # type: ignore[assignment]
+    assert due(record.read()) == ()
+    now = standing(work(record.read()), week(20))
+    assert (now.this_week, now.overdue, now.high_risk, now.lost, now.birth_expected) == ((), (), False, False, None)
+
+
 def test_a_pregnancy_that_is_only_lost_from_sight_goes_on() -> None:
     record, episode = dated()
     record.outcome("lost", week(20), episode)
