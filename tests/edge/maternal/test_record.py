@@ -93,6 +93,36 @@ def test_what_may_belong_to_two_pregnancies_is_left_out_and_told() -> None:
     assert mother.ambiguous == (weight,)
 
 
+def test_an_episode_is_a_pregnancy_by_its_diagnosis_too_and_is_not_told_twice() -> None:
+    record = Record()
+    condition = record.condition("pregnancy", onsetDateTime=week(8).isoformat())
+    episode = record.episode(week(8))
+    record.resources[-1] |= {"type": [{"text": "Home care"}], "diagnosis": [{"condition": {"reference": condition}}]}
+    assert [each.ref for each in record.read().pregnancies] == [episode]
+
+
+def test_a_condition_without_an_episode_tells_of_a_pregnancy_and_its_end() -> None:
+    record = Record()
+    told = record.condition(
+        "pregnancy", "resolved", onsetDateTime=week(8).isoformat(), abatementDateTime=week(39).isoformat()
+    )
+    pregnancy = record.pregnancy()
+    assert (pregnancy.ref, pregnancy.status, pregnancy.start, pregnancy.end) == (told, "finished", week(8), week(39))
+
+
+def test_a_pregnancy_entered_by_mistake_is_none() -> None:
+    record, episode = dated()
+    record.outcome("mistake", week(12), episode)
+    assert record.read().pregnancies == ()
+
+
+def test_the_day_of_birth_may_be_stated_apart() -> None:
+    record, episode = dated()
+    record.outcome("live-birth", week(40), episode)
+    record.observe("delivery-date", week(40), episode, valueDateTime=week(39).isoformat())
+    assert [(each.kind, each.on) for each in record.pregnancy().outcomes] == [("live-birth", week(39))]
+
+
 def test_a_last_period_without_an_episode_tells_of_a_pregnancy() -> None:
     record = Record()
     told = record.lmp(LMP, week(9))
