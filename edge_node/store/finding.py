@@ -76,9 +76,12 @@ def find_patients(
     vocabulary.refresh(connection)
     wanted = asked.pieces(text, today)
     choices = [choice(vocabulary, piece, last=piece is wanted[-1]) for piece in wanted]
-    if not choices or not all(any(one.degrees) for one in choices):
-        return []
-    return list(islice(_persons(connection, _ordered(connection, choices)), limit))
+    untitled = [one for one in choices if one.piece.word not in asked.TITLES]
+    for those in (choices, untitled):
+        found = list(islice(_persons(connection, _ordered(connection, those)), limit)) if those else []
+        if found or len(untitled) == len(choices):
+            return found
+    return []
 
 
 def _persons(connection: Connection, found: Iterator[FoundPatient]) -> Iterator[FoundPatient]:

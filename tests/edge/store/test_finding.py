@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from edge_node.errors import AlreadyExists
 from edge_node.store import reading, schema, vocabulary
@@ -98,6 +100,9 @@ def clinic(store: Store) -> Store:
         ("aissatou 8 months", "ndiaye"),
         ("koforidwa", "fatoumata"),
         ("Fatoumata Koforidua 4567", "fatoumata"),
+        ("Mme Diallo", "fatoumata"),
+        ("Alhaji Mohammed Ahmed", "arabic"),
+        ("diallo ٣٥", "fatoumata"),
     ],
 )
 def test_whoever_is_meant_is_the_first(clinic: Store, text: str, who: str) -> None:
@@ -106,7 +111,7 @@ def test_whoever_is_meant_is_the_first(clinic: Store, text: str, who: str) -> No
 
 
 @pytest.mark.parametrize(
-    "text", ["", " ", '"', "xyz", "adebayo boateng", "diallo 1950", "diallo 12y", "AND OR NOT", "999999999", "*"]
+    "text", ["", " ", '"', "xyz", "adebayo boateng", "diallo 1950", "diallo 12y", "AND OR NOT", "999999999", "*", "Mme"]
 )
 def test_who_is_not_here_is_not_found(clinic: Store, text: str) -> None:
     assert clinic.find_patients(text, today=TODAY) == []
@@ -259,6 +264,45 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, list
     with nodes.opened(tmp_path_factory.mktemp("town") / "node") as store:
         store.import_resources((Item(json.dumps(one).encode()) for one in people), AMA, lambda: NOW)
         yield store, people
+
+
+texts = st.text(max_size=40) | st.lists(
+    st.sampled_from(
+        [
+            "ama",
+            "Mensah-",
+            "34y",
+            "0241",
+            "1990",
+            "12/05/1990",
+            "+233",
+            "'",
+            '"',
+            "(",
+            "*",
+            "NEAR",
+            "٣٤",
+            "محمد",
+            "{name}",
+            "8 m",
+        ]
+    ),
+    max_size=9,
+).map(" ".join)
+
+
+def test_whatever_is_typed_is_answered(town: tuple[Store, list[dict[str, Any]]]) -> None:
+    store, _ = town
+
+    @settings(deadline=None, max_examples=60)
+    @given(texts)
+    def answered(text: str) -> None:
+        found = store.find_patients(text, 5, today=TODAY)
+        assert len(found) <= 5
+        assert len({one.key for one in found}) == len(found)
+        assert all(one.why and not one.gone for one in found)
+
+    answered()
 
 
 FLOORS = {
