@@ -22,6 +22,9 @@
     │   ├── HubRefused         the hub turned the request away
     │   ├── HubNotTrusted      an answer or certificate that is not this node's hub's
     │   ├── HubTooOld  HubTooNew
+    │   ├── TooLittleKnown     to look for somebody at the hub
+    │   ├── AskedTooOften      (try again)
+    │   ├── FoundTooLongAgo  NotThereAnyMore  IdUsedTwice    somebody who was found cannot be admitted
     │   └── RevokedNode
     └── RequestFault           the caller's
         ├── InvalidResource    with `issues`
@@ -235,6 +238,47 @@ class HubTooNew(SyncFault):
 
     title = "This node's program is too old for the hub"
     hint = "Update this node's program. Nothing is lost meanwhile."
+
+
+class TooLittleKnown(SyncFault):
+    """A question for somebody at the hub that would bring up too many."""
+
+    status = 422
+    title = "More has to be known about her"
+    hint = "Give the number on her card, or two of: name, birth date, telephone, and the village with a name."
+
+
+class AskedTooOften(SyncFault):
+    """This node has looked for more people than is usual."""
+
+    status = 429
+    exit_code = TRY_AGAIN
+    title = "This clinic has looked for too many people"
+    hint = "Try again in an hour. Meanwhile she can be registered here; the two records can be shown as one later."
+
+
+class FoundTooLongAgo(SyncFault):
+    """Who was found is admitted at once, or looked for again."""
+
+    status = 409
+    title = "She has to be looked for once more"
+    hint = "Look for her again, and choose her from what is found then."
+
+
+class NotThereAnyMore(SyncFault):
+    """Who was found was deleted meanwhile, or went to another region."""
+
+    status = 409
+    title = "Her record is not there any more"
+    hint = "Look for her again, or register her here."
+
+
+class IdUsedTwice(SyncFault):
+    """Old registers number their patients alike: her record would become one with another's here."""
+
+    status = 409
+    title = "Her record cannot come here: its number belongs to somebody else's record in this clinic"
+    hint = "Register her here, and ask the clinic that knows her for what matters."
 
 
 class RevokedNode(SyncFault):

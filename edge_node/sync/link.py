@@ -8,14 +8,19 @@ import httpx
 import msgspec
 
 from edge_node.errors import (
+    AskedTooOften,
     EdgeError,
+    FoundTooLongAgo,
     HubBusy,
     HubRefused,
     HubTooNew,
     HubTooOld,
     HubUnreachable,
+    IdUsedTwice,
+    NotThereAnyMore,
     RevokedNode,
     SettingsWrong,
+    TooLittleKnown,
 )
 from sync_protocol.exchange.messages import MEDIA_TYPE
 
@@ -24,7 +29,15 @@ SILENCE_SECONDS_MAX: Final = 90
 """On a link of 30 kbit/s with retransmissions, a minute may pass between two packets that arrive."""
 ANSWER_BYTES_MAX: Final = 16 * 1024 * 1024
 
-_PROBLEMS: Final[Mapping[str, type[EdgeError]]] = {"node-revoked": RevokedNode, "node-to-wipe": RevokedNode}
+_PROBLEMS: Final[Mapping[str, type[EdgeError]]] = {
+    "node-revoked": RevokedNode,
+    "node-to-wipe": RevokedNode,
+    "too-little-known": TooLittleKnown,
+    "too-many-questions": AskedTooOften,
+    "candidate-refused": FoundTooLongAgo,
+    "not-found": NotThereAnyMore,
+    "id-shared": IdUsedTwice,
+}
 _BUSY: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
 
 
