@@ -48,8 +48,17 @@ def handlers(desk: Desk) -> list[Any]:
         place = sealer.open(cursor, author.user, Place) if cursor else Place()
         found: Listed = await desk.threads.search(people.listed, desk.store, place, desk.now_ms())
         following = sealer.seal(found.next, author.user) if found.next is not None else ""
+        # The same words, for who is not found here, and is looked for at the hub.
+        elsewhere = sealer.seal(Place(place.text), author.user)
         return await desk.page(
-            request, author, "patients.html", here="patients", asked=place, found=found, following=following
+            request,
+            author,
+            "patients.html",
+            here="patients",
+            asked=place,
+            found=found,
+            following=following,
+            elsewhere=elsewhere,
         )
 
     @post("/", status_code=200)

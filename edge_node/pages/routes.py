@@ -17,6 +17,7 @@ from edge_node.language import N_
 from edge_node.pages import (
     card_pages,
     conflict_pages,
+    elsewhere_pages,
     history_pages,
     language_pages,
     live_pages,
@@ -61,6 +62,7 @@ def make_pages(
             *card_pages.handlers(desk),
             *sync_pages.handlers(desk),
             *conflict_pages.handlers(desk),
+            *elsewhere_pages.handlers(desk),
             *history_pages.handlers(desk),
             *language_pages.handlers(),
             *live_pages.handlers(desk),
