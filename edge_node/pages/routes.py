@@ -105,6 +105,7 @@ _SAID = {
     ),
     409: (N_("That is not possible now"), N_("Go back, look at what is there now, and try again.")),
     412: (N_("Somebody else changed this meanwhile"), N_("Go back, look at what is there now, and choose again.")),
+    413: (N_("This is too large"), N_("Send a smaller photo or file.")),
     415: (N_("That could not be understood"), N_("Go back and send the form again.")),
     423: (
         N_("The screen is locked"),
@@ -129,7 +130,8 @@ def _problem(desk: Desk) -> Callable[[Request[Any, Any, Any], Exception], Respon
     def problem(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
         request.scope["state"]["error"] = error
         path = request.scope["path"]
-        if path.startswith(_MACHINES):
+        # A part of a page that is refreshed by itself stays as it is: neither a login nor an error belongs into its place.
+        if path.startswith(_MACHINES) or "hx-request" in request.headers:
             return for_machines(request, error)
         if isinstance(error, Unauthorised):
             came_from = safe_next(path) if request.method == "GET" else "/"

@@ -41,9 +41,13 @@ class Desktop:
             patient=records[0] if records else None,
             records=records[1:],
             about=held[about] if about is not None else None,
-            facility=self.store.status().facility or "",
+            facility=self._facility(),
             lists={"villages": self.villages.known()},
         )
+
+    def _facility(self) -> str:
+        with self.store.reading() as connection:
+            return connection.execute("SELECT facility FROM sync").fetchone()[0] or ""
 
     def _records(self, patient: str | None) -> list[Stored]:
         if patient is None:

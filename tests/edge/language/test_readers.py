@@ -90,7 +90,7 @@ def test_dates_and_ages_are_the_languages_own(language: str, day: str, month: st
 def test_a_clinics_region_decides_about_digits_and_names_of_months() -> None:
     with reading("ar", Locale.parse("ar_EG")):
         assert dates.day("2014-10-09") == "٩ أكتوبر ٢٠١٤"
-        assert words.quantity({"value": "6.50", "unit": "mg"}) == "٦٫٥٠ mg"
+        assert words.quantity({"value": "6.50", "unit": "mg"}) == "\u2066٦٫٥٠ mg\u2069"
     with reading("ar", Locale.parse("ar_DZ")):
         assert dates.day("2014-10-09") == "9 أكتوبر 2014"
     with reading("fr"):
