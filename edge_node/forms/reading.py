@@ -207,12 +207,17 @@ def _phone(field: Field, sent: Sent, today: date) -> str | None:
     typed = _one(field.name, sent)
     if not typed:
         return None
-    number = re.sub(r"[\s().\u2010-\u2015/-]", "", western(typed))
-    number = f"+{number[2:]}" if number.startswith("00") else number
+    number = plain_phone(typed)
     # Source of the bound above: ITU-T E.164, at most 15 digits.
     if not _PHONE(number):
         raise Impossible(N_("Type a telephone number: 6 to 15 digits."))
     return number
+
+
+def plain_phone(typed: str) -> str:
+    """A telephone number without what is put between its digits: `0803 555-0101` → `08035550101`, `00234…` → `+234…`."""
+    number = re.sub(r"[\s().\u2010-\u2015/-]", "", western(typed))
+    return f"+{number[2:]}" if number.startswith("00") else number
 
 
 def _person(field: Field, sent: Sent, today: date) -> Person | None:

@@ -12,7 +12,8 @@ from edge_node.forms import pictures
 from edge_node.forms.answers import Answers, Dated, Person
 from edge_node.forms.context import Context, Held, Sheet, changed, create, without_empty
 from edge_node.forms.fields import NO, YES, Choice, Field, Form, Kind, Section, Span, when
-from edge_node.forms.showing import Standing, date_parts
+from edge_node.forms.reading import plain_phone
+from edge_node.forms.showing import date_parts
 from edge_node.language import N_, _
 from edge_node.store.model import Write
 from sync_protocol.matching.numbers import SYSTEM as NUMBER_SYSTEM
@@ -280,7 +281,7 @@ def _mother(context: Context, child: str, mother: Person) -> Write:
 # --- changing ---------------------------------------------------------------------------------------------------------
 
 
-def start_edit(context: Context) -> Standing:
+def start_edit(context: Context) -> dict[str, str]:
     """What is known of her."""
     patient = context.she.resource
     name, contact = _first(patient, "name"), _first(patient, "contact")
@@ -331,14 +332,18 @@ def edit(answers: Answers, context: Context) -> list[Write]:
     photo, pictured = _photo(answers, context, she.id)
     others = [one for one in patient.get("identifier") or [] if one.get("system") != NATIONAL_SYSTEM]
     same_name = (answers.text("given"), answers.text("family")) == (before["given"], before["family"])
-    same_kin = all(answers.text(name) == before[name] for name in ("kin_name", "kin_relation", "kin_phone"))
+    same_kin = all(answers.text(name) == before[name] for name in ("kin_name", "kin_relation"))
+    same_kin = same_kin and answers.text("kin_phone") == plain_phone(before["kin_phone"])
     same_national = answers.text("national") == before["national"]
+    # Her number may have been written with spaces, her birth date with more than we know of: who did not touch them did not change them.
+    same_phone = answers.text("phone") == plain_phone(before["phone"])
+    born = patient.get("birthDate")
+    same_birth = born is not None and answers.date("birth") == Dated(born, is_estimated(patient))
     members: dict[str, Any] = {
         "name": patient.get("name") if same_name else [_name(answers), *(patient.get("name") or [])[1:]],
         "gender": answers.text("sex"),
-        "_birthDate": None,
-        **birth(answers.date("birth")),
-        "telecom": _replaced(patient.get("telecom"), answers.text("phone")),
+        **({} if same_birth else {"_birthDate": None, **birth(answers.date("birth"))}),
+        "telecom": patient.get("telecom") if same_phone else _replaced(patient.get("telecom"), answers.text("phone")),
         "address": _moved(patient.get("address"), answers.text("village")),
         "contact": patient.get("contact") if same_kin else [*_contact(answers), *(patient.get("contact") or [])[1:]],
         "identifier": patient.get("identifier") if same_national else [*others, *_national(answers)],

@@ -9,7 +9,7 @@ Standing: TypeAlias = Mapping[str, str | tuple[str, ...]]
 """Name of an input → what stands in it; several for checkboxes."""
 
 
-def date_parts(name: str, dated: Dated | None) -> Standing:
+def date_parts(name: str, dated: Dated | None) -> dict[str, str]:
     """A date in three inputs, perhaps partial, perhaps estimated."""
     if dated is None:
         return {}

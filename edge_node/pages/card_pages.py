@@ -32,6 +32,7 @@ def handlers(desk: Desk) -> list[Any]:
     async def card(request: Request[Any, Any, Any], id_: FromPath[str]) -> Response[Any]:
         author = desk.author(request)
         patient = await desk.threads.search(_patient, desk.store, id_)
+        await desk.looked_at(author, id_)
         number = card_number(patient)
         return await desk.page(
             request,

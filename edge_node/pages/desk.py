@@ -8,7 +8,7 @@ from litestar import Request, Response
 from edge_node.api.access import Caller
 from edge_node.api.app import Parts
 from edge_node.api.node import Sync
-from edge_node.errors import Forbidden
+from edge_node.errors import Forbidden, NotFound
 from edge_node.pages import card_numbers, rendering
 from edge_node.pages.standing import Facts, Standing, facts, standing
 from edge_node.roles import Act, rights_of
@@ -68,6 +68,13 @@ class Desk:
         if not caller.sight.sees_all:
             raise Forbidden("This is not for your role")
         return caller.author
+
+    async def looked_at(self, author: Author, patient: str) -> None:
+        """Writes into the audit that somebody saw who a patient is. Raises NotFound."""
+        stored = self.store.read("Patient", patient)
+        if stored is None or stored.gone:
+            raise NotFound()
+        await self.threads.write(self.store.record, author, self.now_ms(), "read", stored.key)
 
     def tell(self, author: Author, tone: str, text: str) -> None:
         """Something for the next page that this person sees."""

@@ -74,6 +74,8 @@ def _of(desk: Desk, desktop: Desktop, sheet: Sheet) -> list[Any]:
     async def show(request: Request[Any, Any, Any]) -> Response[Any]:
         author, place = desk.author(request), _place(request)
         context = await desk.threads.search(desktop.context, author, place.patient, place.about)
+        if place.patient is not None:
+            await desk.looked_at(author, place.patient)
         drawn = _fresh(sheet, context, place, desktop.new_id())
         return await _page(desk, request, author, sheet, context, drawn)
 

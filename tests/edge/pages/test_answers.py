@@ -1,5 +1,6 @@
 """The pages as answers: their headers, who may see them, where they lead, and what goes wrong."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -255,3 +256,75 @@ async def test_the_pages_for_when_there_is_no_answer_hold_nothing_of_anybody(ama
     assert answer.status_code == 200
     assert "ama" not in answer.text.split("<main")[1]
     assert "Owusu" not in answer.text
+
+
+# --- forms and languages ----------------------------------------------------------------------------------------------
+
+REGISTRATION = {"given": "Efua", "family": "Boateng", "sex": "female", "birth.year": "2001", "form.alike": ""}
+
+
+async def test_of_two_sendings_at_the_same_moment_one_registers_and_both_lead_there(
+    ama: httpx.AsyncClient, store: Store
+) -> None:
+    form = {**REGISTRATION, "form.token": "0190-token"}
+    answers = await asyncio.gather(*(ama.post("/patients/new", data=form) for _ in range(4)))
+    assert [answer.status_code for answer in answers] == [303] * 4
+    assert len({answer.headers["location"] for answer in answers}) == 1
+    assert len(store.find_patients("Efua Boateng")) == 1
+
+
+async def test_a_form_without_its_token_or_with_a_strange_one_is_refused(ama: httpx.AsyncClient) -> None:
+    for token in ("", "../x", "x" * 65):
+        assert (await ama.post("/patients/new", data={**REGISTRATION, "form.token": token})).status_code == 400
+
+
+async def test_what_is_asked_back_comes_with_the_same_token_and_nothing_is_written(
+    ama: httpx.AsyncClient, store: Store
+) -> None:
+    before = store.status().resources
+    answer = await ama.post("/patients/new", data={**REGISTRATION, "sex": "", "form.token": "t-1"})
+    assert answer.status_code == 422
+    assert 'name="form.token" value="t-1"' in answer.text
+    assert 'value="Boateng"' in answer.text
+    assert store.status().resources == before
+    assert store.submitted("t-1") is None
+
+
+async def test_whoever_opens_a_form_or_a_card_of_a_patient_is_in_the_audit(
+    ama: httpx.AsyncClient, store: Store
+) -> None:
+    for path in ("/patients/p-1/edit", "/patients/p-1/card"):
+        assert (await ama.get(path)).status_code == 200
+    read = [entry for entry in store.audit("Patient", "p-1") if entry.action == "read"]
+    assert [(entry.user, entry.type) for entry in read] == [("ama", "Patient")] * 2
+
+
+async def test_a_part_of_a_page_is_not_replaced_by_the_login(anyone: httpx.AsyncClient) -> None:
+    answer = await anyone.post("/patients/similar", data=REGISTRATION, headers={"hx-request": "true"})
+    assert answer.status_code == 401
+    assert "text/html" not in answer.headers["content-type"]
+
+
+async def test_names_in_parts_of_pages_are_escaped(ama: httpx.AsyncClient) -> None:
+    answer = await ama.post("/patients/similar", data={"given": "Ama", "family": "Owusu"})
+    assert "&lt;b&gt;Owusu" in answer.text
+    assert "<b>Owusu" not in answer.text
+
+
+async def test_a_language_is_chosen_before_the_login_and_stays(anyone: httpx.AsyncClient) -> None:
+    answer = await anyone.post("/language", data={"language": "sw", "next": "/login"})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/login")
+    assert "httponly" in answer.headers["set-cookie"].lower()
+    page = await anyone.get("/login", headers={"accept-language": "fr"})
+    assert '<html lang="sw" dir="ltr">' in page.text
+    assert "Nywila" in page.text
+    for wrong in ({"language": "xx"}, {"language": "../../etc"}, {}):
+        assert (await anyone.post("/language", data=wrong or {"a": "b"})).status_code == 400
+    elsewhere = await anyone.post("/language", data={"language": "fr", "next": "https://elsewhere.test/"})
+    assert elsewhere.headers["location"] == "/"
+
+
+async def test_errors_are_told_in_the_language_of_who_reads(anyone: httpx.AsyncClient) -> None:
+    answer = await anyone.get("/assets/none.css", headers={"accept-language": "ar"})
+    assert 'dir="rtl"' in answer.text
+    assert "لا شيء هنا" in answer.text

@@ -253,7 +253,7 @@ def test_the_first_page_is_small_enough_for_a_slow_link(browser: Browser, served
     context.request.post("/login", form=credentials, headers={"origin": served.url})
     page = context.new_page()
     answers: list[Response] = []
-    page.on("response", answers.append)
+    page.on("response", lambda answer: answers.append(answer))
     page.goto("/")
     # What is heard of changes goes on for as long as the page is open, and is not part of it.
     sizes = {urlsplit(answer.url).path: len(answer.body()) for answer in answers if "/events" not in answer.url}

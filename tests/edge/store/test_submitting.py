@@ -1,6 +1,7 @@
 """A form is carried out once: in the transaction that saves it, however often it is sent."""
 
 import json
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -22,8 +23,9 @@ def patient(id_: str, **members: object) -> Write:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store.open(tmp_path / "node", KEY, create=True)
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(tmp_path / "node", KEY, create=True) as opened:
+        yield opened
 
 
 def test_a_second_sending_is_led_to_the_first_and_writes_nothing(store: Store) -> None:
@@ -36,8 +38,6 @@ def test_a_second_sending_is_led_to_the_first_and_writes_nothing(store: Store) -
 
 
 def test_of_sendings_at_the_same_time_one_is_carried_out(store: Store, tmp_path: Path) -> None:
-    other = Store.open(tmp_path / "node", KEY)
-
     def send(number: int) -> bool:
         where = store if number % 2 else other
         try:
@@ -46,7 +46,7 @@ def test_of_sendings_at_the_same_time_one_is_carried_out(store: Store, tmp_path:
             return False
         return True
 
-    with ThreadPoolExecutor(8) as pool:
+    with Store.open(tmp_path / "node", KEY) as other, ThreadPoolExecutor(8) as pool:
         assert sorted(pool.map(send, range(8))) == [False] * 7 + [True]
     assert store.status().resources == 1
 
