@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from edge_node.forms import pictures
 from edge_node.forms.answers import Answers, Dated, Person
-from edge_node.forms.context import Context, Held, Sheet, changed, create, without_empty
+from edge_node.forms.context import Context, Sheet, changed, create, without_empty
 from edge_node.forms.fields import NO, YES, Choice, Field, Form, Kind, Section, Span, when
 from edge_node.forms.reading import plain_phone
 from edge_node.forms.showing import date_parts
@@ -378,11 +378,6 @@ def _to_card(writes: list[Write], context: Context) -> str:
     return f"/patients/{writes[0].id}/card?new"
 
 
-def _edits(context: Context) -> tuple[str, ...]:
-    held: Held = context.she
-    return (held.reference,)
-
-
 REGISTER: Final = Sheet(
     name="register",
     path="/patients/new",
@@ -399,6 +394,6 @@ EDIT: Final = Sheet(
     form=edit_form,
     start=start_edit,
     write=edit,
-    edits=_edits,
+    edits=lambda context: (context.she.reference,),
     news=lambda answers, context: _("The changes are saved."),
 )
