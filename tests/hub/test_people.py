@@ -1,5 +1,6 @@
 """People who may log in at nodes, as the administrator adds, lists and disables them."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ from hub import people
 from hub.errors import BadRequest, NotFound
 from hub.runtime import Hub
 from hub.store import people as rows
+from hub.store.nodes import NodeRow
+from sync_protocol.exchange.messages import Request
+from sync_protocol.exchange.people import Mark, Person, state
 from tests.hub.test_api import admin, client, problem
 
 __all__ = ["admin", "client"]
@@ -96,3 +100,21 @@ def test_the_commands_as_people_run_them(run: Any, tmp_path: Path) -> None:
     assert [(one["name"], one["disabled"]) for one in run("user", "list").json] == [("ama", True)]
     assert run("user", "disable", "nobody").status == 1
     assert run("user", "add", "ama", "--role", "king", "--password-file", str(file)).status == 2
+
+
+async def test_a_node_of_an_older_program_asks_for_nobody_and_is_told_of_nobody(hub: Hub) -> None:
+    await people.add_user(hub, "me", "ama", "midwife", PASSWORD, "f0")
+    row = NodeRow("n-0", "f0", "clinic", "west", "active", "", datetime.now(UTC), None, None, None, None, b"", None)
+    async with hub.shard() as shard:
+        assert await people.tell(shard, hub, row, Request(incarnation=1)) == ([], False)
+        told, whole = await people.tell(shard, hub, row, Request(incarnation=1, people=Mark()))
+        assert (len(told), whole) == (1, False)
+
+
+async def test_nobody_but_the_hub_itself_reminds_the_hub(hub: Hub) -> None:
+    row = NodeRow("n-0", "f0", "clinic", "west", "active", "", datetime.now(UTC), None, None, None, None, b"", None)
+    forged = state(Person("mallory", "f0", "admin", "$argon2id$x", 9), bytes(32))
+    recalled = state(Person("ama", "f0", "midwife", "$argon2id$x", 9, disabled=True), hub.keys.receipt_key)
+    async with hub.shard() as shard:
+        await people.tell(shard, hub, row, Request(incarnation=1, people=Mark(), recalled=[forged, recalled, b"x"]))
+    assert [(one["name"], one["disabled"]) for one in await people.list_users(hub)] == [("ama", True)]
