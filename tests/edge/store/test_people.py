@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_node.errors import NotFound, SettingsWrong, TooManyTries, Unauthorised
+from edge_node.store import schema
 from edge_node.store.passwords import LOCK_MS, LOCK_MS_MAX, TRIES_MAX, lock_ms, pin_fault, remaining_ms
 from edge_node.store.store import Store
+from sync_protocol import passwords
 from tests.edge.store.nodes import NOW, opened
 
 PASSWORD = "correct horse"
@@ -118,3 +120,45 @@ def test_a_pin_is_kept_as_argon2id_and_forgotten_with_the_password(store: Store)
         assert connection.execute("SELECT pin FROM user").fetchone()[0].startswith("$argon2id$")
     store.users.set_password("ama", "another horse", NOW)
     assert not store.users.has_pin_of("ama", "7294")
+
+
+def test_an_unknown_name_costs_what_a_wrong_password_costs(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.users.add("ama", "clinician", PASSWORD, NOW)
+    costs: list[str] = []
+    sealed, opens = passwords.sealed, passwords.opens
+
+    def sealing(password: str, salt: bytes) -> str:
+        costs.append("argon2id")
+        return sealed(password, salt)
+
+    def opening(password: str, secret: str) -> bool:
+        costs.append("argon2id")
+        return opens(password, secret)
+
+    monkeypatch.setattr(passwords, "sealed", sealing)
+    monkeypatch.setattr(passwords, "opens", opening)
+    told = []
+    for name in ("ama", "nobody"):
+        costs.clear()
+        with pytest.raises(Unauthorised) as caught:
+            store.users.verify(name, "wrong horse", NOW)
+        told.append((str(caught.value), list(costs)))
+    assert told == [(told[0][0], ["argon2id"])] * 2
+    with store.reading() as connection:  # each was one write, too
+        assert connection.execute("SELECT wrong FROM user").fetchone() == (1,)
+        assert connection.execute("SELECT value FROM meta WHERE name = 'login_stranger'").fetchone() == (1,)
+
+
+def test_users_of_an_older_database_are_local_and_log_in_as_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as earlier:
+        earlier.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:1])
+        with opened(tmp_path) as store, store.transaction() as connection:
+            secret = passwords.sealed(PASSWORD, bytes(passwords.SALT_BYTES))
+            connection.execute(
+                "INSERT INTO user (name, role, secret, created) VALUES ('ama', 'clinician', ?, ?)", (secret, NOW)
+            )
+    with opened(tmp_path, create=False) as store:
+        user = store.users.verify("ama", PASSWORD, NOW)
+        assert (user.origin, user.role, user.generation, user.has_pin) == ("local", "clinician", 0, False)
