@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from edge_node.commands.run import Node, now_ms, on_node
+from edge_node.commands.run import Node, author, now_ms, on_node
 from edge_node.store.model import User
 from sync_protocol.passwords import ROLES
 
@@ -27,7 +27,9 @@ def command() -> None:
 @on_node(create=True)
 def add(node: Node, name: str, role: str, patient: str | None, password_file: Path | None) -> User:
     """Add a user, or give one a new role and password."""
-    return node.store.users.add(name, role, _password(password_file), now_ms(), patient)
+    added = node.store.users.add(name, role, _password(password_file), now_ms(), patient)
+    _audit(node, "user-add", name)
+    return added
 
 
 @command.command("list")
@@ -43,6 +45,7 @@ def list_users(node: Node) -> list[User]:
 def disable(node: Node, name: str) -> dict[str, str]:
     """Let a user log in no more at this node, whatever the hub says."""
     node.store.users.disable(name)
+    _audit(node, "user-disable", name)
     return {"disabled": name}
 
 
@@ -52,6 +55,7 @@ def disable(node: Node, name: str) -> dict[str, str]:
 def enable(node: Node, name: str) -> dict[str, str]:
     """Take back `disable`; whom the hub disabled stays out."""
     node.store.users.enable(name)
+    _audit(node, "user-enable", name)
     return {"enabled": name}
 
 
@@ -61,7 +65,13 @@ def enable(node: Node, name: str) -> dict[str, str]:
 def unlock(node: Node, name: str) -> dict[str, str]:
     """End the wait after too many wrong passwords."""
     node.store.users.unlock(name)
+    _audit(node, "user-unlock", name)
     return {"unlocked": name}
+
+
+def _audit(node: Node, action: str, name: str) -> None:
+    """Who may log in is changed: by whom, whose login."""
+    node.store.record(author(), now_ms(), action, detail={"name": name})
 
 
 def _password(file: Path | None) -> str:

@@ -152,6 +152,12 @@ def test_a_password_comes_from_a_file_or_standard_input(edge: Edge, tmp_path: Pa
     assert edge.run("user", "add", "esi", "--role", "admin", stdin="short\n").returncode == 2
     edge.json("user", "disable", "kofi")
     assert edge.json("user", "list")[1]["disabled"] is True
+    edge.json("user", "enable", "kofi")
+    edge.json("user", "unlock", "kofi")
+    assert [(user["disabled"], user["origin"]) for user in edge.json("user", "list")] == [(False, "local")] * 2
+    assert edge.run("user", "unlock", "nobody").returncode == 1
+    (told,) = [found for found in edge.json("doctor")["findings"] if found["name"] == "people"]
+    assert told["text"] == "2 may log in: 0 from the hub, 2 made here"
 
 
 def test_the_doctor_finds_nothing_wrong_and_warns_of_a_plain_key(edge: Edge) -> None:
