@@ -112,6 +112,10 @@ def _revision(row: Any) -> int:
 
 async def recall(connection: Connection, people: Sequence[Person]) -> list[str]:
     """Takes again what this hub said and forgot, where it is newer than what it knows. Returns the names."""
+    if not people:
+        return []
+    # The clock's row first, as whoever adds a user does: in another order the two would wait for each other.
+    await next_revision(connection, max(person.revision for person in people))
     taken = []
     for person in sorted(people, key=lambda one: (one.name, one.revision)):
         held = await connection.fetchval("SELECT revision FROM account WHERE name = $1 FOR UPDATE", person.name)
@@ -126,7 +130,4 @@ async def recall(connection: Connection, people: Sequence[Person]) -> list[str]:
         else:
             await put_account(connection, person)
         taken.append(person.name)
-    if taken:
-        latest = max(person.revision for person in people)
-        await next_revision(connection, latest)
     return taken
