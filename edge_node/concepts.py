@@ -158,7 +158,9 @@ def codeable(meant: Concept) -> dict[str, Any]:
     written: dict[str, str] = {}
     for coding in meant.codings:
         written.setdefault(coding.system, coding.code)
-    return {"coding": [{"system": system, "code": code} for system, code in written.items()], "text": meant.text}
+    codings = [{"system": system, "code": code} for system, code in written.items()]
+    # FHIR has no empty lists; what no code system names is said in words, and recognised by them.
+    return {"coding": codings, "text": meant.text} if codings else {"text": meant.text}
 
 
 def quantity(value: Decimal | int, meant: Concept) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec import Struct
 
@@ -85,6 +85,20 @@ class When(Struct, frozen=True):
     at_most: Decimal | None = None
 
 
+class AnyOf(Struct, frozen=True):
+    """Asked when any one of some conditions holds: the upper blood pressure is high, or the lower one."""
+
+    of: tuple[When, ...]
+
+
+Condition: TypeAlias = When | AnyOf
+
+
+def conditions_in(condition: Condition) -> tuple[When, ...]:
+    """The single conditions within one."""
+    return condition.of if isinstance(condition, AnyOf) else (condition,)
+
+
 def when(field: str, *values: str) -> tuple[When, ...]:
     """`when=when("sex", "female")`."""
     return (When(field, values),)
@@ -113,7 +127,7 @@ class Field(Struct, frozen=True, kw_only=True):
     possible_days: Span | None = None
     plausible_days: Span | None = None
     required: bool = False
-    when: tuple[When, ...] = ()
+    when: tuple[Condition, ...] = ()
     partial: bool = False
     estimable: bool = False
     by_age: bool = False
@@ -135,7 +149,7 @@ class Section(Struct, frozen=True, kw_only=True):
     title: Text
     fields: tuple[Field, ...]
     hint: Text | None = None
-    when: tuple[When, ...] = ()
+    when: tuple[Condition, ...] = ()
     folded: bool = False
 
 
@@ -157,7 +171,7 @@ class Form(Struct, frozen=True, kw_only=True):
         for section in self.sections:
             yield from section.fields
 
-    def asked(self) -> Iterator[tuple[Field, tuple[When, ...]]]:
+    def asked(self) -> Iterator[tuple[Field, tuple[Condition, ...]]]:
         """All fields, each with all conditions under which it is asked."""
         for section in self.sections:
             for field in section.fields:
@@ -177,8 +191,9 @@ def wrong(form: Form) -> list[str]:
             found.append(f"{field.name}: not a name, or there twice")
         if field.kind in (Kind.CHOICE, Kind.CHOICES) and not field.choices:
             found.append(f"{field.name}: no choices")
+        singles = [one for condition in conditions for one in conditions_in(condition)]
         found += [
-            f"{field.name}: asked when {one.field}, which is not above" for one in conditions if one.field not in seen
+            f"{field.name}: asked when {one.field}, which is not above" for one in singles if one.field not in seen
         ]
         seen.add(field.name)
     return found

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from edge_node.forms import pictures
 from edge_node.forms.answers import Answers, Dated, Person, Upload, Value
-from edge_node.forms.fields import Field, Form, Kind, When
+from edge_node.forms.fields import AnyOf, Condition, Field, Form, Kind
 from edge_node.forms.reading import NOBODY, READERS, Amount, Impossible, Sent
 from edge_node.language import N_, Text
 
@@ -113,8 +113,10 @@ def _is_open(field: Field, sent: Sent) -> bool:
     return not any(sent.get(field.name + WHO, ()))
 
 
-def holds(condition: When, values: Mapping[str, Value]) -> bool:
+def holds(condition: Condition, values: Mapping[str, Value]) -> bool:
     """Whether a condition holds of the answers so far."""
+    if isinstance(condition, AnyOf):
+        return any(holds(one, values) for one in condition.of)
     value = values.get(condition.field)
     if value is None:
         return False

@@ -63,6 +63,7 @@ STATEMENTS: Final = Table(
         ),
         concept("fetal-heartbeat", "Baby's heartbeat heard", snomed="249045009", anc="B8.DE106"),
         concept("fetal-movement", "Baby's movements", anc="B7.DE98"),
+        concept("oedema", "Swelling", loinc="45700-2", snomed="267038008", anc="B8.DE94"),
         concept("presentation", "How the baby lies", loinc="72155-6", anc="B8.DE111"),
         concept("fetuses", "Number of babies in the womb", loinc="11878-6", snomed="246435002", anc="B8.DE109"),
         # Tests.
@@ -117,6 +118,9 @@ STATEMENTS: Final = Table(
         concept("delivery-mode", "Way of birth", loinc="72149-8 57071-3", anc="End.18"),
         concept("postnatal-danger-signs", "Danger signs of the mother after birth", local="postnatal-danger-signs"),
         concept("newborn-danger-signs", "Danger signs of the newborn", local="newborn-danger-signs"),
+        concept("birth-place", "Place of birth", local="birth-place"),
+        concept("apgar-1", "Apgar score after one minute", loinc="9272-6"),
+        concept("apgar-5", "Apgar score after five minutes", loinc="9274-2"),
         concept("deworming", "Treatment against worms", anc="B10.DE233"),
     )
 )
@@ -127,6 +131,11 @@ ACTS: Final = Table(
         concept("childbirth", "Birth", snomed="66348005 236973005"),
         concept("termination", "Ended pregnancy", snomed="714812005"),
         concept("birth-plan-counselling", "Talk about the birth and what to do in danger", anc="B10.DE136"),
+        concept("danger-sign-counselling", "Talk about danger signs", local="danger-sign-counselling"),
+        concept("nutrition-counselling", "Talk about food and rest", local="nutrition-counselling"),
+        concept("breastfeeding-counselling", "Talk about breastfeeding", local="breastfeeding-counselling"),
+        concept("family-planning-counselling", "Talk about family planning", local="family-planning-counselling"),
+        concept("bed-net", "Bed net against mosquitoes", local="bed-net"),
         concept("hiv-test", "HIV test", snomed="31676001"),
         concept("syphilis-test", "Syphilis test", snomed="269828009", anc="B9.DE96"),
         concept("hepatitis-b-test", "Hepatitis B test", snomed="47758006", anc="B9.DE60"),

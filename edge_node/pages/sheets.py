@@ -2,8 +2,10 @@
 
 from edge_node.forms import registration
 from edge_node.forms.context import Sheet
+from edge_node.forms.maternal.sheets import MATERNAL_SHEETS
 
 SHEETS: tuple[Sheet, ...] = (
     registration.REGISTER,
     registration.EDIT,
+    *MATERNAL_SHEETS,
 )

@@ -36,7 +36,7 @@
 
   // --- forms: what is not asked is not shown; the server decides what counts ---
 
-  // `data-when` is a list of conditions, all of which hold: [field, [values], least, most].
+  // `data-when` is a list of which all hold; each is a list of conditions of which any holds: [field, [values], least, most].
   function given(form, name) {
     const found = [];
     each(form, "[name]", function (input) {
@@ -57,7 +57,9 @@
 
   function ask(form) {
     each(form, "[data-when]", function (block) {
-      const asked = JSON.parse(block.dataset.when).every(function (condition) { return holds(form, condition); });
+      const asked = JSON.parse(block.dataset.when).every(function (any) {
+        return any.some(function (condition) { return holds(form, condition); });
+      });
       block.hidden = !asked;
     });
   }
