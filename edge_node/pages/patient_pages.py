@@ -11,7 +11,7 @@ from edge_node.api.access import Caller
 from edge_node.api.routes import ID
 from edge_node.api.sight import Sight
 from edge_node.errors import Forbidden, NotFound
-from edge_node.pages import conflict_pages, dates, opened_pages, people, rendering, words
+from edge_node.pages import conflict_pages, dates, opened_pages, people, pregnancy_reading, rendering, words
 from edge_node.pages import patient as arranging
 from edge_node.pages.desk import Desk
 from edge_node.pages.disputes import Dispute
@@ -32,6 +32,7 @@ class Read(msgspec.Struct, frozen=True):
     key: int
     page: arranging.Page
     disputes: list[Dispute]
+    pregnancy: pregnancy_reading.Case | None
 
 
 def handlers(desk: Desk) -> list[Any]:
@@ -92,6 +93,7 @@ def handlers(desk: Desk) -> list[Any]:
             notices=notices,
             whole=sight.sees_all or id_ in sight.patients("Condition"),
             read_ms=read_ms,
+            pregnancy=read.pregnancy if sight.sees_all or id_ in sight.patients("Condition") else None,
         )
 
     return [listed, find, one]
@@ -112,8 +114,10 @@ def read_patient(store: Store, sight: Sight, id_: str, now_ms: int) -> Read:
     naming = Naming(store, everything)
     disputed = [stored for stored in everything if stored.conflict]
     disputes = conflict_pages.of_patient(store, disputed, naming, now_ms)
-    page = arranging.page(everything, not_at_hub, naming, dates.local_day(now_ms))
-    return Read(everything[0].key, page, disputes)
+    today = dates.local_day(now_ms)
+    page = arranging.page(everything, not_at_hub, naming, today)
+    pregnancy = pregnancy_reading.of_patient(store, everything, today)
+    return Read(everything[0].key, page, disputes, pregnancy)
 
 
 class Naming:
