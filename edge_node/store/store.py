@@ -15,6 +15,7 @@ from edge_node.fhir.query import Query
 from edge_node.fhir.search_sql import Position
 from edge_node.store import conflicts as disputes
 from edge_node.store import (
+    consequences,
     finding,
     forking,
     importing,
@@ -208,7 +209,8 @@ class Store:
         validate: bool = True,
         once: Once | None = None,
     ) -> list[Written]:
-        """Writes all of them, audited, in one transaction, or none. `once`: they are a form's, which is carried out once.
+        """Writes all of them, audited, in one transaction, or none; reminders that end with them are ended in it (`consequences`).
+        `once`: they are a form's, which is carried out once.
 
         Raises InvalidResource, NotFound, AlreadyExists, VersionConflict, AlreadySubmitted, DiskFull.
         """
@@ -216,7 +218,10 @@ class Store:
         with self.writing() as connection:
             if once is not None:
                 submitting.submit(connection, once, now_ms)
-            return writing.write_all(connection, prepared, author, now_ms)
+            concerned = consequences.watched(connection, prepared)
+            written = writing.write_all(connection, prepared, author, now_ms)
+            consequences.follow(connection, concerned, author, now_ms, self._random_bytes)
+            return written
 
     def submitted(self, token: str) -> str | None:
         """The page that a form led to when it was sent before; None when it was not."""

@@ -40,7 +40,8 @@
   function given(form, name) {
     const found = [];
     each(form, "[name]", function (input) {
-      if (input.name !== name) return;
+      // A date in three inputs is answered when it has a year.
+      if (input.name !== name && input.name !== name + ".year") return;
       if ((input.type === "checkbox" || input.type === "radio") && !input.checked) return;
       found.push(input.value.trim());
     });

@@ -1,0 +1,153 @@
+"""A loss or a death ends reminders in its own transaction, whoever writes it; a write that can end nothing costs nothing."""
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_node import endings
+from edge_node.concepts import codeable
+from edge_node.errors import AlreadyExists
+from edge_node.maternal import concepts as said
+from edge_node.maternal.due import due
+from edge_node.maternal.history_concepts import OUTCOMES
+from edge_node.maternal.record import read_mother
+from edge_node.maternal.reminders import reminder_message, reminder_task
+from edge_node.store.model import Author, Write
+from edge_node.store.store import Store
+
+MIDWIFE = Author("ama", "midwife")
+NOW_MS = 1_790_000_000_000
+HER = {"reference": "Patient/amina"}
+EPISODE: dict[str, Any] = {
+    "resourceType": "EpisodeOfCare",
+    "id": "p1",
+    "status": "active",
+    "type": [codeable(said.EPISODES["antenatal-care"])],
+    "patient": HER,
+    "period": {"start": "2026-06-10"},
+}
+AMINA: dict[str, Any] = {"resourceType": "Patient", "id": "amina", "gender": "female", "birthDate": "1998-03-02"}
+
+
+def observation(id_: str, code: dict[str, Any], **value: Any) -> dict[str, Any]:
+    link = {"url": "http://hl7.org/fhir/StructureDefinition/workflow-episodeOfCare"}
+    return {
+        "resourceType": "Observation",
+        "id": id_,
+        "extension": [{**link, "valueReference": {"reference": "EpisodeOfCare/p1"}}],
+        "status": "final",
+        "code": code,
+        "subject": HER,
+        "effectiveDateTime": "2026-07-01",
+        **value,
+    }
+
+
+LMP = observation("lmp", codeable(said.STATEMENTS["lmp"]), valueDateTime="2026-04-10")
+LOSS = observation("end", codeable(said.STATEMENTS["outcome"]), valueCodeableConcept=codeable(OUTCOMES["miscarriage"]))
+WEIGHT = observation("weight", {"text": "Weight"}, valueQuantity={"value": 60, "unit": "kg"})
+VACCINE_REMINDER: dict[str, Any] = {
+    "resourceType": "Task",
+    "id": "vaccine",
+    "identifier": [{"system": "urn:medtech-edge:reminder", "value": "another-package"}],
+    "status": "requested",
+    "intent": "order",
+    "for": HER,
+}
+
+
+def write(store: Store, *resources: dict[str, Any], once: bool = False) -> None:
+    writes = [Write(r["resourceType"], r["id"], json.dumps(r).encode(), create=once) for r in resources]
+    store.write(writes, MIDWIFE, NOW_MS)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """Amina, pregnant, with a reminder of everything that is due, and one of another package of rules."""
+    made = Store.open(tmp_path / "node", bytes(range(32)), create=True)
+    write(made, AMINA, EPISODE, LMP)
+    items = due(read_mother("amina", [AMINA, EPISODE, LMP]))
+    assert items
+    today = date(2026, 7, 1)
+    for number, item in enumerate(items):
+        task = {**reminder_task(item, "amina", today), "id": f"t{number}"}
+        message = {**reminder_message(item, "amina", "Please come.", item.due_from, today), "id": f"m{number}"}
+        write(made, task, message)
+    write(made, VACCINE_REMINDER)
+    return made
+
+
+def states(store: Store) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for stored in store.everything("amina"):
+        if stored.type in endings.REMINDERS and stored.id != "vaccine":
+            found.setdefault(stored.type, set()).add(json.loads(stored.body or b"{}")["status"])
+    return found
+
+
+def state_of(store: Store, type_: str, id_: str) -> str:
+    stored = store.read(type_, id_)
+    assert stored is not None
+    return str(json.loads(stored.body or b"{}")["status"])
+
+
+OPEN = {"Task": {"requested"}, "CommunicationRequest": {"active"}}
+ENDED = {"Task": {"cancelled"}, "CommunicationRequest": {"revoked"}}
+
+
+def test_a_loss_ends_all_reminders_of_the_pregnancy_and_no_others(store: Store) -> None:
+    assert states(store) == OPEN
+    write(store, LOSS)
+    assert states(store) == ENDED
+    assert state_of(store, "Task", "vaccine") == "requested"
+    assert {entry.user for entry in store.audit("Task", "t0", count=1)} == {"ama"}
+
+
+def test_a_death_ends_every_reminder(store: Store) -> None:
+    write(store, {**AMINA, "deceasedDateTime": "2026-07-02"})
+    assert states(store) == ENDED
+    assert state_of(store, "Task", "vaccine") == "cancelled"
+
+
+def test_an_episode_that_is_finished_ends_its_reminders(store: Store) -> None:
+    write(store, {**EPISODE, "status": "finished", "period": {"start": "2026-06-10", "end": "2026-07-02"}})
+    assert states(store) == ENDED
+
+
+def test_a_write_that_fails_ends_nothing(store: Store) -> None:
+    with pytest.raises(AlreadyExists):
+        write(store, LOSS, {**AMINA, "active": True}, once=True)
+    assert states(store) == OPEN
+    assert store.read("Observation", "end") is None
+
+
+def test_a_write_that_can_end_nothing_leaves_reminders_and_reads_no_record(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(endings, "ended", lambda *given: asked.append("ended") or ())
+    monkeypatch.setattr("edge_node.store.searching.everything", lambda *given: asked.append("everything") or [])
+    write(store, WEIGHT)
+    write(store, {**AMINA, "active": True})
+    assert asked == []
+
+
+def test_who_has_no_reminder_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(endings, "ended", lambda *given: asked.append("ended") or ())
+    with Store.open(tmp_path / "node", bytes(range(32)), create=True) as store:
+        write(store, AMINA, EPISODE, LMP)
+        write(store, LOSS)
+    assert asked == []
+
+
+def test_what_is_ended_goes_to_the_hub_with_the_loss(store: Store) -> None:
+    def pending() -> int:
+        return store.status().pending
+
+    before, reminders = pending(), len([s for s in store.everything("amina") if s.type in endings.REMINDERS]) - 1
+    write(store, LOSS)
+    assert pending() == before + 1 + reminders
