@@ -122,7 +122,8 @@ class Sheet(Struct, frozen=True, kw_only=True):
     it is about one. `form`: what is asked; `start`: what stands in it before anybody typed, as it would be sent (`showing.py` helps).
     `write`: what the answers become. `edits`: references of the resources that `write` changes: their versions ride along in the page, and
     come back as `Context` has them. `news`: what is told when it is saved. `after`: the page to go on to. `here`: the entry of the menu.
-    `registers`: it makes a patient, so those who may be the same person are shown first.
+    `registers`: it makes a patient, so those who may be the same person are shown first. `types`: what it writes, by which a role
+    decides (`edge_node/roles.py`) who may use it.
     """
 
     name: str
@@ -135,3 +136,4 @@ class Sheet(Struct, frozen=True, kw_only=True):
     after: Callable[[list[Write], Context], str] = lambda writes, context: f"/patients/{context.she.id}"
     here: str = "patients"
     registers: bool = False
+    types: tuple[str, ...] = ("Observation",)

@@ -378,6 +378,8 @@ def _to_card(writes: list[Write], context: Context) -> str:
     return f"/patients/{writes[0].id}/card?new"
 
 
+TYPES: Final = ("Patient", "RelatedPerson", "Consent")
+"""What these forms write, but for the picture that goes with a Patient."""
 REGISTER: Final = Sheet(
     name="register",
     path="/patients/new",
@@ -387,6 +389,7 @@ REGISTER: Final = Sheet(
     news=lambda answers, context: _("Registered."),
     here="register",
     registers=True,
+    types=TYPES,
 )
 EDIT: Final = Sheet(
     name="edit-patient",
@@ -396,4 +399,5 @@ EDIT: Final = Sheet(
     write=edit,
     edits=lambda context: (context.she.reference,),
     news=lambda answers, context: _("The changes are saved."),
+    types=TYPES,
 )

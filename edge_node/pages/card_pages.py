@@ -30,7 +30,7 @@ def handlers(desk: Desk) -> list[Any]:
 
     @get("/patients/{id_:str}/card")
     async def card(request: Request[Any, Any, Any], id_: FromPath[str]) -> Response[Any]:
-        author = desk.author(request)
+        author = desk.caller(request, "see-patients").author
         patient = await desk.threads.search(_patient, desk.store, id_)
         await desk.looked_at(author, id_)
         number = card_number(patient)
@@ -48,11 +48,13 @@ def handlers(desk: Desk) -> list[Any]:
 
     @get("/scan")
     async def scan(request: Request[Any, Any, Any]) -> Response[Any]:
-        return await desk.page(request, desk.author(request), "scan.html", here="scan", looked=Looked())
+        return await desk.page(
+            request, desk.caller(request, "see-patients").author, "scan.html", here="scan", looked=Looked()
+        )
 
     @post("/scan", status_code=200)
     async def look(request: Request[Any, Any, Any]) -> Response[Any]:
-        author = desk.author(request)
+        author = desk.caller(request, "see-patients").author
         sent = sending.read(request.headers.get("content-type"), await request.body())
         looked = await desk.threads.search(_look, desk.store, sent, desk.now_ms())
         if len(looked.people) == 1:
@@ -61,12 +63,12 @@ def handlers(desk: Desk) -> list[Any]:
 
     @get("/patients/{id_:str}/photo")
     async def photo(request: Request[Any, Any, Any], id_: FromPath[str]) -> Response[bytes]:
-        desk.author(request)
+        desk.caller(request, "see-patients")
         return _picture(await desk.threads.search(_photo, desk.store, id_))
 
     @get("/patients/{id_:str}/thumbnail")
     async def thumbnail(request: Request[Any, Any, Any], id_: FromPath[str]) -> Response[bytes]:
-        desk.author(request)
+        desk.caller(request, "see-patients")
         patient = await desk.threads.search(_patient, desk.store, id_)
         data = next((one["data"] for one in words.objects(patient.get("photo")) if "data" in one), None)
         if not isinstance(data, str):

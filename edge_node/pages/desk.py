@@ -1,5 +1,6 @@
 """What every page is made with: who is asking, what she is told about the hub, and what there is to say about what she just did."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -66,6 +67,14 @@ class Desk:
         """
         caller = self.caller(request, "see-patients")
         if not caller.sight.sees_all:
+            raise Forbidden("This is not for your role")
+        return caller.author
+
+    def writer(self, request: Request[Any, Any, Any], types: Iterable[str]) -> Author:
+        """Who is asking, for a form that writes resources of these types. Raises Unauthorised, SessionLocked, or Forbidden for those whose
+        role does not write all of them."""
+        caller = self.caller(request, "see-patients")
+        if not all(caller.sight.writes_type(type_) for type_ in types):
             raise Forbidden("This is not for your role")
         return caller.author
 

@@ -6,6 +6,7 @@ import msgspec
 from litestar import Request, Response, get
 from litestar.params import FromPath
 
+from edge_node.api.sight import Sight
 from edge_node.errors import NotFound
 from edge_node.pages import histories, words
 from edge_node.pages.desk import Desk
@@ -33,19 +34,20 @@ def handlers(desk: Desk) -> list[Any]:
 
     @get("/records/{type_:str}/{id_:str}/history")
     async def history(request: Request[Any, Any, Any], type_: FromPath[str], id_: FromPath[str]) -> Response[Any]:
-        author = desk.author(request)
-        told: History = await desk.threads.search(read, desk.store, type_, id_, desk.now_ms())
-        await desk.threads.write(desk.store.record, author, desk.now_ms(), "history", told.key)
-        return await desk.page(request, author, "history.html", here="patients", told=told)
+        caller = desk.caller(request, "see-patients")
+        told: History = await desk.threads.search(read, desk.store, caller.sight, type_, id_, desk.now_ms())
+        await desk.threads.write(desk.store.record, caller.author, desk.now_ms(), "history", told.key)
+        return await desk.page(request, caller.author, "history.html", here="patients", told=told)
 
     return [history]
 
 
-def read(store: Store, type_: str, id_: str, now_ms: int) -> History:
-    """A record's history out of the store. Raises NotFound for what never was here."""
+def read(store: Store, sight: Sight, type_: str, id_: str, now_ms: int) -> History:
+    """A record's history out of the store. Raises NotFound for what never was here, Refused for what the reader may not see."""
     stored = store.read(type_, id_)
     if stored is None:
         raise NotFound()
+    sight.check_seen(stored)
     resource = words.decode(stored.body) if stored.body is not None else {}
     naming = Naming(store, [stored])
     patient_id = patient_of(type_, id_, resource)

@@ -38,7 +38,7 @@ def handlers(desk: Desk) -> list[Any]:
 
     @get("/patients/{id_:str}/changes")
     async def changes(request: Request[Any, Any, Any], id_: FromPath[str]) -> Stream:
-        reader = desk.author(request).user
+        reader = _reader(desk, request, id_)
         patient = desk.store.read("Patient", id_)
         if patient is None or patient.gone:
             raise NotFound()
@@ -48,7 +48,7 @@ def handlers(desk: Desk) -> list[Any]:
             async with aclosing(desk.parts.feed.listen(_since(request), HEARTBEAT_SECONDS)) as listening:
                 async for event in listening:
                     try:
-                        desk.author(request)
+                        _reader(desk, request, id_)
                     except EdgeError:
                         return  # the login has ended; the page asks again and is told so
                     saved = await _told(desk, event, id_, reader)
@@ -62,6 +62,14 @@ def handlers(desk: Desk) -> list[Any]:
         )
 
     return [changes]
+
+
+def _reader(desk: Desk, request: Request[Any, Any, Any], patient: str) -> str:
+    """Who listens. Raises Unauthorised, SessionLocked, or NotFound for those who may not see this patient."""
+    caller = desk.anyone(request, active=False)
+    if not caller.sight.sees_type("Patient") and patient not in caller.sight.patients("Patient"):
+        raise NotFound()
+    return caller.author.user
 
 
 async def _told(desk: Desk, event: Event | None, patient: str, reader: str) -> Saved | None:

@@ -72,7 +72,7 @@ def _of(desk: Desk, desktop: Desktop, sheet: Sheet) -> list[Any]:
 
     @get(path, name=f"{sheet.name} shown")
     async def show(request: Request[Any, Any, Any]) -> Response[Any]:
-        author, place = desk.author(request), _place(request)
+        author, place = desk.writer(request, sheet.types), _place(request)
         context = await desk.threads.search(desktop.context, author, place.patient, place.about)
         if place.patient is not None:
             await desk.looked_at(author, place.patient)
@@ -81,7 +81,7 @@ def _of(desk: Desk, desktop: Desktop, sheet: Sheet) -> list[Any]:
 
     @post(path, status_code=200, name=f"{sheet.name} sent")
     async def send(request: Request[Any, Any, Any]) -> Response[Any]:
-        author, place = desk.author(request), _place(request)
+        author, place = desk.writer(request, sheet.types), _place(request)
         sent = sending.read(request.headers.get("content-type"), await request.body())
         token = sent.one(TOKEN)
         if not is_id(token):
@@ -206,14 +206,14 @@ def _write(desk: Desk, author: Author, writes: list[Write], once: Once) -> meanw
 def _partials(desk: Desk) -> list[Any]:
     @post("/patients/similar", status_code=200)
     async def similar(request: Request[Any, Any, Any]) -> Response[str]:
-        desk.author(request)
+        desk.caller(request, "see-patients")
         sent = sending.read(request.headers.get("content-type"), await request.body())
         alike = await desk.threads.search(likeness.similar, desk.store, sent.values, _today(desk))
         return rendering.page("alike.html", alike=alike, known=sent.values.get(ALIKE, ()), asked=False)
 
     @post("/patients/named", status_code=200)
     async def who(request: Request[Any, Any, Any]) -> Response[str]:
-        desk.author(request)
+        desk.caller(request, "see-patients")
         sent = sending.read(request.headers.get("content-type"), await request.body())
         name = sent.one("form.field")
         if not is_id(name.replace("_", "-")):
