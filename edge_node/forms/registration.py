@@ -374,10 +374,6 @@ def _moved(address: list[dict[str, Any]] | None, village: str) -> list[dict[str,
 # --- the sheets -------------------------------------------------------------------------------------------------------
 
 
-def _to_card(writes: list[Write], context: Context) -> str:
-    return f"/patients/{writes[0].id}/card?new"
-
-
 TYPES: Final = ("Patient", "RelatedPerson", "Consent")
 """What these forms write, but for the picture that goes with a Patient."""
 REGISTER: Final = Sheet(
@@ -385,7 +381,7 @@ REGISTER: Final = Sheet(
     path="/patients/new",
     form=form,
     write=register,
-    after=_to_card,
+    after=lambda writes, context: f"/patients/{writes[0].id}/card?new",
     news=lambda answers, context: _("Registered."),
     here="register",
     registers=True,

@@ -6,7 +6,7 @@ from babel.dates import format_date
 from msgspec import Struct
 
 from edge_node.language.digits import only_digits
-from edge_node.language.reading import reader
+from edge_node.language.readers import reader
 
 
 class Day(Struct, frozen=True):

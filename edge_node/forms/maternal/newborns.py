@@ -9,11 +9,12 @@ from edge_node.forms.context import Context, create, without_empty
 from edge_node.forms.fields import Choice, Condition, Field, Kind, Section, When, between, when
 from edge_node.forms.maternal.choices import choices, words
 from edge_node.forms.maternal.notes import Notes, component, statement
-from edge_node.forms.registration import NUMBER_SYSTEM, PATIENT_SYSTEM
+from edge_node.forms.registration import PATIENT_SYSTEM
 from edge_node.immunisation.vaccines import VACCINES
 from edge_node.language import C_, N_, Text
 from edge_node.maternal.history_concepts import MODES, OUTCOMES
 from edge_node.store.model import Write
+from sync_protocol.matching import numbers
 
 BABIES_MAX: Final = 3
 BORN: Final = ("live-birth", "stillbirth")
@@ -132,7 +133,7 @@ class Babies:
         context, answers = self._context, self._answers
         id_ = context.new_id()
         kind = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": "MR"}]}
-        card = {"use": "usual", "type": kind, "system": NUMBER_SYSTEM, "value": context.new_number()}
+        card = {"use": "usual", "type": kind, "system": numbers.SYSTEM, "value": context.new_number()}
         mother = context.she.resource
         body = {
             "active": True,
