@@ -15,6 +15,7 @@ from edge_node.forms.fields import NO, YES, Choice, Field, Form, Kind, Section, 
 from edge_node.forms.reading import plain_phone
 from edge_node.forms.showing import date_parts
 from edge_node.language import N_, _
+from edge_node.roles import REMINDER_CONSENT
 from edge_node.store.model import Write
 from sync_protocol.matching.numbers import SYSTEM as NUMBER_SYSTEM
 
@@ -254,10 +255,14 @@ def _consent(context: Context, patient: str, *, agreed: bool) -> Write:
     """Whether reminders may be sent. Source: FHIR R4 Consent; policy rules of HL7 v3 ActCode."""
     terms = "http://terminology.hl7.org/CodeSystem/"
     rule = {"system": f"{terms}v3-ActCode", "code": "OPTIN" if agreed else "OPTOUT"}
+    system, code = REMINDER_CONSENT
     body = {
         "status": "active",
         "scope": {"coding": [{"system": f"{terms}consentscope", "code": "patient-privacy"}]},
-        "category": [{"coding": [{"system": "http://loinc.org", "code": "59284-0"}], "text": "Reminders by telephone"}],
+        "category": [
+            {"coding": [{"system": "http://loinc.org", "code": "59284-0"}]},
+            {"coding": [{"system": system, "code": code}], "text": "Reminders by telephone"},
+        ],
         "patient": {"reference": f"Patient/{patient}"},
         "dateTime": context.moment,
         "policyRule": {"coding": [rule]},

@@ -72,9 +72,9 @@ class _Table(msgspec.Struct, frozen=True):
     """One indicator and sex: rows from `first` on, by day or millimetre, as whole numbers of the file's scales."""
 
     first: int
-    powers: array[int]
-    medians: array[int]
-    variations: array[int]
+    powers: "array[int]"
+    medians: "array[int]"
+    variations: "array[int]"
 
     def row(self, at: int) -> Lms:
         """The row at a place counted from the first."""

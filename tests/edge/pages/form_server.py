@@ -51,7 +51,13 @@ def with_form(parts: Parts) -> Sequence[ControllerRouterHandler]:
 
     async def page(request: Request[Any, Any, Any], id_: str, token: str, note: str, asked: bool) -> Response[str]:
         author = desk.author(request)
-        given = {"id": id_, "token": token, "note": note, "asked": asked, "weight": len(desk.store.everything(id_))}
+        given: dict[str, Any] = {
+            "id": id_,
+            "token": token,
+            "note": note,
+            "asked": asked,
+            "weight": len(desk.store.everything(id_)),
+        }
         return await desk.page(request, author, "try.html", here="patients", **given)
 
     @get("/patients/{id_:str}/try")

@@ -1,6 +1,7 @@
 """A loss or a death ends reminders in its own transaction, whoever writes it; a write that can end nothing costs nothing."""
 
 import json
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -124,12 +125,22 @@ def test_a_write_that_fails_ends_nothing(store: Store) -> None:
     assert store.read("Observation", "end") is None
 
 
+def notes(asked: list[str], name: str) -> Callable[..., list[Any]]:
+    """A function that only notes that it was asked."""
+
+    def note(*given: object) -> list[Any]:
+        asked.append(name)
+        return []
+
+    return note
+
+
 def test_a_write_that_can_end_nothing_leaves_reminders_and_reads_no_record(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(endings, "ended", lambda *given: asked.append("ended") or ())
-    monkeypatch.setattr("edge_node.store.searching.everything", lambda *given: asked.append("everything") or [])
+    monkeypatch.setattr(endings, "ended", notes(asked, "ended"))
+    monkeypatch.setattr("edge_node.store.searching.everything", notes(asked, "everything"))
     write(store, WEIGHT)
     write(store, {**AMINA, "active": True})
     assert asked == []
@@ -137,7 +148,7 @@ def test_a_write_that_can_end_nothing_leaves_reminders_and_reads_no_record(
 
 def test_who_has_no_reminder_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(endings, "ended", lambda *given: asked.append("ended") or ())
+    monkeypatch.setattr(endings, "ended", notes(asked, "ended"))
     with Store.open(tmp_path / "node", bytes(range(32)), create=True) as store:
         write(store, AMINA, EPISODE, LMP)
         write(store, LOSS)
