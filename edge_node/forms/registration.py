@@ -10,12 +10,12 @@ from typing import Any, Final
 
 from edge_node.forms import pictures
 from edge_node.forms.answers import Answers, Dated, Person
+from edge_node.forms.consents import reminder_consent
 from edge_node.forms.context import Context, Sheet, changed, create, without_empty
 from edge_node.forms.fields import NO, YES, Choice, Field, Form, Kind, Section, Span, when
 from edge_node.forms.reading import plain_phone
 from edge_node.forms.showing import date_parts
 from edge_node.language import N_, _
-from edge_node.roles import REMINDER_CONSENT
 from edge_node.store.model import Write
 from sync_protocol.matching.numbers import SYSTEM as NUMBER_SYSTEM
 
@@ -170,7 +170,7 @@ def register(answers: Answers, context: Context) -> list[Write]:
     writes = [create("Patient", patient, body), *pictured]
     agreed = answers.yes("reminders")
     if agreed is not None:
-        writes.append(_consent(context, patient, agreed=agreed))
+        writes.append(reminder_consent(context, patient, agreed=agreed))
     mother = answers.person("mother")
     if mother is not None:
         writes.append(_mother(context, patient, mother))
@@ -249,26 +249,6 @@ def _photo(answers: Answers, context: Context, patient: str) -> tuple[list[dict[
         {"contentType": pictures.MEDIA_TYPE, "data": small, "title": "Thumbnail"},
     ]
     return attached, [create("Binary", id_, binary)]
-
-
-def _consent(context: Context, patient: str, *, agreed: bool) -> Write:
-    """Whether reminders may be sent. Source: FHIR R4 Consent; policy rules of HL7 v3 ActCode."""
-    terms = "http://terminology.hl7.org/CodeSystem/"
-    rule = {"system": f"{terms}v3-ActCode", "code": "OPTIN" if agreed else "OPTOUT"}
-    system, code = REMINDER_CONSENT
-    body = {
-        "status": "active",
-        "scope": {"coding": [{"system": f"{terms}consentscope", "code": "patient-privacy"}]},
-        "category": [
-            {"coding": [{"system": "http://loinc.org", "code": "59284-0"}]},
-            {"coding": [{"system": system, "code": code}], "text": "Reminders by telephone"},
-        ],
-        "patient": {"reference": f"Patient/{patient}"},
-        "dateTime": context.moment,
-        "policyRule": {"coding": [rule]},
-        "provision": {"type": "permit" if agreed else "deny"},
-    }
-    return create("Consent", context.new_id(), body)
 
 
 def _mother(context: Context, child: str, mother: Person) -> Write:

@@ -311,9 +311,7 @@ def test_a_dating_is_shown_before_it_is_accepted_and_the_early_scan_goes_before_
     clinic = Clinic(AMINA)
     sent: dict[str, str | tuple[str, ...]] = {"lmp": LMP.isoformat(), "lmp_sure": "certain", "accept": "yes"}
     (period,) = asked_back(clinic, ENROL, sent)
-    assert period.startswith(
-        "By the last period the baby is expected on 14 October 2026. Today she is 22 weeks and 0 days"
-    )
+    assert "By the last period the baby is expected on 14 October 2026. Today she is 22 weeks and 0 days" in period
     scan = {"scan_on": "2026-03-18", "scan_weeks": "11", "scan_days": "3"}
     (early,) = asked_back(clinic, ENROL, {**sent, **scan})
     assert early.startswith("By the scan the baby is expected on 4 October 2026. Today she is 23 weeks and 3 days")
@@ -375,21 +373,13 @@ def test_a_redating_says_which_date_moves() -> None:
     clinic = enrolled()
     sent: dict[str, str | tuple[str, ...]] = {"which": "new", "scan_on": "2026-06-10", "scan_weeks": "19"}
     (asked,) = asked_back(clinic, REDATE, sent)
-    assert asked.startswith(
-        "The expected date moves from 14 October 2026 to 4 November 2026, and all due dates with it."
-    )
+    assert "The expected date moves from 14 October 2026 to 4 November 2026, and all due dates with it." in asked
 
 
 def test_twins_are_patients_of_their_own_one_alive() -> None:
     clinic = enrolled(TODAY - timedelta(days=266))
-    sent = {
-        "babies": "2",
-        "place": "facility",
-        "baby1_outcome": "live-birth",
-        "baby1_sex": "male",
-        "baby2_outcome": "stillbirth",
-    }
-    clinic.fill(BIRTH, sent)
+    first, second = {"baby1_outcome": "live-birth", "baby1_sex": "male"}, {"baby2_outcome": "stillbirth"}
+    clinic.fill(BIRTH, {"babies": "2", "place": "facility", **first, **second})
     (boy,) = [each for each in clinic.of_type("Patient") if each["id"] != "mother"]
     assert boy["name"] == [{"use": "temp", "family": "Bello", "given": ["Baby", "of", "Amina"]}]
     assert (boy["gender"], boy["multipleBirthInteger"]) == ("male", 1)

@@ -28,7 +28,7 @@ CSS = Path(__file__).parents[3] / "edge_node" / "pages" / "assets" / "clinic.css
 ENGLISH = Reader(
     number=lambda value, decimals: f"{value:.{decimals}f}",
     day=lambda day: dates.day(day.isoformat()),
-    mark=lambda day: f"{day.day} {dates.MONTHS[day.month - 1][:3]}",
+    mark=lambda day: f"{day:%-d %b}",
     say=lambda text: text,
 )
 _DIGITS = str.maketrans("0123456789.-", "٠١٢٣٤٥٦٧٨٩٫−")
