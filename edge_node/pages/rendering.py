@@ -86,13 +86,13 @@ def said(text: Text | str | None) -> str:
 
 
 def render(template: str, **given: Any) -> str:
-    """A template's text."""
-    return environment().get_template(template).render(**given)
+    """A template's text. `path`: the page that a change of language leads back to."""
+    return environment().get_template(template).render(**{"path": "/", **given})
 
 
 def page(template: str, status: int = 200, headers: dict[str, str] | None = None, **given: Any) -> Response[str]:
     """A page."""
-    text = render(template, **{"path": "/", **given})
+    text = render(template, **given)
     return Response(text, media_type=HTML, status_code=status, headers={**HEADERS, **(headers or {})})
 
 
