@@ -162,6 +162,9 @@ def test_a_child_is_linked_to_its_mother(page: Page, served: Served) -> None:
     register(page)
     mother = patient(served, page)["id"]
     fill(page, given="Yaw")
+    page.get_by_label("Male", exact=True).check()
+    page.get_by_label("Year", exact=True).fill("2024")
+    page.get_by_label("Village or town").fill("Kétou")
     page.get_by_text("Number, mother, photo").click()
     page.get_by_label("Mother, of a child").press_sequentially("Ama Men", delay=20)
     page.get_by_label("Ama Abena Mensah").check()
