@@ -33,7 +33,8 @@ async def exchange(hub: Hub, node: NodeRow, body: bytes, now_ms: int) -> bytes:
     request = read_request(body)
     parts = [part for push in request.push if push.frame for part in frame.decode(push.frame)]
     async with hub.shard() as shard:
-        answer, expected = await _within(shard, hub, node, request, parts, now_ms)
+        answer, expected, referred = await _within(shard, hub, node, request, parts, now_ms)
+    hub.referred |= referred  # after the commit: whoever carries it out now finds it
     for question in expected:
         hub.ahead.expect(question)
     return encode(answer)
@@ -41,7 +42,8 @@ async def exchange(hub: Hub, node: NodeRow, body: bytes, now_ms: int) -> bytes:
 
 async def _within(
     shard: Shard, hub: Hub, node: NodeRow, request: Request, parts: list[Resource], now_ms: int
-) -> tuple[Answer, list[Question]]:
+) -> tuple[Answer, list[Question], bool]:
+    """The answer, what is going to be asked next, and whether somebody was referred."""
     await shard.lock_node(node.id)
     receipt = rules.read_receipt(request.receipt, hub.keys.receipt_key) if request.receipt else None
     lives = await _lives(shard, node, request, [receipt.incarnation] if receipt is not None else [])
@@ -49,7 +51,7 @@ async def _within(
     reached = await shard.reached(node.id) if rules.is_new(memories, request.incarnation) else 0
     admission = rules.admit(memories, reached, request, hub.keys.receipt_key)
     if admission.decision == "fork":
-        return Answer(verdict="fork", forked=list(admission.forked), clock_ms=now_ms), []
+        return Answer(verdict="fork", forked=list(admission.forked), clock_ms=now_ms), [], False
     scopes = await shard.scopes_of_node(node.id)
     own = frozenset({request.incarnation, *_named(request)}) - {
         life for life, row in lives.items() if row.node != node.id
@@ -91,7 +93,7 @@ async def _within(
         people=told,
         people_whole=whole,
     )
-    return answer, puller.expected
+    return answer, puller.expected, ingest.referred
 
 
 async def _lives(shard: Shard, node: NodeRow, request: Request, proven: Sequence[int]) -> dict[int, IncarnationRow]:

@@ -85,6 +85,8 @@ class Ingest:
         self._forgetful = forgetful
         """Whether the node has proved that this hub went back: nobody else is believed to know of a move better than the hub."""
         self.notes: list[Note] = []
+        self.referred = False
+        """Whether there is a referral among it that is to be carried out after the commit."""
 
     def place(self, name: str, scope: str) -> None:
         """Where the node has a resource, in case that it is new here: in one of its facilities, else it is not believed. What all
@@ -340,7 +342,7 @@ class Ingest:
         after = [(key, work.scope, work.after) for work, _, key in written if work.after is not None]
         await clues.index(self._hub, self._shard, [one for one in after if one[2].type == clues.PATIENT])
         said = [one for one in after if one[2].type == referring.TYPE]
-        self._hub.referred |= await referring.note(self._shard, said, self._held, recovered=self._recovering)
+        self.referred |= await referring.note(self._shard, said, self._held, recovered=self._recovering)
 
     async def publish(self) -> None:
         """Take places in the feeds, and point to what changed. The last writes of the transaction."""

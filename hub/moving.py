@@ -111,13 +111,17 @@ class _Move:
         self.moved = len(going)
 
     async def _scan(self, name: str) -> list[bytes]:
-        """The keys of what is about her. A scope may be larger than memory: nothing else of it is kept."""
+        """The keys of what is about her. A scope may be larger than memory: nothing else of it is kept, and little is unpacked."""
         found: list[bytes] = []
         after = 0
         while rows := await self._shard.scan_scope(self._old.id, after, ROWS_A_SCAN):
-            found += [row.rkey for row in rows if _about(self._states.open(self._old, row.rkey, row.state), name)]
+            found += [row.rkey for row in rows if self._is_about(name, row)]
             after = rows[-1].key
         return found
+
+    def _is_about(self, name: str, row: ResourceRow) -> bool:
+        sealed = self._old, row.rkey, row.state
+        return self._states.mentions(name, *sealed) and _about(self._states.open(*sealed), name)
 
     async def _check_ids(self, going: Sequence[tuple[ResourceRow, Resource]]) -> None:
         """Two facilities may use one id, and the hub keeps them apart by keys (`hub.ingest`): within one facility an id is one record."""

@@ -35,6 +35,11 @@ class States:
         """Whether what is sealed is of a type, without unpacking its registers. Raises as `open`."""
         return self._named(scope, rkey, sealed).startswith(f"{type_}/".encode())
 
+    def mentions(self, name: str, scope: ScopeRow, rkey: bytes, sealed: bytes) -> bool:
+        """Whether what is sealed may be the resource of this name or speak of it, without unpacking its registers: its name or one of
+        its values has the text. Raises as `open`."""
+        return name.encode() in self._named(scope, rkey, sealed)
+
     def _named(self, scope: ScopeRow, rkey: bytes, sealed: bytes) -> bytes:
         packed = self._hub.seal(scope.data_key).open(sealed, rkey)
         codec = self._codec if packed[0] == self._codec.version else Codec(packed[0])

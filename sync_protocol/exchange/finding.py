@@ -17,10 +17,10 @@ from sync_protocol.exchange.messages import PROTOCOL, whole
 from sync_protocol.matching.person import Person, person_of
 from sync_protocol.matching.scoring import Grade
 
-Text = Annotated[str, msgspec.Meta(max_length=bounds.ASKED_CHARS_MAX, pattern=r"^[^\x00]*$")]
-User = Annotated[str, msgspec.Meta(min_length=1, max_length=bounds.USER_CHARS_MAX, pattern=r"^[^\x00-\x1f]*$")]
-Role = Annotated[str, msgspec.Meta(max_length=bounds.ROLE_CHARS_MAX, pattern=r"^[^\x00-\x1f]*$")]
-Born = Annotated[str, msgspec.Meta(pattern=r"^([0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?)?$")]
+Text = Annotated[str, msgspec.Meta(max_length=bounds.ASKED_CHARS_MAX, pattern=r"^[^\x00]*\Z")]
+User = Annotated[str, msgspec.Meta(min_length=1, max_length=bounds.USER_CHARS_MAX, pattern=r"^[^\x00-\x1f]*\Z")]
+Role = Annotated[str, msgspec.Meta(max_length=bounds.ROLE_CHARS_MAX, pattern=r"^[^\x00-\x1f]*\Z")]
+Born = Annotated[str, msgspec.Meta(pattern=r"^([0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?)?\Z")]
 Sex = Literal["", "female", "male"]
 Reason = Literal["here", "referral", "moved"]
 """Why she is admitted: she is here now; she was referred; she has moved to live here."""

@@ -19,6 +19,7 @@ from hub.app import create_app
 from hub.enrolment import invite
 from hub.runtime import Hub
 from hub.store.nodes import NodeRow, set_node_state
+from sync_protocol.exchange.finding import Find, read_found
 from sync_protocol.exchange.messages import MEDIA_TYPE, Request, encode
 from tests.hub.conftest import NOW_MS
 
@@ -161,6 +162,33 @@ async def test_a_node_that_is_not_active_is_told_so(
     async with hub.database.transaction() as connection:
         await set_node_state(connection, node, state)
     problem(await client.post(EXCHANGE, content=b"x", headers=credentials | BINARY), 403, name)
+
+
+@pytest.mark.parametrize("path", ["/sync/v1/find", "/sync/v1/admit"])
+async def test_neither_strangers_nor_a_stolen_node_look_for_people(
+    client: httpx.AsyncClient, hub: Hub, credentials: dict[str, str], path: str
+) -> None:
+    body = encode(Find("ama", "midwife", names="Adaeze Okafor", born="1991-03-14"))
+    problem(await client.post(path, content=body, headers=BINARY), 401, "unauthorised")
+    problem(await client.post(path, json={}, headers=credentials), 415, "wrong-type")
+    problem(await client.post(path, content=b"x", headers=credentials | BINARY), 400, "malformed-message")
+    problem(await client.post(path, content=bytes(70_000), headers=credentials | BINARY), 413, "too-large")
+    node = credentials["Authorization"].split()[1].split(".")[0]
+    async with hub.database.transaction() as connection:
+        await set_node_state(connection, node, "revoked")
+    problem(await client.post(path, content=body, headers=credentials | BINARY), 403, "node-revoked")
+
+
+async def test_a_question_is_answered_over_http_and_too_little_is_none(
+    client: httpx.AsyncClient, credentials: dict[str, str]
+) -> None:
+    body = encode(Find("ama", "midwife", names="Adaeze Okafor", born="1991-03-14"))
+    response = await client.post("/sync/v1/find", content=body, headers=credentials | BINARY)
+    assert (response.status_code, response.headers["cache-control"]) == (200, "no-store")
+    assert read_found(response.content).candidates == []
+    little = encode(Find("ama", "midwife", names="Adaeze"))
+    refused = await client.post("/sync/v1/find", content=little, headers=credentials | BINARY)
+    assert "Adaeze" not in str(problem(refused, 400, "too-little-known"))
 
 
 async def test_a_node_says_that_it_erased_itself(

@@ -12,7 +12,8 @@ from hub.keys import new_secrets, read_master_key, unwrap
 
 MASTER = bytes(range(32))
 OTHER = bytes(32)
-KEYS = unwrap(MASTER, new_secrets(MASTER))
+SECRETS = new_secrets(MASTER)
+KEYS = unwrap(MASTER, SECRETS)
 
 
 @given(st.binary(max_size=300), st.binary(min_size=16, max_size=16), st.integers(min_value=0))
@@ -78,3 +79,17 @@ def test_a_master_key_may_come_from_elsewhere(tmp_path: Path) -> None:
     path.write_text("abc")
     with pytest.raises(SettingsWrong, match="64 hex digits"):
         read_master_key(tmp_path, given="", file=str(path), may_be_made=False)
+
+
+def test_a_clue_is_known_again_in_its_region_only() -> None:
+    token = KEYS.clue_token("west", "name-year", "ADS 1991")
+    assert token == unwrap(MASTER, SECRETS).clue_token("west", "name-year", "ADS 1991")
+    others = {
+        KEYS.clue_token("east", "name-year", "ADS 1991"),
+        KEYS.clue_token("west", "name-place", "ADS 1991"),
+        KEYS.clue_token("west", "name-year", "ADS 1992"),
+        unwrap(MASTER, new_secrets(MASTER)).clue_token("west", "name-year", "ADS 1991"),
+    }
+    assert token not in others
+    assert len(others) == 4
+    assert all(-(1 << 63) <= one < 1 << 63 for one in (token, *others))
