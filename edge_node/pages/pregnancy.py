@@ -98,8 +98,9 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def pressing(self) -> tuple[Item, ...]:
-        """What is due or late."""
-        return tuple(item for item in self.items if item.state != "later")
+        """What is late, then what is due."""
+        found = (item for item in self.items if item.state != "later")
+        return tuple(sorted(found, key=lambda item: item.state != "late"))
 
     @property
     def later(self) -> tuple[Item, ...]:
@@ -222,19 +223,19 @@ def _last(pregnancy: Pregnancy) -> Iterator[tuple[str, str, str]]:
     for kind, name, unit in (("weight", clinical("Weight"), "kg"), ("haemoglobin", clinical("Haemoglobin"), "g/dL")):
         found = latest(pregnancy.measures, kind)
         if found is not None:
-            yield name, f"{amount(str(found.value), reader().locale)} {unit}", said(found.on)
+            yield name, f"{amount(str(found.value), reader().locale)}\u00a0{unit}", said(found.on)
 
 
 def pressure(one: Pressure) -> str:
     """`150/95 mmHg`."""
     parts = (amount(str(each), reader().locale) if each is not None else "?" for each in (one.systolic, one.diastolic))
-    return f"{'/'.join(parts)} mmHg"
+    return f"{'/'.join(parts)}\u00a0mmHg"
 
 
 def _ended(pregnancy: Pregnancy) -> Iterator[str]:
     for each in pregnancy.outcomes:
         name = clinical(OUTCOMES[each.kind].text) if each.kind in OUTCOMES else str(maternal_words.OUTCOMES[each.kind])
-        weight = f", {amount(str(each.weight_g), reader().locale)} g" if each.weight_g is not None else ""
+        weight = f", {amount(str(each.weight_g), reader().locale)}\u00a0g" if each.weight_g is not None else ""
         yield f"{name}, {said(each.on)}{weight}"
 
 

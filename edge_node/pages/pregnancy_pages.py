@@ -1,18 +1,26 @@
-"""`/patients/{id}/pregnancy`: everything about one pregnancy, what was found first. Each form of it leads here."""
+"""`/patients/{id}/pregnancy`: everything about one pregnancy, what was found first. Each form of it leads here. Reminders are made here."""
 
 from typing import Any
 
 import msgspec
-from litestar import Request, Response, get
+from litestar import Request, Response, get, post
 from litestar.params import FromPath
 
 from edge_node.errors import NotFound
 from edge_node.forms.context import decode
+from edge_node.forms.maternal import reminding
+from edge_node.forms.maternal.case import mother_of
 from edge_node.forms.parsing import Found
-from edge_node.pages import dates, pregnancy_reading, words
+from edge_node.language import _
+from edge_node.maternal.due import due
+from edge_node.maternal.reminders import reminder_key
+from edge_node.pages import dates, pregnancy_reading, rendering, words
 from edge_node.pages.desk import Desk
+from edge_node.pages.forms import fields
 from edge_node.pages.pregnancy_reading import Case, Drawn
+from edge_node.pages.sheet_reading import Desktop
 from edge_node.pages.sheets import SHEETS
+from edge_node.store.model import Author
 from edge_node.store.store import Store
 
 REFERRAL = "referral"
@@ -30,6 +38,8 @@ class Read(msgspec.Struct, frozen=True):
 
 def handlers(desk: Desk) -> list[Any]:
     """The paths."""
+    service = desk.parts.service
+    desktop = Desktop(desk.store, service.now_ms, service.new_id, desk.new_number)
 
     @get("/patients/{id_:str}/pregnancy")
     async def one(request: Request[Any, Any, Any], id_: FromPath[str]) -> Response[Any]:
@@ -47,7 +57,44 @@ def handlers(desk: Desk) -> list[Any]:
             referral=referral(id_),
         )
 
-    return [one]
+    @post("/patients/{id_:str}/pregnancy/reminder", status_code=200)
+    async def remind(request: Request[Any, Any, Any], id_: FromPath[str]) -> Response[Any]:
+        author = desk.author(request)
+        key = fields(request.headers.get("content-type"), await request.body()).get("item", "")
+        made = await desk.threads.write(make_reminder, desktop, author, id_, key)
+        if made is not None:
+            desk.parts.feed.changed()
+        tone, text = told(made)
+        desk.tell(author, tone, text)
+        return rendering.redirect(f"/patients/{id_}/pregnancy#due")
+
+    return [one, remind]
+
+
+def make_reminder(desktop: Desktop, author: Author, patient: str, key: str) -> bool | None:
+    """Makes a reminder of what is due; whether there is a message in it. None: it is not due any more, or there is one already.
+
+    On the writing thread, so that a button pressed twice makes one. Raises NotFound.
+    """
+    context = desktop.context(author, patient, None)
+    item = next((each for each in due(mother_of(context)) if reminder_key(each) == key), None)
+    if item is None or reminding.is_reminded((held.resource for held in context.records), item):
+        return None
+    writes = reminding.remind(context, item, patient)
+    desktop.store.write(writes, author, context.now_ms)
+    return any(write.type == "CommunicationRequest" for write in writes)
+
+
+def told(made: bool | None) -> tuple[str, str]:
+    """Tone and words of what came of it."""
+    if made is None:
+        return "plain", _("There is a reminder already, or it is not due any more.")
+    if made:
+        return "good", _("The reminder is made. It names a day and this clinic, and never says what the visit is for.")
+    text = _(
+        "The reminder stands on the clinic's list. No message will be sent: she did not agree to any, or has no telephone."
+    )
+    return "plain", text
 
 
 def referral(patient: str) -> str:

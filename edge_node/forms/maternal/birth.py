@@ -144,11 +144,10 @@ def write(answers: Answers, context: Context) -> list[Write]:
     case = present(context)
     on = answers.date("on")
     at = moment_of(context, on.first if on is not None else context.today, answers.text("at"))
-    attended = answers.text("place") == "facility"
     notes = Notes(context, context.she.reference, at, episode=case.link)
-    if attended:
+    if answers.text("place") == "facility":
         notes.begin("birth")
-    babies, count = Babies(context, answers, at, seen=attended), answers.whole("babies") or 1
+    babies, count = Babies(context, answers, at), answers.whole("babies") or 1
     for number in range(1, count + 1):
         babies.outcome(notes, number, count, answers.text("mode"))
     notes.sign("birth-place", BIRTH_PLACES, answers.text("place"))

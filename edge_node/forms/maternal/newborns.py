@@ -101,16 +101,15 @@ def vaccine(called: str) -> Concept:
 class Babies:
     """Writes of the babies of one birth, and the entries for the mother's `Patient.link`.
 
-    `at`: moment of birth as a FHIR dateTime. `seen`: the birth was attended, so it is the babies' first visit too.
+    `at`: moment of birth as a FHIR dateTime. The birth is no visit of the baby: it is looked at again within a day of it.
     """
 
-    def __init__(self, context: Context, answers: Answers, at: str, *, seen: bool) -> None:
+    def __init__(self, context: Context, answers: Answers, at: str) -> None:
         self.writes: list[Write] = []
         self.links: list[dict[str, Any]] = []
         self._context = context
         self._answers = answers
         self._at = at
-        self._seen = seen
 
     def outcome(self, notes: Notes, number: int, count: int, mode: str) -> None:
         """How it ended for one baby; a baby born alive becomes a patient of its own."""
@@ -167,8 +166,6 @@ class Babies:
     def _found(self, baby: str, number: int) -> None:
         answers = self._answers
         notes = Notes(self._context, baby, self._at)
-        if self._seen:
-            notes.begin("birth")
         notes.measure("birth-weight", answers.number(name("weight", number)))
         notes.count("apgar-1", answers.whole(name("apgar1", number)))
         notes.count("apgar-5", answers.whole(name("apgar5", number)))

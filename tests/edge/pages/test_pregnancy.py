@@ -88,7 +88,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_first_contact_ends_with_what_is_due_and_when(page: Page, amina: None, pictures: Path) -> None:
     enrol(page, TODAY - timedelta(days=7 * 21 + 2))
-    expect(page.locator("form")).to_contain_text("She is 21 weeks and 2 days pregnant.")
+    expect(page.locator("form.form")).to_contain_text("She is 21 weeks and 2 days pregnant.")
     looked_at(page, "contact", pictures)
     first = page.locator(".form-section").first
     expect(first).to_contain_text("Quick check")
@@ -110,7 +110,7 @@ def test_a_first_contact_ends_with_what_is_due_and_when(page: Page, amina: None,
     expect(main).to_contain_text("Anaemia: haemoglobin 10.1 g/dL.")
     expect(main).to_contain_text("High risk, because:")
     expect(main).to_contain_text("Caesarean sections before: 1")
-    expect(main).to_contain_text("118/76 mmHg")
+    expect(main).to_contain_text("118/76\u00a0mmHg")
     expect(main).to_contain_text("Contact 3, week 26")
     expect(main.locator(".dangers-some")).to_have_count(0)
     looked_at(page, "after-first-contact", pictures)

@@ -95,6 +95,16 @@ def state_of(store: Store, type_: str, id_: str) -> str:
     return str(json.loads(stored.body or b"{}")["status"])
 
 
+def noting(asked: list[str], name: str) -> Callable[..., list[Any]]:
+    """A function that notes that it was called, and finds nothing."""
+
+    def noted(*given: Any) -> list[Any]:
+        asked.append(name)
+        return []
+
+    return noted
+
+
 OPEN = {"Task": {"requested"}, "CommunicationRequest": {"active"}}
 ENDED = {"Task": {"cancelled"}, "CommunicationRequest": {"revoked"}}
 
@@ -125,22 +135,12 @@ def test_a_write_that_fails_ends_nothing(store: Store) -> None:
     assert store.read("Observation", "end") is None
 
 
-def notes(asked: list[str], name: str) -> Callable[..., list[Any]]:
-    """A function that only notes that it was asked."""
-
-    def note(*given: object) -> list[Any]:
-        asked.append(name)
-        return []
-
-    return note
-
-
 def test_a_write_that_can_end_nothing_leaves_reminders_and_reads_no_record(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(endings, "ended", notes(asked, "ended"))
-    monkeypatch.setattr("edge_node.store.searching.everything", notes(asked, "everything"))
+    monkeypatch.setattr(endings, "ended", noting(asked, "ended"))
+    monkeypatch.setattr("edge_node.store.searching.everything", noting(asked, "everything"))
     write(store, WEIGHT)
     write(store, {**AMINA, "active": True})
     assert asked == []
@@ -148,7 +148,7 @@ def test_a_write_that_can_end_nothing_leaves_reminders_and_reads_no_record(
 
 def test_who_has_no_reminder_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(endings, "ended", notes(asked, "ended"))
+    monkeypatch.setattr(endings, "ended", noting(asked, "ended"))
     with Store.open(tmp_path / "node", bytes(range(32)), create=True) as store:
         write(store, AMINA, EPISODE, LMP)
         write(store, LOSS)
