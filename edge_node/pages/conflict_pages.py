@@ -11,7 +11,7 @@ from edge_node.api.outcome import Refused
 from edge_node.api.sight import Sight
 from edge_node.errors import NotFound, VersionConflict
 from edge_node.language import _
-from edge_node.pages import rendering, words
+from edge_node.pages import contradictions, rendering, words
 from edge_node.pages.desk import Desk
 from edge_node.pages.disputes import Dispute, dispute, written_here
 from edge_node.pages.elements import nobody
@@ -32,7 +32,12 @@ def handlers(desk: Desk) -> list[Any]:
     async def inbox(request: Request[Any, Any, Any]) -> Response[Any]:
         caller = desk.caller(request, "settle")
         found = await desk.threads.search(of_all, desk.store, caller.sight, desk.now_ms())
-        return await desk.page(request, caller.author, "conflicts.html", here="conflicts", disputes=found)
+        others: list[contradictions.Shown] = []
+        if caller.sight.sees_all:
+            others = await desk.threads.search(contradictions.of_all, desk.store, desk.now_ms())
+        return await desk.page(
+            request, caller.author, "conflicts.html", here="conflicts", disputes=found, contradictions=others
+        )
 
     @post("/conflicts", status_code=200)
     async def choose(request: Request[Any, Any, Any]) -> Response[Any]:

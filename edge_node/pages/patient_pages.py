@@ -11,8 +11,18 @@ from edge_node.api.access import Caller
 from edge_node.api.routes import ID
 from edge_node.api.sight import Sight
 from edge_node.errors import Forbidden, NotFound
-from edge_node.pages import conflict_pages, dates, opened_pages, people, pregnancy_reading, rendering, words
+from edge_node.pages import (
+    conflict_pages,
+    contradictions,
+    dates,
+    opened_pages,
+    people,
+    pregnancy_reading,
+    rendering,
+    words,
+)
 from edge_node.pages import patient as arranging
+from edge_node.pages.contradictions import Shown
 from edge_node.pages.desk import Desk
 from edge_node.pages.disputes import Dispute
 from edge_node.pages.forms import fields
@@ -32,7 +42,8 @@ class Read(msgspec.Struct, frozen=True):
     key: int
     page: arranging.Page
     disputes: list[Dispute]
-    pregnancy: pregnancy_reading.Case | None
+    pregnancy: pregnancy_reading.Case
+    contradictions: list[Shown]
 
 
 def handlers(desk: Desk) -> list[Any]:
@@ -94,6 +105,7 @@ def handlers(desk: Desk) -> list[Any]:
             whole=sight.sees_all or id_ in sight.patients("Condition"),
             read_ms=read_ms,
             pregnancy=read.pregnancy if sight.sees_all or id_ in sight.patients("Condition") else None,
+            contradictions=read.contradictions if sight.sees_all or id_ in sight.patients("Condition") else [],
         )
 
     return [listed, find, one]
@@ -117,7 +129,8 @@ def read_patient(store: Store, sight: Sight, id_: str, now_ms: int) -> Read:
     today = dates.local_day(now_ms)
     page = arranging.page(everything, not_at_hub, naming, today)
     pregnancy = pregnancy_reading.of_patient(store, everything, today)
-    return Read(everything[0].key, page, disputes, pregnancy)
+    found = contradictions.of_record(everything, pregnancy.mother)
+    return Read(everything[0].key, page, disputes, pregnancy, found)
 
 
 class Naming:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 from markupsafe import Markup
@@ -24,7 +24,6 @@ from edge_node.store.model import Stored
 from edge_node.store.store import Store
 
 YOUNGEST_YEARS, OLDEST_YEARS = 9, 60
-TELLING: Final = frozenset({"EpisodeOfCare", "Encounter", "Observation", "Condition", "Procedure"})
 
 
 class Drawn(msgspec.Struct, frozen=True):
@@ -53,17 +52,13 @@ def may_be_pregnant(patient: Mapping[str, Any], today: date) -> bool:
     return not born.isdigit() or YOUNGEST_YEARS <= today.year - int(born) <= OLDEST_YEARS
 
 
-def of_patient(store: Store, everything: Sequence[Stored], today: date) -> Case | None:
-    """The case of the patient who is the first of `everything`; None of one who is not, and never was, pregnant."""
-    patient = decode(everything[0].body or b"{}")
-    if patient.get("gender") == "male" or not any(stored.type in TELLING for stored in everything[1:]):
-        return Case(Mother(id=everything[0].id), None, None, True) if may_be_pregnant(patient, today) else None
+def of_patient(store: Store, everything: Sequence[Stored], today: date) -> Case:
+    """The case of the patient who is the first of `everything`; without a pregnancy for one who is not, and was not lately, pregnant."""
     resources = [decode(stored.body) for stored in everything if stored.body is not None]
     mother = read_mother(everything[0].id, resources)
     pregnancy = shown(mother, today)
     if pregnancy is None:
-        may = may_be_pregnant(patient, today)
-        return Case(mother, None, None, may) if may else None
+        return Case(mother, None, None, may_be_pregnant(resources[0], today))
     newborns = list(_newborns(store, pregnancy, today))
     reminded = frozenset(key_of(each) for each in resources if _is_open(each)) - {""}
     return Case(mother, pregnancy, card(mother, pregnancy, newborns, reminded, today), False)

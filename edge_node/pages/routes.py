@@ -17,6 +17,7 @@ from edge_node.language import N_
 from edge_node.pages import (
     card_pages,
     conflict_pages,
+    contradictions,
     elsewhere_pages,
     history_pages,
     language_pages,
@@ -66,6 +67,7 @@ def make_pages(
             *conflict_pages.handlers(desk),
             *elsewhere_pages.handlers(desk),
             *history_pages.handlers(desk),
+            *contradictions.handlers(desk),
             *language_pages.handlers(),
             *live_pages.handlers(desk),
             *offline_pages.handlers(desk),

@@ -216,3 +216,50 @@ def test_forms_work_on_a_phone_without_script(browser: Browser, served: Served, 
     expect(page.get_by_role("heading", level=1)).to_have_text("Pregnancy")
     context.close()
     assert watched.findings == []
+
+
+def test_a_reminder_is_made_once_and_ends_with_a_loss(page: Page, amina: None, served: Served, pictures: Path) -> None:
+    enrol(page, TODAY - timedelta(days=7 * 14))
+    page.goto("/patients/amina/pregnancy")
+    page.get_by_role("button", name="Remind: Antenatal contact of week 20").click()
+    expect(page.get_by_role("status").first).to_contain_text("stands on the clinic's list. No message will be sent")
+    expect(page.locator("#due")).to_contain_text("Reminder made")
+    with served.store() as store:
+        (task,) = [one for one in store.everything("amina") if one.type == "Task"]
+    page.goto("/patients/amina/pregnancy/loss")
+    choose(page, "How did the pregnancy end?", "Miscarriage")
+    page.get_by_label("On which day?").fill(TODAY.isoformat())
+    save(page)
+    with served.store() as store:
+        ended = store.read("Task", task.id)
+    assert ended is not None
+    assert b'"status":"cancelled"' in (ended.body or b"")
+
+
+def test_two_last_periods_are_settled_on_her_page(page: Page, amina: None, served: Served, pictures: Path) -> None:
+    enrol(page, TODAY - timedelta(days=7 * 18))
+    page.goto("/patients/amina/pregnancy/dating")
+    with served.store() as store:
+        (episode,) = [one for one in store.everything("amina") if one.type == "EpisodeOfCare"]
+        clinic.write(store, other_period(episode.id), user="kofi")
+    page.goto("/patients/amina")
+    one = page.get_by_role("article", name="Two different last periods in one pregnancy")
+    expect(one.get_by_role("button")).to_have_count(2)
+    looked_at(page, "contradiction", pictures)
+    one.get_by_role("button").first.click()
+    expect(page.get_by_role("status").first).to_contain_text("Settled.")
+    expect(page.locator("#contradictions")).to_have_count(0)
+
+
+def other_period(episode: str) -> dict[str, Any]:
+    link = "http://hl7.org/fhir/StructureDefinition/workflow-episodeOfCare"
+    return {
+        "resourceType": "Observation",
+        "id": "other-period",
+        "extension": [{"url": link, "valueReference": {"reference": f"EpisodeOfCare/{episode}"}}],
+        "status": "final",
+        "code": {"coding": [{"system": "http://loinc.org", "code": "8665-2"}]},
+        "subject": {"reference": "Patient/amina"},
+        "effectiveDateTime": TODAY.isoformat(),
+        "valueDateTime": (TODAY - timedelta(days=7 * 15)).isoformat(),
+    }
