@@ -3,15 +3,13 @@
 The id of the Organization is the facility's: a referral names whom it is for by `Organization/<facility>`.
 """
 
-from typing import Any, Final
+from typing import Any
 
 from hub.authoring import put
 from hub.runtime import Hub
 from hub.store.nodes import FacilityRow
 from hub.store.scopes import region_scope
-
-SYSTEM: Final = "urn:medtech-edge:facility"
-"""System of the identifier that tells a facility of the hub's from any other organization."""
+from sync_protocol.referral import FACILITY_SYSTEM
 
 
 def organization(facility: FacilityRow) -> dict[str, Any]:
@@ -19,7 +17,7 @@ def organization(facility: FacilityRow) -> dict[str, Any]:
     return {
         "resourceType": "Organization",
         "id": facility.id,
-        "identifier": [{"system": SYSTEM, "value": facility.id}],
+        "identifier": [{"system": FACILITY_SYSTEM, "value": facility.id}],
         "active": True,
         "name": facility.name,
     }

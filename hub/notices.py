@@ -16,8 +16,8 @@ from typing import Any, Final, Literal
 
 from hub.store.nodes import FacilityRow
 from sync_protocol.matching.person import name_text
+from sync_protocol.referral import NOTICE_SYSTEM
 
-SYSTEM: Final = "urn:medtech-edge:notice"
 ADMITTED: Final[Mapping[str, str]] = {
     "here": "she came there",
     "referral": "she was referred",
@@ -78,11 +78,11 @@ def _notice(
         "resourceType": "Communication",
         "id": id_,
         "status": status,
-        "category": [{"coding": [{"system": SYSTEM, "code": kind}]}],
+        "category": [{"coding": [{"system": NOTICE_SYSTEM, "code": kind}]}],
         "about": [{"reference": f"Patient/{patient['id']}", "display": _name(patient)}],
         "sent": datetime.fromtimestamp(at_ms // 1000, UTC).isoformat(),
         "recipient": [{"reference": f"Organization/{source.id}", "display": source.name}],
-        "reasonCode": [{"coding": [{"system": SYSTEM, "code": reason}], "text": {**ADMITTED, **LEFT}[reason]}],
+        "reasonCode": [{"coding": [{"system": NOTICE_SYSTEM, "code": reason}], "text": {**ADMITTED, **LEFT}[reason]}],
         "payload": [{"contentString": text}],
         **({"basedOn": [{"reference": f"ServiceRequest/{referral}"}]} if referral else {}),
     }

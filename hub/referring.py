@@ -37,13 +37,11 @@ from hub.store.resources import ResourceRow
 from hub.store.scopes import ScopeRow
 from hub.store.shard import Shard
 from sync_protocol.errors import ProtocolError
+from sync_protocol.referral import PATIENT_REFERRAL, SNOMED
 from sync_protocol.resource import Resource, last_stamp_ms
 
 log = structlog.get_logger()
 
-SNOMED: Final = "http://snomed.info/sct"
-PATIENT_REFERRAL: Final = "3457005"
-"""SNOMED CT: Patient referral (procedure)."""
 TYPE: Final = "ServiceRequest"
 ELSEWHERE: Final = 0
 """Source of what was said by who has no part in the patient any more."""

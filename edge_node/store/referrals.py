@@ -13,14 +13,8 @@ from msgspec import Struct
 from edge_node.fhir.query import parse_query
 from edge_node.store.model import Stored
 from edge_node.store.store import Store
+from sync_protocol.referral import FACILITY_SYSTEM, NOTICE_SYSTEM, PATIENT_REFERRAL, SNOMED
 
-SNOMED: Final = "http://snomed.info/sct"
-PATIENT_REFERRAL: Final = "3457005"
-"""SNOMED CT: Patient referral (procedure)."""
-FACILITY_SYSTEM: Final = "urn:medtech-edge:facility"
-"""System of the identifier by which an Organization is one of the hub's facilities; the value is its id."""
-NOTICE_SYSTEM: Final = "urn:medtech-edge:notice"
-"""System of the codes of the hub's notices: categories `moved` and `referral-left`, and reasons."""
 LISTED_MAX: Final = 500
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from hub.referring import PATIENT_REFERRAL, SNOMED
+from sync_protocol.referral import PATIENT_REFERRAL, SNOMED
 from tests.simulation.arrivals import ADAEZE, SUBJECT, arrivals, the_one
 from tests.simulation.conftest import MakeScript
 from tests.simulation.scripted import Script

@@ -14,10 +14,10 @@ from edge_node.api.app import Parts, make_app
 from edge_node.errors import AskedTooOften, FoundTooLongAgo, HubUnreachable, NotEnrolled, TooLittleKnown
 from edge_node.pages.routes import make_pages
 from edge_node.store import referrals
-from edge_node.store.referrals import PATIENT_REFERRAL, SNOMED
 from edge_node.sync import admission
 from edge_node.sync.background import apart
 from sync_protocol.exchange.finding import Candidate, Find
+from sync_protocol.referral import PATIENT_REFERRAL, SNOMED
 from tests.processes.world import Hub
 from tests.sync.conftest import NewNode
 from tests.sync.nodes import AMA, Node
