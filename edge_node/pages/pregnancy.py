@@ -19,6 +19,7 @@ from edge_node.maternal.due import due
 from edge_node.maternal.facts import Mother, Newborn, Pregnancy, Pressure, born_on, is_over, latest
 from edge_node.maternal.findings import Finding
 from edge_node.maternal.history_concepts import OUTCOMES
+from edge_node.maternal.lists import NEXT
 from edge_node.maternal.postnatal import newborn_due
 from edge_node.maternal.reminders import reminder_key
 from edge_node.maternal.risk import risks
@@ -42,13 +43,15 @@ class Told(msgspec.Struct, frozen=True):
 
 
 class Item(msgspec.Struct, frozen=True):
-    """Something due. `state`: `late`, `now`, `later`. `key`: by which a reminder of it is known; `reminded`: there is one."""
+    """Something due. `state`: `late`, `now`, `later`. `key`: by which a reminder of it is known; `reminded`: there is one.
+    `visit`: a contact of the plan."""
 
     text: str
     when: str
     state: str
     key: str
     remindable: bool
+    visit: bool = False
     reminded: bool = False
 
 
@@ -104,8 +107,11 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def later(self) -> tuple[Item, ...]:
-        """What comes next."""
-        return tuple(item for item in self.items if item.state == "later")[:NEXT_SHOWN]
+        """What comes next, the next visit first."""
+        found = [item for item in self.items if item.state == "later"]
+        visit = next((item for item in found if item.visit), None)
+        first = [visit] if visit is not None else []
+        return (*first, *[item for item in found if item is not visit][: NEXT_SHOWN - len(first)])
 
 
 class Name(msgspec.Struct, frozen=True):
@@ -190,7 +196,9 @@ def _items(items: Iterator[Due], reminded: frozenset[str], today: date) -> Itera
             "later": _("from %(day)s", day=said(item.due_from)),
         }[state]
         key = reminder_key(item)
-        yield Item(maternal_words.due(item), when, state, key, item.kind in REMINDABLE, key in reminded)
+        yield Item(
+            maternal_words.due(item), when, state, key, item.kind in REMINDABLE, item.kind in NEXT, key in reminded
+        )
 
 
 REMINDABLE: Final = frozenset({"contact", "postnatal", "newborn-contact", "tetanus", "iptp", "iron-folate", "scan"})
