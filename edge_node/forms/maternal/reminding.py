@@ -12,7 +12,7 @@ from edge_node.forms.context import Context, create
 from edge_node.language import _
 from edge_node.language.catalogue import SOURCE, languages
 from edge_node.language.days import said
-from edge_node.language.reading import reading
+from edge_node.language.readers import reading
 from edge_node.maternal.course import Due
 from edge_node.maternal.ending import OPEN
 from edge_node.maternal.reminders import key_of, reminder_key, reminder_message, reminder_task
