@@ -119,7 +119,8 @@ async def carry_out(hub: Hub, now_ms: int) -> int:
         except (HubError, ProtocolError) as error:
             log.error("a referral was not carried out", key=key, error=type(error).__name__)
             async with hub.shard() as shard:  # behind the others, until somebody has mended what is wrong
-                await shard.settle_referral(key, WAITING)
+                if (row := await shard.lock_referral(key)) is not None:
+                    await shard.settle_referral(key, row.state)
     return len(waiting)
 
 
@@ -148,6 +149,9 @@ class _Carrying:
     async def leave(self, key: int, state: str) -> None:
         """Writes down why a referral cannot be carried out, and tells it."""
         request, scope, patient = await self._locked(key)
+        row = await self._shard.lock_referral(key)
+        if row is None or row.state != WAITING:
+            return
         await self._shard.settle_referral(key, state)
         await self._tell_left(request, patient, state, scope.id)
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
+import structlog
 from litestar import Request, Response, Router, post
 from litestar.background_tasks import BackgroundTask
 from litestar.datastructures import ResponseHeader
@@ -15,7 +16,7 @@ from hub.admitting import admit
 from hub.ahead import KEPT_SECONDS
 from hub.api.context import Context
 from hub.enrolment import Enrolled, EnrollRequest, authorised, enroll
-from hub.errors import BadRequest, Busy, CodeRefused, NodeRevoked, NodeToWipe, TooLarge, WrongType
+from hub.errors import BadRequest, Busy, CodeRefused, HubError, NodeRevoked, NodeToWipe, TooLarge, WrongType
 from hub.exchange import exchange
 from hub.finding import find
 from hub.pulling import make_ahead
@@ -26,6 +27,7 @@ from hub.store.nodes import NodeRow, set_node_state
 from sync_protocol import bounds
 from sync_protocol.exchange.messages import MEDIA_TYPE
 
+log = structlog.get_logger()
 STATE_FAULTS: Final = {"revoked": NodeRevoked, "wipe": NodeToWipe, "wiped": NodeRevoked}
 
 
@@ -72,7 +74,10 @@ async def go_on(context: Context, idle: bool) -> None:
     hub = context.hub
     if hub.referred:
         hub.referred = False
-        await carry_out(hub, context.clock())
+        try:
+            await carry_out(hub, context.clock())
+        except HubError as error:  # the database went away: they are carried out with the next round of upkeep
+            log.warning("referrals were not carried out", error=type(error).__name__)
     for waiting in await make_ahead(hub) if idle else ():
         asyncio.get_running_loop().call_later(KEPT_SECONDS, hub.ahead.forget, waiting)
 

@@ -12,6 +12,7 @@ from tests.simulation.arrivals import ADAEZE, ASKED, SUBJECT, arrivals, the_one
 from tests.simulation.conftest import MakeScript
 from tests.simulation.memory_shard import finish
 from tests.simulation.scripted import Script
+from tests.simulation.world import Crash
 
 HOUR_MS = int(HOUR.total_seconds() * 1000)
 
@@ -150,6 +151,20 @@ def test_admitting_her_again_changes_nothing(world: Script) -> None:
     assert (again.patient, again.resources) == ("p", 0)
     world.sync("a", "b")
     assert (world.version("b", "Patient/p"), world.notices("a")) == seen
+    world.check()
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_hub_that_ends_while_it_admits_has_done_all_of_it_or_nothing(world: Script, after: bool) -> None:
+    token = the_one(world).token
+    world.hub.boundary.arm(1, after=after)
+    with pytest.raises(Crash):
+        world.admit("b", token)
+    world.hub.restart()
+    assert world.admit("b", token).resources == (0 if after else 2)
+    world.sync("a", "b")
+    assert world.body("b", "Patient/p") == ADAEZE
+    assert world.notices("a") == [("completed", "moved", "here")]
     world.check()
 
 

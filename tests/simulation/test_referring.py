@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from hub.errors import SealBroken
 from sync_protocol.referral import PATIENT_REFERRAL, SNOMED
 from tests.simulation.arrivals import ADAEZE, SUBJECT, arrivals, the_one
 from tests.simulation.conftest import MakeScript
@@ -74,6 +75,27 @@ def test_what_a_hub_did_not_get_to_its_next_process_does(world: Script) -> None:
     world.carry_out()
     world.sync("b")
     assert world.body("b", "Patient/p") == ADAEZE
+
+
+def test_a_referral_that_fails_waits_behind_the_others_and_is_tried_again(
+    world: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.write("a", "ServiceRequest/r", **referral("f1"))
+    world.sync("a")
+    with monkeypatch.context() as broken:
+
+        async def fail(*_: Any) -> None:
+            raise SealBroken
+
+        broken.setattr("hub.referring.bring", fail)
+        world.carry_out()
+    assert state(world) == ["waiting"]
+    world.sync("a", "b")
+    assert world.body("a", "Patient/p") == ADAEZE
+    world.carry_out()
+    world.sync("a", "b")
+    assert world.body("b", "Patient/p") == ADAEZE
+    world.check()
 
 
 def test_of_two_referrals_the_first_moves_her_and_the_other_is_told(world: Script) -> None:
