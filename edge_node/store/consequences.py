@@ -6,11 +6,15 @@ Task or CommunicationRequest, is her record read: as it is before the write, and
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from edge_node import endings
+from edge_node.fhir.query import parse_query
+from edge_node.maternal.ending import OPEN
+from edge_node.maternal.reading import target
+from edge_node.maternal.reminders import REMINDER_KEY
 from edge_node.store import reading, rows, searching
 from edge_node.store.connection import Connection
 from edge_node.store.model import Author, Stored, Write
@@ -19,6 +23,10 @@ from edge_node.store.writing import Prepared, prepare, write_all
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 """What is written back has the digits that it had."""
+
+
+LOOKED_AT_MAX: Final = 1_000
+"""So many open reminders are looked at after an exchange: more than a clinic has open at a time; the next exchange looks again."""
 
 
 class Watched(msgspec.Struct, frozen=True):
@@ -55,6 +63,39 @@ def follow(
         writes = [_write(resource, versions) for resource in changed]
         if writes:
             write_all(connection, [prepare(write, random_bytes, check=False) for write in writes], author, now_ms)
+
+
+def stale(connection: Connection, now_ms: int) -> list[int]:
+    """Keys of patients with an open reminder that should have ended: a loss came with the exchange, from another clinic that did not
+    know of it. Looks at patients with open reminders only. Within a snapshot."""
+    statuses = ("status", ",".join(sorted(OPEN["Task"])))
+    query = parse_query(
+        "Task", [statuses, ("identifier", f"{REMINDER_KEY}|"), ("_count", str(LOOKED_AT_MAX))], now_ms=now_ms
+    )
+    whose = {
+        target(_DECODER.decode(found.body or b"{}").get("for")) for found in searching.search(connection, query).found
+    }
+    keys = (reading.key_of(connection, *name.split("/", 1)) for name in sorted(whose) if name.startswith("Patient/"))
+    return [key for key in keys if key is not None and _ends_something(connection, key)]
+
+
+def _ends_something(connection: Connection, key: int) -> bool:
+    record = _record(connection, key)
+    if not record or record[0][0].key != key:
+        return False
+    resources = [resource for _, resource in record]
+    return bool(endings.ended(record[0][0].id, resources, resources))
+
+
+def end_stale(
+    connection: Connection, patients: Sequence[int], author: Author, now_ms: int, random_bytes: Callable[[int], bytes]
+) -> None:
+    """Ends those reminders of these patients. Within a write transaction."""
+    records = [(key, _record(connection, key)) for key in patients]
+    concerned = [
+        Watched(key, record[0][0].id, tuple(resource for _, resource in record)) for key, record in records if record
+    ]
+    follow(connection, concerned, author, now_ms, random_bytes)
 
 
 def _write(resource: Mapping[str, Any], versions: Mapping[str, str]) -> Write:

@@ -64,6 +64,7 @@ class Syncing:
             done = Progress()
             equal: dict[str, bool] = {}
             repaired: set[str] = set()
+            ended = False
             for _ in range(EXCHANGES_MAX):
                 done, taken, _ = self._once(link, done)
                 equal |= taken.equal
@@ -79,6 +80,10 @@ class Syncing:
                     continue
                 unequal = [scope for scope, verdict in equal.items() if not verdict and scope not in repaired]
                 if not unequal:
+                    # What came may have ended reminders of ours; that has to be told before a message is sent.
+                    if done.pulled and not ended and self._store.end_reminders(self._now_ms()):
+                        ended = True
+                        continue
                     break
                 for scope in unequal:
                     repaired.add(scope)

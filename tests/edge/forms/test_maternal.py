@@ -4,14 +4,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 
-import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from edge_node.errors import NotFound
 from edge_node.forms.answers import Answers
 from edge_node.forms.context import Sheet
-from edge_node.forms.fields import wrong
 from edge_node.forms.maternal.birth import BIRTH
 from edge_node.forms.maternal.case import mother_of
 from edge_node.forms.maternal.closing import CLOSE
@@ -20,8 +17,6 @@ from edge_node.forms.maternal.enrolment import ENROL
 from edge_node.forms.maternal.loss import LOSS
 from edge_node.forms.maternal.postnatal import POSTNATAL
 from edge_node.forms.maternal.redating import REDATE
-from edge_node.forms.maternal.sheets import MATERNAL_SHEETS
-from edge_node.forms.parsing import Questions, parse
 from edge_node.maternal.dating import dating
 from edge_node.maternal.facts import Newborn, Pregnancy, is_over
 from edge_node.maternal.record import read_newborn
@@ -286,114 +281,3 @@ def test_care_that_ends_is_over_for_its_reason(data: st.DataObject) -> None:
         (one,) = mother.pregnancies
         assert [each.kind for each in one.outcomes] == [why]
         assert is_over(one) is (why != "lost")
-
-
-# --- stories ----------------------------------------------------------------------------------------------------------
-
-
-def asked_back(clinic: Clinic, sheet: Sheet, sent: dict[str, str | tuple[str, ...]]) -> list[str]:
-    """What a form asks once more, in words."""
-    context = clinic.context()
-    whole = {name: value if isinstance(value, tuple) else (value,) for name, value in sent.items()}
-    read = parse(sheet.form(context), whole, TODAY)
-    assert isinstance(read, Questions)
-    assert not read.problems
-    return [str(doubt.text) for doubt in read.doubts]
-
-
-@pytest.mark.parametrize("sheet", MATERNAL_SHEETS, ids=lambda sheet: sheet.name)
-def test_every_form_is_well_made(sheet: Sheet) -> None:
-    clinic = delivered() if sheet is POSTNATAL else enrolled()
-    assert wrong(sheet.form(clinic.context())) == []
-
-
-def test_a_dating_is_shown_before_it_is_accepted_and_the_early_scan_goes_before_the_period() -> None:
-    clinic = Clinic(AMINA)
-    sent: dict[str, str | tuple[str, ...]] = {"lmp": LMP.isoformat(), "lmp_sure": "certain", "accept": "yes"}
-    (period,) = asked_back(clinic, ENROL, sent)
-    assert "By the last period the baby is expected on 14 October 2026. Today she is 22 weeks and 0 days" in period
-    scan = {"scan_on": "2026-03-18", "scan_weeks": "11", "scan_days": "3"}
-    (early,) = asked_back(clinic, ENROL, {**sent, **scan})
-    assert early.startswith("By the scan the baby is expected on 4 October 2026. Today she is 23 weeks and 3 days")
-
-
-def test_a_high_blood_pressure_is_to_be_taken_again() -> None:
-    clinic = enrolled()
-    high: dict[str, str | tuple[str, ...]] = {"danger_signs": ("none",), "systolic": "150", "diastolic": "95"}
-    (asked,) = asked_back(clinic, CONTACT, high)
-    assert "not taken again after rest" in asked
-    clinic.fill(CONTACT, {**high, "systolic_again": "130", "diastolic_again": "80"})
-    assert [each.repeat for each in pregnancy(clinic).pressures] == [False, True]
-
-
-@pytest.mark.parametrize(
-    ("enrolment", "sent", "why"),
-    [
-        ({"allergies": ("sulfa",)}, {}, "allergic to sulfa"),
-        ({"medicines": ("co-trimoxazole",)}, {}, "takes co-trimoxazole"),
-        ({}, {"allergies": ("sulfa",)}, "allergic to sulfa"),
-        ({}, {"medicines": ("co-trimoxazole",)}, "takes co-trimoxazole"),
-    ],
-)
-def test_sp_is_asked_once_more_when_it_must_not_be_given(
-    enrolment: dict[str, tuple[str, ...]], sent: dict[str, tuple[str, ...]], why: str
-) -> None:
-    clinic = enrolled(LMP, **enrolment)
-    (asked,) = asked_back(clinic, CONTACT, {"danger_signs": ("none",), "sp": "yes", **sent})
-    assert why in asked
-
-
-def test_sp_within_four_weeks_is_asked_once_more() -> None:
-    clinic = enrolled()
-    clinic.fill(CONTACT, {"danger_signs": ("none",), "sp": "yes", "on": (TODAY - timedelta(days=20)).isoformat()})
-    (asked,) = asked_back(clinic, CONTACT, {"danger_signs": ("none",), "sp": "yes"})
-    assert "the last dose was 20 days ago" in asked
-
-
-def test_a_new_supply_ends_the_one_before() -> None:
-    clinic = enrolled()
-    clinic.fill(CONTACT, {"danger_signs": ("none",), "iron_folate": "30"})
-    clinic.fill(CONTACT, {"danger_signs": ("none",), "iron_folate": "60"})
-    states = sorted(str(each["status"]) for each in clinic.of_type("MedicationRequest"))
-    assert states == ["active", "completed"]
-    assert [dose.days for dose in pregnancy(clinic).doses] == [30, 60]
-
-
-def test_questions_come_when_they_matter() -> None:
-    def asked(weeks: int) -> set[str]:
-        clinic = enrolled(TODAY - timedelta(days=7 * weeks))
-        return {field.name for field in CONTACT.form(clinic.context()).fields()}
-
-    assert {"fundal_height", "movement", "presentation", "birth_place", "sp", "worms"}.isdisjoint(asked(8))
-    assert {"fundal_height", "movement", "symptoms", "sp", "worms"} <= asked(21)
-    assert {"presentation", "birth_place"} <= asked(35)
-
-
-def test_a_redating_says_which_date_moves() -> None:
-    clinic = enrolled()
-    sent: dict[str, str | tuple[str, ...]] = {"which": "new", "scan_on": "2026-06-10", "scan_weeks": "19"}
-    (asked,) = asked_back(clinic, REDATE, sent)
-    assert "The expected date moves from 14 October 2026 to 4 November 2026, and all due dates with it." in asked
-
-
-def test_twins_are_patients_of_their_own_one_alive() -> None:
-    clinic = enrolled(TODAY - timedelta(days=266))
-    first, second = {"baby1_outcome": "live-birth", "baby1_sex": "male"}, {"baby2_outcome": "stillbirth"}
-    clinic.fill(BIRTH, {"babies": "2", "place": "facility", **first, **second})
-    (boy,) = [each for each in clinic.of_type("Patient") if each["id"] != "mother"]
-    assert boy["name"] == [{"use": "temp", "family": "Bello", "given": ["Baby", "of", "Amina"]}]
-    assert (boy["gender"], boy["multipleBirthInteger"]) == ("male", 1)
-    assert {each.kind for each in pregnancy(clinic).outcomes} == {"live-birth", "stillbirth"}
-
-
-def test_there_is_no_form_for_a_pregnancy_that_there_is_not() -> None:
-    clinic = Clinic(AMINA)
-    for sheet in (CONTACT, BIRTH, LOSS, POSTNATAL):
-        with pytest.raises(NotFound):
-            sheet.form(clinic.context())
-
-
-def test_a_complete_care_resolves_the_problems_of_the_birth() -> None:
-    clinic = delivered(complications=("heavy-bleeding",))
-    clinic.fill(CLOSE, {"why": "complete"})
-    assert [(each.kind, each.past) for each in mother_of(clinic.context()).problems] == [("heavy-bleeding", True)]

@@ -244,10 +244,13 @@ def group(id_: str, code: str) -> dict[str, Any]:
         "resourceType": "Observation",
         "id": id_,
         "status": "final",
-        "code": {"coding": [{"system": "http://loinc.org", "code": "883-9"}]},
+        "code": {"coding": [{"system": "http://loinc.org", "code": "883-9"}], "text": "Blood group"},
         "subject": {"reference": "Patient/amina"},
         "effectiveDateTime": TODAY.isoformat(),
-        "valueCodeableConcept": {"coding": [{"system": "http://snomed.info/sct", "code": code}]},
+        "valueCodeableConcept": {
+            "coding": [{"system": "http://snomed.info/sct", "code": code}],
+            "text": "A" if id_ == "g1" else "B",
+        },
     }
 
 

@@ -18,6 +18,8 @@ from edge_node.maternal.record import read_mother
 from edge_node.maternal.reminders import reminder_message, reminder_task
 from edge_node.store.model import Author, Write
 from edge_node.store.store import Store
+from sync_protocol import elements
+from sync_protocol.register import Stamp
 
 MIDWIFE = Author("ama", "midwife")
 NOW_MS = 1_790_000_000_000
@@ -162,3 +164,15 @@ def test_what_is_ended_goes_to_the_hub_with_the_loss(store: Store) -> None:
     before, reminders = pending(), len([s for s in store.everything("amina") if s.type in endings.REMINDERS]) - 1
     write(store, LOSS)
     assert pending() == before + 1 + reminders
+
+
+def test_a_loss_that_came_from_another_clinic_ends_reminders_after_the_exchange(store: Store) -> None:
+    stamp = Stamp(4711, 1, NOW_MS, NOW_MS, "efua", "nurse")
+    parsed = elements.parse(json.dumps(LOSS).encode())
+    with store.transaction() as connection:
+        store.merge(connection, [elements.write(None, None, parsed, "end", stamp)[0]], 1, NOW_MS)
+    assert states(store) == OPEN
+    assert store.end_reminders(NOW_MS)
+    assert states(store) == ENDED
+    assert state_of(store, "Task", "vaccine") == "requested"
+    assert not store.end_reminders(NOW_MS)
