@@ -8,8 +8,10 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
-from edge_node.maternal.concepts import STATEMENTS
+from edge_node.concepts import Table
+from edge_node.maternal.concepts import ACTS, STATEMENTS, VISITS
 from edge_node.maternal.ending import ending, newborn_ending
+from edge_node.maternal.history_concepts import CONDITIONS, MEDICINES, OUTCOMES, VACCINES
 from edge_node.maternal.reading import target
 from edge_node.maternal.record import read_mother, read_newborn
 from edge_node.maternal.reminders import key_of
@@ -49,14 +51,32 @@ _ENDING_STATEMENTS: Final = frozenset(
 """Observations by which something is due no more, or on another day. All others pass without a look at the record."""
 
 
+_CODED: Final[Mapping[str, tuple[str, tuple[Table, ...]]]] = MappingProxyType(
+    {
+        "Encounter": ("type", (VISITS,)),
+        "Condition": ("code", (CONDITIONS, OUTCOMES)),
+        "Procedure": ("code", (ACTS,)),
+        "Immunization": ("vaccineCode", (VACCINES,)),
+        "MedicationAdministration": ("medicationCodeableConcept", (MEDICINES,)),
+        "MedicationRequest": ("medicationCodeableConcept", (MEDICINES,)),
+    }
+)
+"""Where each other type says what it is, and the tables of what matters. Medicines and vaccines are recognised by words too."""
+
+
 def may_end(resource: Resource) -> bool:
     """Whether a resource that is being written may end a reminder. Looks at nothing but the resource."""
-    if resource.get("resourceType") == "Patient":
+    type_ = str(resource.get("resourceType"))
+    if type_ == "Patient":
         return bool(resource.get("deceasedBoolean")) or "deceasedDateTime" in resource
-    if resource.get("resourceType") == "Observation":
+    if type_ == "Observation":
         found = STATEMENTS.find(resource.get("code"))
         return found is not None and found.name in _ENDING_STATEMENTS
-    return resource.get("resourceType") in SUBJECTS
+    if type_ in _CODED:
+        element, tables = _CODED[type_]
+        said = resource.get(element)
+        return any(table.read(one) for one in (said if isinstance(said, list) else [said]) for table in tables)
+    return type_ in SUBJECTS
 
 
 def ended(patient: str, before: Sequence[Resource], after: Sequence[Resource]) -> tuple[dict[str, Any], ...]:

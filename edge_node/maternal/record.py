@@ -25,10 +25,10 @@ What a form writes, and what is read here (names in quotes are concepts in `edge
     deleted.
   - "danger-signs", "pre-eclampsia-symptoms", "postnatal-danger-signs": one Observation for each sign,
     valueCodeableConcept; or one with "none".
-  - "urine-protein" ("0" … "4"), "presentation", "fetal-movement", "planned-birth-place", "blood-group", "rhesus",
+  - "urine-protein" ("0" … "4"), "presentation", "fetal-movement", "planned-birth-place", "birth-place", "blood-group", "rhesus",
     "tetanus-history": valueCodeableConcept of the table of that name.
   - "hiv-test", "syphilis-test", "hepatitis-b-test": valueCodeableConcept of `RESULT_VALUES`.
-  - "fetal-heartbeat", "tobacco": valueBoolean. "fetuses", "gravida", "parity", "stillbirths", "caesareans": valueInteger.
+  - "fetal-heartbeat", "tobacco", "oedema": valueBoolean. "fetuses", "gravida", "parity", "stillbirths", "caesareans": valueInteger.
   - "past-complications", "chronic-conditions": one Observation for each, valueCodeableConcept of `CONDITIONS`.
   - "outcome": one for each baby, valueCodeableConcept of `OUTCOMES`, effectiveDateTime the day (or moment) of birth or
     loss, focus → the newborn's Patient if born alive, components "birth-weight" (valueQuantity, g) and "delivery-mode"
@@ -36,7 +36,8 @@ What a form writes, and what is read here (names in quotes are concepts in `edge
 
 * **The newborn** is a Patient of its own (birthDate, multipleBirthInteger for twins), with a RelatedPerson: patient → the newborn,
   relationship v3-RoleCode `NMTH`, and the mother's Patient.link (`seealso`) → that RelatedPerson, as in HL7's example
-  "newborn". What is found of the baby ("newborn-danger-signs", "weight", "temperature") has the baby as subject, and
+  "newborn". What is found of the baby ("newborn-danger-signs", "birth-weight", "apgar-1", "apgar-5", "weight",
+  "temperature") has the baby as subject, and
   its contacts are Encounters of its own.
 * **Illnesses**: Condition, code of `CONDITIONS`, clinicalStatus. **Allergies**: AllergyIntolerance. **Death**: Patient.deceased[x].
 * **Medicines**: MedicationRequest for what is prescribed or handed out for home ("iron-folate", "calcium", "aspirin",
@@ -44,7 +45,8 @@ What a form writes, and what is read here (names in quotes are concepts in `edge
   what is swallowed before the midwife's eyes ("sulfadoxine-pyrimethamine", "albendazole", "mebendazole");
   MedicationStatement for what she says she takes. **Tetanus vaccine**: Immunization, vaccineCode "tetanus",
   occurrenceDateTime; also doses of earlier years from her card.
-* **Talk about the birth**: Procedure "birth-plan-counselling", performedDateTime.
+* **Talks, and a bed net**: Procedure, a concept of `ACTS` ("birth-plan-counselling", "danger-sign-counselling", "bed-net", …),
+  performedDateTime.
 
 What other programs write is read too where it means the same: WHO's examples (blood pressure as two Observations, the source of
 an age as an Observation of its own, closing reasons, SP as Immunization), Synthea (pregnancy and loss as Condition,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from edge_node.forms.answers import Answers, Dated, Person, Upload
-from edge_node.forms.fields import Choice, Field, Form, Kind, Section, Span, When, between, when, wrong
+from edge_node.forms.fields import AnyOf, Choice, Field, Form, Kind, Section, Span, When, between, when, wrong
 from edge_node.forms.parsing import Doubt, Found, Problem, Questions, named, parse
 from edge_node.language import N_, reading
 
@@ -245,3 +245,31 @@ def test_messages_are_in_the_language_of_who_reads_them() -> None:
     asked = answered(WEIGHT, "210")
     with reading("fr"):
         assert said(asked) == ["210 kg, est-ce exact ?"]
+
+
+EITHER = form(
+    Field(name="upper", label=N_("Upper"), kind=Kind.INTEGER),
+    Field(name="lower", label=N_("Lower"), kind=Kind.INTEGER),
+    Field(
+        name="again",
+        label=N_("Again"),
+        kind=Kind.INTEGER,
+        required=True,
+        when=(AnyOf((When("upper", at_least=Decimal(140)), When("lower", at_least=Decimal(90)))),),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("sent", "asked"),
+    [
+        ({"upper": "139"}, False),
+        ({"upper": "140"}, True),
+        ({"lower": "90"}, True),
+        ({"upper": "120", "lower": "89"}, False),
+    ],
+)
+def test_a_field_may_be_asked_when_any_of_several_conditions_holds(sent: dict[str, str], asked: bool) -> None:
+    read = parse(EITHER, {name: (value,) for name, value in sent.items()}, TODAY)
+    assert isinstance(read, Questions) is asked
+    assert wrong(EITHER) == []
