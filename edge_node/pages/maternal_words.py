@@ -56,4 +56,9 @@ def value(name: str, one: Param) -> str:
     if isinstance(one, int | Decimal):
         return amount(str(one), reader().locale)
     worded = word_of(name, one)
-    return clinical(worded) if worded != one else amount(one, reader().locale)
+    return _within(clinical(worded)) if worded != one else amount(one, reader().locale)
+
+
+def _within(words: str) -> str:
+    """Words as they stand within a sentence: "severe headache", but "HIV medicine"."""
+    return words[:1].lower() + words[1:] if words[1:2].islower() else words

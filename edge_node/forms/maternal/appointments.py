@@ -50,6 +50,7 @@ def booked(answers: Answers, context: Context) -> list[Write]:
     begin = datetime.combine(on.first, OPENS, context.at.tzinfo)
     body: dict[str, Any] = {
         "status": "booked",
+        "description": "Visit",
         "start": begin.isoformat(timespec="seconds"),
         "end": (begin + LASTS).isoformat(timespec="seconds"),
         "created": context.moment,
