@@ -83,10 +83,11 @@ def test_a_patient_is_found_whatever_the_case_accents_and_order(page: Page, serv
     with served.store() as store:
         clinic.write(store, OLAWALE)
     find(page, text)
-    expect(page.locator(".person")).to_have_count(1)
-    expect(page.locator(".person")).to_contain_text("Male")
-    expect(page.locator(".person")).to_contain_text("about ")
-    expect(page.locator(".person")).to_contain_text("Ṣàkì")
+    first = page.locator(".person").first
+    expect(first).to_contain_text("Ọláwálé Adébáyọ̀")
+    expect(first).to_contain_text("Male")
+    expect(first).to_contain_text("about ")
+    expect(first).to_contain_text("Ṣàkì")
     assert "dele" not in page.url
     assert "adebayo" not in page.url.lower()
     page.get_by_role("link", name="Ọláwálé Adébáyọ̀").click()

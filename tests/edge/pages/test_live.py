@@ -122,8 +122,7 @@ def test_who_may_not_see_records_is_not_told_of_changes(browser: Browser, tablet
     assert anyone.request.get(RECORD + "/changes", max_redirects=0).status == 303
     answer = anyone.request.post("/auth/login", data={"username": "citizen", "password": "a long enough password"})
     assert answer.ok
-    assert anyone.request.get(RECORD + "/changes").status == 403
-    assert anyone.request.get("/events").status == 403
+    assert anyone.request.get(RECORD + "/changes").status == 404, "as if it were not there"
     anyone.close()
 
 

@@ -217,7 +217,7 @@ def test_who_leaves_while_there_is_no_answer_has_left(tablet: Tablet) -> None:
     tablet.offline()
     tablet.relay.mend()
     tablet.page.goto("/")
-    expect(tablet.page.get_by_role("heading", name="Log in")).to_be_visible()
+    expect(tablet.page.get_by_role("heading", name="Who are you?")).to_be_visible()
 
 
 def test_a_tablet_left_alone_without_the_wifi_locks_itself(browser: Browser, filled: Path, tmp_path: Path) -> None:
