@@ -6,15 +6,11 @@ Task or CommunicationRequest, is her record read: as it is before the write, and
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
 from edge_node import endings
-from edge_node.fhir.query import parse_query
-from edge_node.maternal.ending import OPEN
-from edge_node.maternal.reading import target
-from edge_node.maternal.reminders import REMINDER_KEY
 from edge_node.store import reading, rows, searching
 from edge_node.store.connection import Connection
 from edge_node.store.model import Author, Stored, Write
@@ -23,10 +19,6 @@ from edge_node.store.writing import Prepared, prepare, write_all
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 """What is written back has the digits that it had."""
-
-
-LOOKED_AT_MAX: Final = 1_000
-"""So many open reminders are looked at after an exchange: more than a clinic has open at a time; the next exchange looks again."""
 
 
 class Watched(msgspec.Struct, frozen=True):
@@ -44,7 +36,7 @@ def watched(connection: Connection, prepared: Sequence[Prepared]) -> list[Watche
     for id_ in ids:
         key = reading.key_of(connection, "Patient", id_)
         if key is not None and _has_reminders(connection, key):
-            found.append(Watched(key, id_, tuple(resource for _, resource in _record(connection, key))))
+            found.append(Watched(key, id_, tuple(resource for _, resource in record_of(connection, key))))
     return found
 
 
@@ -57,45 +49,12 @@ def follow(
 ) -> None:
     """Ends what has to end. After the writes, in their transaction and in their author's name."""
     for one in concerned:
-        after = _record(connection, one.key)
+        after = record_of(connection, one.key)
         versions = {f"{stored.type}/{stored.id}": stored.version for stored, _ in after}
         changed = endings.ended(one.id, one.before, [resource for _, resource in after])
         writes = [_write(resource, versions) for resource in changed]
         if writes:
             write_all(connection, [prepare(write, random_bytes, check=False) for write in writes], author, now_ms)
-
-
-def stale(connection: Connection, now_ms: int) -> list[int]:
-    """Keys of patients with an open reminder that should have ended: a loss came with the exchange, from another clinic that did not
-    know of it. Looks at patients with open reminders only. Within a snapshot."""
-    statuses = ("status", ",".join(sorted(OPEN["Task"])))
-    query = parse_query(
-        "Task", [statuses, ("identifier", f"{REMINDER_KEY}|"), ("_count", str(LOOKED_AT_MAX))], now_ms=now_ms
-    )
-    whose = {
-        target(_DECODER.decode(found.body or b"{}").get("for")) for found in searching.search(connection, query).found
-    }
-    keys = (reading.key_of(connection, *name.split("/", 1)) for name in sorted(whose) if name.startswith("Patient/"))
-    return [key for key in keys if key is not None and _ends_something(connection, key)]
-
-
-def _ends_something(connection: Connection, key: int) -> bool:
-    record = _record(connection, key)
-    if not record or record[0][0].key != key:
-        return False
-    resources = [resource for _, resource in record]
-    return bool(endings.ended(record[0][0].id, resources, resources))
-
-
-def end_stale(
-    connection: Connection, patients: Sequence[int], author: Author, now_ms: int, random_bytes: Callable[[int], bytes]
-) -> None:
-    """Ends those reminders of these patients. Within a write transaction."""
-    records = [(key, _record(connection, key)) for key in patients]
-    concerned = [
-        Watched(key, record[0][0].id, tuple(resource for _, resource in record)) for key, record in records if record
-    ]
-    follow(connection, concerned, author, now_ms, random_bytes)
 
 
 def _write(resource: Mapping[str, Any], versions: Mapping[str, str]) -> Write:
@@ -127,7 +86,7 @@ def _has_reminders(connection: Connection, patient: int) -> bool:
     return connection.execute(query, (msgspec.json.encode(keys).decode(), *types)).fetchone() is not None
 
 
-def _record(connection: Connection, patient: int) -> list[tuple[Stored, Mapping[str, Any]]]:
+def record_of(connection: Connection, patient: int) -> list[tuple[Stored, Mapping[str, Any]]]:
     """A patient and her compartment as they are now."""
     stored = reading.read_many(connection, searching.everything(connection, patient))
     return [(each, _DECODER.decode(each.body)) for each in stored if each.body is not None and not each.gone]

@@ -59,8 +59,6 @@ from sync_protocol.matching.person import person_of
 from sync_protocol.resource import Resource
 
 DATABASE_NAME = "edge.db"
-NOBODY = Author("reminders", "none")
-"""Who ends a reminder that no person's write ended."""
 
 
 class Store:
@@ -224,15 +222,6 @@ class Store:
             written = writing.write_all(connection, prepared, author, now_ms)
             consequences.follow(connection, concerned, author, now_ms, self._random_bytes)
             return written
-
-    def end_reminders(self, now_ms: int) -> bool:
-        """Ends reminders that should have ended with what came from elsewhere (`consequences.stale`); whether there were any."""
-        with self.snapshot() as connection:
-            patients = consequences.stale(connection, now_ms)
-        if patients:
-            with self.writing() as connection:
-                consequences.end_stale(connection, patients, NOBODY, now_ms, self._random_bytes)
-        return bool(patients)
 
     def submitted(self, token: str) -> str | None:
         """The page that a form led to when it was sent before; None when it was not."""

@@ -16,6 +16,7 @@ import msgspec
 from edge_node.errors import DatabaseBusy, HubRefused, NotEnrolled, SyncFault
 from edge_node.store import exchange as stored
 from edge_node.store.reconciling import Question
+from edge_node.store.stale import end_reminders
 from edge_node.store.store import Store, new_incarnation
 from edge_node.sync.link import Link
 from edge_node.sync.reconciling import give_back, reconcile
@@ -81,7 +82,7 @@ class Syncing:
                 unequal = [scope for scope, verdict in equal.items() if not verdict and scope not in repaired]
                 if not unequal:
                     # What came may have ended reminders of ours; that has to be told before a message is sent.
-                    if done.pulled and not ended and self._store.end_reminders(self._now_ms()):
+                    if done.pulled and not ended and end_reminders(self._store, self._now_ms(), self._random_bytes):
                         ended = True
                         continue
                     break

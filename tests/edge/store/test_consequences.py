@@ -1,6 +1,7 @@
 """A loss or a death ends reminders in its own transaction, whoever writes it; a write that can end nothing costs nothing."""
 
 import json
+import os
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -17,6 +18,7 @@ from edge_node.maternal.history_concepts import OUTCOMES
 from edge_node.maternal.record import read_mother
 from edge_node.maternal.reminders import reminder_message, reminder_task
 from edge_node.store.model import Author, Write
+from edge_node.store.stale import end_reminders
 from edge_node.store.store import Store
 from sync_protocol import elements
 from sync_protocol.register import Stamp
@@ -172,7 +174,7 @@ def test_a_loss_that_came_from_another_clinic_ends_reminders_after_the_exchange(
     with store.transaction() as connection:
         store.merge(connection, [elements.write(None, None, parsed, "end", stamp)[0]], 1, NOW_MS)
     assert states(store) == OPEN
-    assert store.end_reminders(NOW_MS)
+    assert end_reminders(store, NOW_MS, os.urandom)
     assert states(store) == ENDED
     assert state_of(store, "Task", "vaccine") == "requested"
-    assert not store.end_reminders(NOW_MS)
+    assert not end_reminders(store, NOW_MS, os.urandom)
