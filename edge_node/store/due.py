@@ -1,35 +1,53 @@
 """What is due for whom, kept for lists over all patients: derived from records, never truth of its own.
 
 What is due for one patient is a function of her record (`edge_node.maternal`, `edge_node.immunisation`), given here as
-`Rules`. Its answers have dates, not states, so they do not age. A position in `resource.updated` says up to where changes
-were looked at: writing a resource costs nothing but a look at that position, which a writer whose clock went back lowers
-(`went_back`). `catch_up` goes on from there, some patients at a time, within a write transaction, so that no change can
-slip in between looking and noting that it was looked at.
+`Rules`. Its answers have dates, not states, so they do not age. It is worked out in two ways, some patients at a time, within
+a write transaction, so that no change can slip in between looking and noting that it was looked at:
+
+* **Following**: a position in `resource.updated` says up to where changes were looked at. Writing a resource costs nothing but a
+  look at that position, which a writer whose clock went back lowers (`went_back`).
+* **Anew**: with other rules, after a clock that was far ahead, and after an import of more changes than there are patients, all
+  patients are gone through once, by key; what changes meanwhile is followed after that. Following an import that is not in order of
+  patients would look at each of them again and again.
+
+What was over for `KEPT_DAYS` is dropped, or lists would carry the past of everybody for ever. A clock that was ahead may have dropped
+too much; so the day is noted, and before it all is derived anew.
+
+Records that were merged are one person: what is due stands with the one that goes on (`edge_node.same_person`).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date
-from typing import Any
+from datetime import date, timedelta
+from typing import Any, Final
 
 import msgspec
 
+from edge_node import same_person
+from edge_node.fhir.search_sql import TYPE_SLOT
 from edge_node.store import reading, rows, searching
 from edge_node.store.connection import Connection
+from edge_node.store.model import Stored
 from sync_protocol.resource import shown
 
-CHANGES_A_SLICE = 200
-"""So many changed resources are looked at in one transaction: some ten milliseconds during which others cannot write."""
-_NEVER = date.max.toordinal()
-_CHANGED = (
+CHANGES_A_SLICE: Final = 200
+PATIENTS_A_SLICE: Final = 20
+"""So much is looked at in one transaction at most: some tens of milliseconds during which others cannot write."""
+ANEW_FROM: Final = 20_000
+"""Fewer changes are always followed."""
+KEPT_DAYS: Final = 92
+_NEVER: Final = date.max.toordinal()
+_CHANGED: Final = (
     "SELECT key, type, id, updated, state, flags FROM resource WHERE (updated, key) >= (?, ?) AND state IS NOT NULL"
     " ORDER BY updated, key LIMIT ?"
 )
+_PATIENTS: Final = f"FROM search WHERE slot = {TYPE_SLOT} AND value = ? AND key > ?"
 
 
 class Due(msgspec.Struct, frozen=True):
     """One thing due for a patient: on which list, what it is, from when, from when it is late, and until when it is worth doing.
 
-    `code` names it among the patient's own on that list; `about` is what a page needs to say it, without identity.
+    `code` names it among the patient's own on that list; `about` is what a page needs to say it, without identity; `place` is the
+    village by which its list can be narrowed.
     """
 
     list: str
@@ -38,6 +56,7 @@ class Due(msgspec.Struct, frozen=True):
     overdue: date | None = None
     until: date | None = None
     about: Mapping[str, Any] = msgspec.field(default_factory=dict)
+    place: str = ""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -56,6 +75,16 @@ class Rules(msgspec.Struct, frozen=True):
     derive: Callable[[Sequence[Mapping[str, Any]]], Iterable[Due]]
 
 
+class _Position(msgspec.Struct, frozen=True):
+    """How far it is; see the table `due_position`."""
+
+    rules: str
+    updated: int
+    key: int
+    walked: int | None
+    dropped: int
+
+
 def went_back(connection: Connection, now_ms: int) -> None:
     """A resource is being stored at a time that was looked at already: it is looked at again. Changes nothing otherwise."""
     connection.execute("UPDATE due_position SET updated = ?, key = 0 WHERE updated >= ?", (now_ms, now_ms))
@@ -66,28 +95,41 @@ def forget(connection: Connection, patient: int) -> None:
     connection.execute("DELETE FROM due WHERE patient = ?", (patient,))
 
 
-def waiting(connection: Connection, rules: Rules) -> int:
-    """How many changed resources have not been looked at."""
-    position = _position(connection, rules)
+def is_current(connection: Connection, rules: Rules, today: date) -> bool:
+    """Whether all changes were looked at. Costs one look-up."""
+    at = _position(connection, rules, today)
+    return at is not None and at.walked is None and not connection.execute(_CHANGED, (at.updated, at.key, 1)).fetchone()
+
+
+def waiting(connection: Connection, rules: Rules, today: date) -> int:
+    """How much has not been looked at: patients while all is derived anew, else changed resources."""
+    at = _position(connection, rules, today)
+    if at is None or at.walked is not None:
+        walked = (at.walked or 0) if at is not None else 0
+        return int(connection.execute(f"SELECT count(*) {_PATIENTS}", (_patient_type(connection), walked)).fetchone()[0])
     query = "SELECT count(*) FROM resource WHERE (updated, key) >= (?, ?) AND state IS NOT NULL"
-    return int(connection.execute(query, position).fetchone()[0])
+    return int(connection.execute(query, (at.updated, at.key)).fetchone()[0])
 
 
-def catch_up(connection: Connection, rules: Rules, changes: int = CHANGES_A_SLICE) -> bool:
-    """Looks at the next changes; whether there may be more. Within a write transaction."""
-    position = _position(connection, rules)
-    changed = connection.execute(_CHANGED, (*position, changes)).fetchall()
-    if not changed:
-        return False
-    for patient in _patients(connection, rules, changed):
-        _derive(connection, rules, patient)
-    updated, key = changed[-1][3], changed[-1][0]
-    more = len(changed) == changes
-    after = (updated, key + 1) if more else (updated + 1, 0)
-    connection.execute(
-        "INSERT OR REPLACE INTO due_position (one, updated, key, rules) VALUES (1, ?, ?, ?)", (*after, rules.version)
-    )
-    return more
+def catch_up(
+    connection: Connection,
+    rules: Rules,
+    today: date,
+    changes: int = CHANGES_A_SLICE,
+    patients: int = PATIENTS_A_SLICE,
+) -> bool:
+    """Looks at the next changes or patients; whether there may be more. Within a write transaction."""
+    at = _position(connection, rules, today)
+    if at is None or (at.walked is None and _is_behind(connection, at)):
+        _begin_anew(connection, rules, today)
+        return True
+    at = msgspec.structs.replace(at, dropped=max(at.dropped, today.toordinal() - KEPT_DAYS))
+    if at.walked is not None:
+        return _walk(connection, rules, at, at.walked, patients)
+    return _follow(connection, rules, at, changes, patients)
+
+
+# --- lists ------------------------------------------------------------------------------------------------------------
 
 
 def of_list(
@@ -99,27 +141,43 @@ def of_list(
     today: date,
     count: int,
     skip: int = 0,
+    place: str = "",
+    order: str = "since",
 ) -> list[Entry]:
-    """Entries of a list that are not over, oldest first. `since`: due by then; `overdue_since`: late since a day between these."""
-    where, values = ["list = ?", "until >= ?"], [list_, today.toordinal()]
-    if since is not None:
-        where.append("since <= ?")
-        values.append(since.toordinal())
-    if overdue_since is not None:
-        low, high = overdue_since
-        where.append("overdue BETWEEN ? AND ?")
-        values += [low.toordinal() if low is not None else 0, high.toordinal()]
+    """Entries of a list that are not over, oldest first. `since`: due by then; `overdue_since`: late since a day between these.
+
+    `place`: of one village. `order`: `since`, `overdue`, or `-overdue` for the latest first.
+    """
+    where, values = _where(list_, since, overdue_since, today, place)
     query = (
-        f"SELECT patient, list, code, since, overdue, until, about FROM due WHERE {' AND '.join(where)}"
-        " ORDER BY since, patient, code LIMIT ? OFFSET ?"
+        f"SELECT patient, list, code, since, overdue, until, about, place FROM due WHERE {where}"
+        f" ORDER BY {_ORDERS[order]}, patient, code LIMIT ? OFFSET ?"
     )
     found = connection.execute(query, (*values, count, skip)).fetchall()
     return [Entry(patient, _due(*rest)) for patient, *rest in found]
 
 
+_ORDERS: Final = {"since": "since", "overdue": "overdue", "-overdue": "overdue DESC"}
+
+
+def number_of(connection: Connection, list_: str, *, since: date, today: date, place: str = "") -> int:
+    """How many entries of a list are due by a day and not over."""
+    where, values = _where(list_, since, None, today, place)
+    return int(connection.execute(f"SELECT count(*) FROM due WHERE {where}", values).fetchone()[0])
+
+
+def places(connection: Connection, list_: str, *, since: date, today: date) -> list[str]:
+    """The villages of those on a list, in order."""
+    where, values = _where(list_, since, None, today, "")
+    query = f"SELECT DISTINCT place FROM due WHERE {where} AND place <> '' ORDER BY place"
+    return [place for (place,) in connection.execute(query, values)]
+
+
 def of_patient(connection: Connection, patient: int) -> list[Due]:
     """What is kept as due for one patient, oldest first."""
-    query = "SELECT list, code, since, overdue, until, about FROM due WHERE patient = ? ORDER BY since, list, code"
+    query = (
+        "SELECT list, code, since, overdue, until, about, place FROM due WHERE patient = ? ORDER BY since, list, code"
+    )
     return [_due(*row) for row in connection.execute(query, (patient,))]
 
 
@@ -132,58 +190,156 @@ def counts(connection: Connection, today: date, soon: date) -> dict[str, tuple[i
     return {list_: (all_, late) for list_, all_, late in connection.execute(query, (day, soon.toordinal(), day))}
 
 
-def _position(connection: Connection, rules: Rules) -> tuple[int, int]:
-    row = connection.execute("SELECT updated, key, rules FROM due_position").fetchone()
-    return (row[0], row[1]) if row is not None and row[2] == rules.version else (0, 0)
+def _where(
+    list_: str, since: date | None, overdue_since: tuple[date | None, date] | None, today: date, place: str
+) -> tuple[str, list[Any]]:
+    where, values = ["list = ?", "until >= ?"], [list_, today.toordinal()]
+    if since is not None:
+        where.append("since <= ?")
+        values.append(since.toordinal())
+    if overdue_since is not None:
+        low, high = overdue_since
+        where.append("overdue BETWEEN ? AND ?")
+        values += [low.toordinal() if low is not None else 0, high.toordinal()]
+    if place:
+        where.append("place = ?")
+        values.append(place)
+    return " AND ".join(where), values
 
 
-def _patients(connection: Connection, rules: Rules, changed: Sequence[tuple[Any, ...]]) -> list[int]:
-    """Keys of the patients whom these changes are about, or were about before."""
-    ids: dict[str, None] = {}
-    for key, type_, id_, _, state, _ in changed:
-        name = rows.type_name(connection, type_)
-        if name == "Patient":
-            ids[id_] = None
-        elif name in rules.subjects:
-            earlier = connection.execute(
-                "SELECT state FROM history WHERE key = ? ORDER BY number DESC LIMIT 1", (key,)
-            ).fetchone()
-            for one in (state, *(earlier or ())):
-                subject = shown(rows.resource_of(name, id_, one)).get(rules.subjects[name])
-                ids.update(dict.fromkeys(_ids(subject)))
-    keys = (reading.key_of(connection, "Patient", id_) for id_ in ids)
-    return [key for key in keys if key is not None]
+# --- working it out ---------------------------------------------------------------------------------------------------
+
+
+def _position(connection: Connection, rules: Rules, today: date) -> _Position | None:
+    """How far these rules are; None when all is to be derived anew, since nothing, other rules or a clock ahead of today's did it."""
+    row = connection.execute("SELECT rules, updated, key, walked, dropped FROM due_position").fetchone()
+    if row is None or row[0] != rules.version or row[4] > today.toordinal():
+        return None
+    return _Position(*row)
+
+
+def _keep_position(connection: Connection, at: _Position) -> None:
+    connection.execute(
+        "INSERT OR REPLACE INTO due_position (one, rules, updated, key, walked, dropped) VALUES (1, ?, ?, ?, ?, ?)",
+        msgspec.structs.astuple(at),
+    )
+
+
+def _is_behind(connection: Connection, at: _Position) -> bool:
+    """Whether going through all patients is less work than following: there are many changes, and twice as many as patients."""
+    beyond = f"SELECT 1 FROM resource WHERE (updated, key) >= (?, ?) AND state IS NOT NULL LIMIT 1 OFFSET {ANEW_FROM}"
+    if connection.execute(beyond, (at.updated, at.key)).fetchone() is None:
+        return False
+    patients = connection.execute(f"SELECT count(*) {_PATIENTS}", (_patient_type(connection), 0)).fetchone()[0]
+    query = "SELECT count(*) FROM resource WHERE (updated, key) >= (?, ?) AND state IS NOT NULL"
+    return bool(connection.execute(query, (at.updated, at.key)).fetchone()[0] > 2 * patients)
+
+
+def _begin_anew(connection: Connection, rules: Rules, today: date) -> None:
+    connection.execute("DELETE FROM due")
+    latest = connection.execute("SELECT max(updated) FROM resource WHERE state IS NOT NULL").fetchone()[0]
+    # A change that comes now is stored at this time or later, or lowers the position (`went_back`).
+    at = _Position(rules.version, (latest or 0) + 1, 0, 0, today.toordinal() - KEPT_DAYS)
+    _keep_position(connection, at)
+
+
+def _walk(connection: Connection, rules: Rules, at: _Position, walked: int, patients: int) -> bool:
+    query = f"SELECT key {_PATIENTS} ORDER BY key LIMIT ?"
+    keys = [key for (key,) in connection.execute(query, (_patient_type(connection), walked, patients))]
+    for key in keys:
+        _derive(connection, rules, key, at.dropped)
+    _keep_position(connection, msgspec.structs.replace(at, walked=keys[-1] if len(keys) == patients else None))
+    return True
+
+
+def _follow(connection: Connection, rules: Rules, at: _Position, changes: int, patients: int) -> bool:
+    changed = connection.execute(_CHANGED, (at.updated, at.key, changes)).fetchall()
+    if not changed:
+        return False
+    concerned: dict[int, None] = {}
+    looked = 0
+    for row in changed:
+        concerned.update(dict.fromkeys(_concerned(connection, rules, row)))
+        looked += 1
+        if len(concerned) >= patients:
+            break
+    for patient in concerned:
+        _derive(connection, rules, patient, at.dropped)
+    updated, key = changed[looked - 1][3], changed[looked - 1][0]
+    more = looked < len(changed) or len(changed) == changes
+    after = (updated, key + 1) if more else (updated + 1, 0)
+    _keep_position(connection, msgspec.structs.replace(at, updated=after[0], key=after[1]))
+    return more
+
+
+def _patient_type(connection: Connection) -> int:
+    return rows.find_type(connection, "Patient") or 0
+
+
+def _concerned(connection: Connection, rules: Rules, changed: tuple[Any, ...]) -> list[int]:
+    """Keys of the patients whom this change is about, or was about before; of records that were merged the ones that go on, too."""
+    key, type_, id_, _, state, _ = changed
+    name = rows.type_name(connection, type_)
+    if name != "Patient" and name not in rules.subjects:
+        return []
+    query = "SELECT state FROM history WHERE key = ? ORDER BY number DESC LIMIT 1"
+    earlier = connection.execute(query, (key,)).fetchone() or ()
+    resources = [shown(rows.resource_of(name, id_, one)) for one in (state, *earlier)]
+    element = "link" if name == "Patient" else rules.subjects[name]
+    ids = {id_: None} if name == "Patient" else {}
+    ids.update(dict.fromkeys(target for one in resources for target in _ids(one.get(element))))
+    return [one for target in ids for one in _keys(connection, target)]
+
+
+def _keys(connection: Connection, id_: str) -> list[int]:
+    """The key of a patient's record, and of those that go on for it."""
+    key = reading.key_of(connection, "Patient", id_)
+    stored = reading.read(connection, "Patient", id_)
+    if key is None or stored is None:
+        return [] if key is None else [key]
+    return list(dict.fromkeys([key, *(one.key for one in _survivors(connection, stored))]))
+
+
+def _survivors(connection: Connection, stored: Stored) -> list[Stored]:
+    return same_person.survivors(stored, searching.patient_reader(connection))
 
 
 def _ids(value: bytes | None) -> Iterable[str]:
-    if value is None:
-        return
-    held = msgspec.json.decode(value)
-    for member in held.values() if isinstance(held, dict) else ():
-        target = member.get("reference") if isinstance(member, dict) else None
-        if isinstance(target, str) and target.startswith("Patient/"):
-            yield target.removeprefix("Patient/")
+    """Ids of patients that an element names, whatever its shape."""
+    waiting_ = [msgspec.json.decode(value)] if value is not None else []
+    while waiting_:
+        held = waiting_.pop()
+        if isinstance(held, dict):
+            waiting_ += held.values()
+        elif isinstance(held, list):
+            waiting_ += held
+        elif isinstance(held, str) and held.startswith("Patient/"):
+            yield held.removeprefix("Patient/").partition("/")[0]
 
 
-def _derive(connection: Connection, rules: Rules, patient: int) -> None:
+def _derive(connection: Connection, rules: Rules, patient: int, dropped: int) -> None:
     """What is due for a patient now, in place of what was kept."""
     forget(connection, patient)
     keys = searching.everything(connection, patient)
     stored = [entry for entry in reading.read_many(connection, keys) if not entry.gone]
     if not stored or stored[0].key != patient:
         return
+    if patient not in {one.key for one in _survivors(connection, stored[0])}:
+        return
     wanted = [rows.object_of(e.body) for e in stored if e.body is not None and e.type in {"Patient", *rules.subjects}]
+    found = [row for due in rules.derive(wanted) if (row := _row(due))[4] >= dropped]
     connection.executemany(
-        "INSERT INTO due (patient, list, code, since, overdue, until, about) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [(patient, *_row(due)) for due in rules.derive(wanted)],
+        "INSERT INTO due (patient, list, code, since, overdue, until, about, place) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [(patient, *row) for row in found],
     )
 
 
 def _row(due: Due) -> tuple[Any, ...]:
     overdue, until = (day.toordinal() if day is not None else _NEVER for day in (due.overdue, due.until))
-    return (due.list, due.code, due.since.toordinal(), overdue, until, msgspec.json.encode(due.about).decode())
+    about = msgspec.json.encode(due.about).decode()
+    return (due.list, due.code, due.since.toordinal(), overdue, until, about, due.place)
 
 
-def _due(list_: str, code: str, since: int, overdue: int, until: int, about: str) -> Due:
+def _due(list_: str, code: str, since: int, overdue: int, until: int, about: str, place: str) -> Due:
     late, end = (date.fromordinal(day) if day != _NEVER else None for day in (overdue, until))
-    return Due(list_, code, date.fromordinal(since), late, end, msgspec.json.decode(about))
+    return Due(list_, code, date.fromordinal(since), late, end, msgspec.json.decode(about), place)

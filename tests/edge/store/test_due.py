@@ -7,9 +7,11 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge_node import same_person
 from edge_node.store import due, reading
 from edge_node.store.due import Due, Rules
 from edge_node.store.model import Author, Write
@@ -50,7 +52,7 @@ def look(store: Store, rules: Rules = RULES, changes: int = 2) -> None:
     """Looks at all changes, few at a time."""
     while True:
         with store.transaction() as connection:
-            if not due.catch_up(connection, rules, changes):
+            if not due.catch_up(connection, rules, TODAY, changes):
                 return
 
 
@@ -114,8 +116,10 @@ def test_other_rules_look_at_everything_again(store: Store) -> None:
     look(store)
     nothing = Rules("2", RULES.subjects, lambda resources: ())
     with store.snapshot() as connection:
-        assert due.waiting(connection, RULES) == 0
-        assert due.waiting(connection, nothing) == 2
+        assert due.waiting(connection, RULES, TODAY) == 0
+        assert due.waiting(connection, nothing, TODAY) == 1, "one patient"
+        assert due.is_current(connection, RULES, TODAY)
+        assert not due.is_current(connection, nothing, TODAY)
     look(store, nothing)
     assert listed(store) == []
 
@@ -125,7 +129,7 @@ def test_looking_again_writes_nothing(store: Store) -> None:
     look(store)
     with store.transaction() as connection:
         before = connection.total_changes
-        assert not due.catch_up(connection, RULES)
+        assert not due.catch_up(connection, RULES, TODAY)
         assert connection.total_changes == before
 
 
@@ -144,3 +148,72 @@ def test_whatever_the_clock_says_each_change_is_followed(changes: list[tuple[int
         look(store, Rules("2", RULES.subjects, visits))
         assert kept == listed(store, date(2026, 3, 1))
         assert len(kept) == len({number for number, *_ in changes})
+
+
+def test_a_change_during_a_look_from_nothing_is_followed_after_it(store: Store) -> None:
+    for name in "pqr":
+        put(store, f"Patient/{name}", 1)
+        observe(store, name, 2, "2026-03-01", patient=name)
+    with store.transaction() as connection:
+        assert due.catch_up(connection, RULES, TODAY)
+        assert due.catch_up(connection, RULES, TODAY, patients=2)
+    observe(store, "p", 2, "2026-03-05", patient="p", said="moved")
+    store.write([Write("Observation", "q", None)], AMINA, 2)
+    look(store)
+    with store.snapshot() as connection:
+        found = due.of_list(connection, "visit", today=TODAY, count=10)
+    assert [(entry.due.code, entry.due.about["said"]) for entry in found] == [("r", "x"), ("p", "moved")]
+
+
+def test_many_changes_of_few_patients_are_worked_out_by_patient(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(due, "ANEW_FROM", 5)
+    put(store, "Patient/p", 1)
+    look(store)
+    for number in range(8):
+        observe(store, f"o{number}", 10 + number, "2026-03-01")
+    derived: list[int] = []
+    counting = Rules(RULES.version, RULES.subjects, lambda found: (derived.append(1), *visits(found))[1:])
+    look(store, counting)
+    assert len(derived) == 1
+    assert len(listed(store)) == 8
+
+
+def test_records_that_were_merged_are_one_person_on_a_list(store: Store) -> None:
+    for name in "pq":
+        put(store, f"Patient/{name}", 1)
+        observe(store, name, 2, "2026-03-01", patient=name)
+    look(store)
+    kept, other = store.read("Patient", "p"), store.read("Patient", "q")
+    assert kept is not None
+    assert other is not None
+    store.write(same_person.merge(kept, other), AMINA, 3)
+    look(store)
+    with store.snapshot() as connection:
+        found = due.of_list(connection, "visit", today=TODAY, count=10)
+        assert {(entry.patient, entry.due.code) for entry in found} == {(kept.key, "p"), (kept.key, "q")}
+    observe(store, "q2", 4, "2026-03-02", patient="q")
+    look(store)
+    assert listed(store) == ["p", "q", "q2"], "what is written under the other record is followed, too"
+    merged = [store.read("Patient", name) for name in "pq"]
+    assert merged[0] is not None
+    assert merged[1] is not None
+    store.write(same_person.part(merged[0], merged[1]), AMINA, 5)
+    look(store)
+    with store.snapshot() as connection:
+        found = due.of_list(connection, "visit", today=TODAY, count=10)
+        assert {(entry.patient, entry.due.code) for entry in found} == {
+            (kept.key, "p"),
+            (other.key, "q"),
+            (other.key, "q2"),
+        }
+
+
+def test_what_a_clock_that_was_ahead_dropped_comes_back(store: Store) -> None:
+    put(store, "Patient/p", 1)
+    observe(store, "o", 2, "2026-03-01")
+    with store.transaction() as connection:
+        while due.catch_up(connection, RULES, TODAY.replace(year=2028)):
+            pass
+    assert listed(store) == []
+    look(store)
+    assert listed(store) == ["o"]
