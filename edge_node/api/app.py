@@ -19,6 +19,7 @@ from edge_node.api.door import Door
 from edge_node.api.feed import Feed
 from edge_node.api.fhir import Fhir
 from edge_node.api.glass import Glass
+from edge_node.api.keeping_up import KeepingUp
 from edge_node.api.known_names import KnownNames
 from edge_node.api.login import Logins
 from edge_node.api.measures import Measures
@@ -30,6 +31,7 @@ from edge_node.api.tokens import Tokens
 from edge_node.api.unlocking import Unlocking
 from edge_node.settings import Settings
 from edge_node.store.store import Store
+from edge_node.worklists import watching
 
 RELEASED = "2026-01-01"
 """The date that the CapabilityStatement gives: when what this program can do last changed."""
@@ -73,6 +75,7 @@ class Parts(msgspec.Struct, frozen=True):
     glass: Glass
     names: KnownNames
     unlocking: Unlocking
+    lists: KeepingUp
 
 
 Pages = Callable[[Parts], Sequence[ControllerRouterHandler]]
@@ -101,6 +104,7 @@ def make_app(
     program = version_of("medtech-edge")
 
     async def close() -> None:
+        await parts.lists.stop()
         parts.feed.close()
         parts.threads.close()
 
@@ -115,6 +119,7 @@ def make_app(
         ),
         exception_handlers={Exception: problem, HTTPException: problem},
         request_max_body_size=options.body_bytes_max,
+        on_startup=[parts.lists.start],
         on_shutdown=[close],
         logging_config=None,
     )
@@ -156,6 +161,7 @@ def _parts(
         Glass(store, now_ms, options.break_glass_seconds * 1000),
         KnownNames(keys.derived(secret, "names")),
         Unlocking(store, access, logins, now_ms, threads),
+        KeepingUp(store, threads, now_ms, watching.rules()),
     )
 
 

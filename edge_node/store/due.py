@@ -17,7 +17,7 @@ Records that were merged are one person: what is due stands with the one that go
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date
 from typing import Any, Final
 
 import msgspec
@@ -35,10 +35,14 @@ PATIENTS_A_SLICE: Final = 20
 ANEW_FROM: Final = 20_000
 """Fewer changes are always followed."""
 KEPT_DAYS: Final = 92
+WAITING_MAX: Final = 100_000
+"""More changes than that are not counted, since nobody needs to know."""
+UNREAD: Final = "unread"
+"""The list of those whose record the rules failed on: nothing is known to be due for them."""
 _NEVER: Final = date.max.toordinal()
+_BEYOND: Final = "(updated, key) >= (?, ?) AND state IS NOT NULL"
 _CHANGED: Final = (
-    "SELECT key, type, id, updated, state, flags FROM resource WHERE (updated, key) >= (?, ?) AND state IS NOT NULL"
-    " ORDER BY updated, key LIMIT ?"
+    f"SELECT key, type, id, updated, state, flags FROM resource WHERE {_BEYOND} ORDER BY updated, key LIMIT ?"
 )
 _PATIENTS: Final = f"FROM search WHERE slot = {TYPE_SLOT} AND value = ? AND key > ?"
 
@@ -106,8 +110,10 @@ def waiting(connection: Connection, rules: Rules, today: date) -> int:
     at = _position(connection, rules, today)
     if at is None or at.walked is not None:
         walked = (at.walked or 0) if at is not None else 0
-        return int(connection.execute(f"SELECT count(*) {_PATIENTS}", (_patient_type(connection), walked)).fetchone()[0])
-    query = "SELECT count(*) FROM resource WHERE (updated, key) >= (?, ?) AND state IS NOT NULL"
+        return int(
+            connection.execute(f"SELECT count(*) {_PATIENTS}", (_patient_type(connection), walked)).fetchone()[0]
+        )
+    query = f"SELECT count(*) FROM (SELECT 1 FROM resource WHERE {_BEYOND} LIMIT {WAITING_MAX})"
     return int(connection.execute(query, (at.updated, at.key)).fetchone()[0])
 
 
@@ -227,11 +233,11 @@ def _keep_position(connection: Connection, at: _Position) -> None:
 
 def _is_behind(connection: Connection, at: _Position) -> bool:
     """Whether going through all patients is less work than following: there are many changes, and twice as many as patients."""
-    beyond = f"SELECT 1 FROM resource WHERE (updated, key) >= (?, ?) AND state IS NOT NULL LIMIT 1 OFFSET {ANEW_FROM}"
+    beyond = f"SELECT 1 FROM resource WHERE {_BEYOND} LIMIT 1 OFFSET {ANEW_FROM}"
     if connection.execute(beyond, (at.updated, at.key)).fetchone() is None:
         return False
     patients = connection.execute(f"SELECT count(*) {_PATIENTS}", (_patient_type(connection), 0)).fetchone()[0]
-    query = "SELECT count(*) FROM resource WHERE (updated, key) >= (?, ?) AND state IS NOT NULL"
+    query = f"SELECT count(*) FROM resource WHERE {_BEYOND}"
     return bool(connection.execute(query, (at.updated, at.key)).fetchone()[0] > 2 * patients)
 
 
@@ -327,11 +333,19 @@ def _derive(connection: Connection, rules: Rules, patient: int, dropped: int) ->
     if patient not in {one.key for one in _survivors(connection, stored[0])}:
         return
     wanted = [rows.object_of(e.body) for e in stored if e.body is not None and e.type in {"Patient", *rules.subjects}]
-    found = [row for due in rules.derive(wanted) if (row := _row(due))[4] >= dropped]
+    found = [row for due in _answered(rules, wanted) if (row := _row(due))[4] >= dropped]
     connection.executemany(
         "INSERT INTO due (patient, list, code, since, overdue, until, about, place) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         [(patient, *row) for row in found],
     )
+
+
+def _answered(rules: Rules, wanted: Sequence[Mapping[str, Any]]) -> list[Due]:
+    """What the rules say; where they fail, that they did: one record must not keep everybody else from the lists, nor be missing in silence."""
+    try:
+        return list(rules.derive(wanted))
+    except Exception as error:  # noqa: BLE001 - whatever it is, a person is told of it by this list
+        return [Due(UNREAD, "", date.min, about={"error": type(error).__name__})]
 
 
 def _row(due: Due) -> tuple[Any, ...]:

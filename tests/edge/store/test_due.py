@@ -217,3 +217,21 @@ def test_what_a_clock_that_was_ahead_dropped_comes_back(store: Store) -> None:
     assert listed(store) == []
     look(store)
     assert listed(store) == ["o"]
+
+
+def test_a_record_that_the_rules_fail_on_is_told_and_keeps_nobody_else_from_the_list(store: Store) -> None:
+    for name in "pq":
+        put(store, f"Patient/{name}", 1)
+        observe(store, name, 2, "2026-03-01", patient=name)
+
+    def failing(resources: Sequence[Mapping[str, Any]]) -> Iterable[Due]:
+        if resources[0]["id"] == "p":
+            raise ValueError("Amina")
+        return visits(resources)
+
+    look(store, Rules("1", RULES.subjects, failing))
+    assert listed(store) == ["q"]
+    with store.snapshot() as connection:
+        (unread,) = due.of_list(connection, due.UNREAD, today=TODAY, count=10)
+        assert unread.patient == reading.key_of(connection, "Patient", "p")
+        assert unread.due.about == {"error": "ValueError"}, "and nothing of the record"
