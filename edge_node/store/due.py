@@ -341,7 +341,7 @@ def _derive(connection: Connection, rules: Rules, patient: int, dropped: int) ->
 
 
 def _answered(rules: Rules, wanted: Sequence[Mapping[str, Any]]) -> list[Due]:
-    """What the rules say; where they fail, that they did: one record must not keep everybody else from the lists, nor be missing in silence."""
+    """What the rules say; where they fail, that they did: one record must neither keep others from the lists nor be missing in silence."""
     try:
         return list(rules.derive(wanted))
     except Exception as error:  # noqa: BLE001 - whatever it is, a person is told of it by this list

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -156,10 +157,7 @@ def test_joined_spans_hold_the_same_days_once_and_never_touch(spans: list[Span])
         day = date(2026, 1, 1) + timedelta(number)
         inside = [one for one in found if one.first <= day and (one.last is None or day <= one.last)]
         assert len(inside) == any(one.first <= day and (one.last is None or day <= one.last) for one in spans)
-    assert all(
-        one.last is not None and one.last + timedelta(1) < other.first
-        for one, other in zip(found, found[1:], strict=False)
-    )
+    assert all(one.last is not None and one.last + timedelta(1) < other.first for one, other in pairwise(found))
 
 
 def test_the_version_names_the_settings_too() -> None:
