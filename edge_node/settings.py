@@ -69,6 +69,13 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             description="Language of the pages for who chose none, with the region whose digits and months are used: en, ar_SD."
         ),
     ] = "en"
+    dhis2_mapping: Annotated[
+        str,
+        Meta(
+            description="TOML file with the district's DHIS2 ids: `org_unit`, `data_set`, and `elements`, a table from indicator to id. "
+            "Empty: a month's numbers go out under this program's own codes."
+        ),
+    ] = ""
     session_minutes: Annotated[Count, Meta(description="How long a login is valid.")] = 12 * 60
     login_failures_per_minute: Annotated[
         Count, Meta(description="Wrong passwords one address may try in a minute.")

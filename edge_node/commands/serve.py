@@ -8,6 +8,7 @@ from typing import Final
 
 import click
 
+from edge_node import dhis2
 from edge_node.api.app import make_app, options_of
 from edge_node.api.serve import Address, Secure, serve
 from edge_node.commands.run import Node, now_ms, opened, settings_from, shared_options, warn
@@ -77,7 +78,8 @@ def run(node: Node) -> None:
         return progress
 
     trust = trusted(node) if settings.https else None
-    pages = make_pages(sync, key_is_plain=node.key.plain, language=settings.language, trust=trust)
+    district = dhis2.read_mapping(Path(settings.dhis2_mapping)) if settings.dhis2_mapping else None
+    pages = make_pages(sync, key_is_plain=node.key.plain, language=settings.language, trust=trust, district=district)
     schedule = Schedule(store, syncing, settings.sync_interval, noted)
     app = make_app(store, now_ms, options_of(settings), sync=sync, pages=pages, wrote=schedule.poke)
     schedule.start()

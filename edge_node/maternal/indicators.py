@@ -9,7 +9,7 @@ DHIS2 Web API, dataValueSets.
 
 import calendar
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from types import MappingProxyType
@@ -173,8 +173,14 @@ def _maternal(mother: Mother, pregnancy: Pregnancy) -> bool:
     return pregnancy.status == "active" and (used is None or 0 <= age_days(used.expected, died) <= 315)
 
 
-def measure_report(counts: Mapping[str, int], month: Month, reporter: str, made_on: date) -> dict[str, Any]:
-    """A FHIR MeasureReport (summary) of the counts. `reporter`: reference to the Organization or Location.
+def measure_report(
+    counts: Mapping[str, int],
+    month: Month,
+    reporter: str,
+    made_on: date,
+    indicators: Sequence[Indicator] = INDICATORS,
+) -> dict[str, Any]:
+    """A FHIR MeasureReport (summary) of the counts. `reporter`: reference to the Organization or Location. `indicators`: what is told.
 
     A count that is a part of another has both as populations, and the share as score.
     """
@@ -186,7 +192,7 @@ def measure_report(counts: Mapping[str, int], month: Month, reporter: str, made_
         "date": made_on.isoformat(),
         "reporter": {"reference": reporter},
         "period": {"start": month.first.isoformat(), "end": month.last.isoformat()},
-        "group": [_group(each, counts) for each in INDICATORS],
+        "group": [_group(each, counts) for each in indicators],
     }
 
 
@@ -211,6 +217,7 @@ def data_value_set(
     made_on: date,
     data_set: str = "",
     elements: Mapping[str, str] | None = None,
+    indicators: Sequence[Indicator] = INDICATORS,
 ) -> dict[str, Any]:
     """A DHIS2 data value set of the counts, for `POST /api/dataValueSets` or its import page.
 
@@ -218,7 +225,7 @@ def data_value_set(
     the indicator's code, for imports by `dataElementIdScheme=code`.
     """
     named = elements or {}
-    values = [{"dataElement": named.get(each.code, each.code), "value": str(counts[each.code])} for each in INDICATORS]
+    values = [{"dataElement": named.get(each.code, each.code), "value": str(counts[each.code])} for each in indicators]
     head = {"dataSet": data_set} if data_set else {}
     return head | {
         "completeDate": made_on.isoformat(),

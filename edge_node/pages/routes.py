@@ -12,6 +12,7 @@ from edge_node.api.app import Pages, Parts
 from edge_node.api.app import problem as for_machines
 from edge_node.api.node import Sync
 from edge_node.api.outcome import Refused, understand
+from edge_node.dhis2 import District
 from edge_node.errors import EdgeError, NotFound, SessionLocked, Unauthorised
 from edge_node.language import N_
 from edge_node.pages import (
@@ -25,6 +26,7 @@ from edge_node.pages import (
     live_pages,
     lock_pages,
     login_pages,
+    month_pages,
     offline_pages,
     opened_pages,
     patient_pages,
@@ -45,12 +47,17 @@ _MACHINES = ("/offline/key", "/api/", "/auth/", "/schema", "/fhir", "/events", "
 
 
 def make_pages(
-    sync: Sync | None = None, *, key_is_plain: bool = False, language: str = "en", trust: Trust | None = None
+    sync: Sync | None = None,
+    *,
+    key_is_plain: bool = False,
+    language: str = "en",
+    trust: Trust | None = None,
+    district: District | None = None,
 ) -> Pages:
     """The pages, for `make_app`.
 
     `sync` does one exchange with the hub; `key_is_plain` puts up the warning that goes with it; `language` is the clinic's locale;
-    `trust` is there when HTTPS is served.
+    `trust` is there when HTTPS is served; `district` has the ids of its DHIS2, when it gave them.
     """
 
     def made(parts: Parts) -> Sequence[ControllerRouterHandler]:
@@ -62,6 +69,7 @@ def make_pages(
             *opened_pages.handlers(desk),
             *patient_pages.handlers(desk),
             *list_pages.handlers(desk),
+            *month_pages.handlers(desk, district),
             *sheet_pages.handlers(desk),
             *pregnancy_pages.handlers(desk),
             *card_pages.handlers(desk),

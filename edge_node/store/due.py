@@ -179,6 +179,18 @@ def places(connection: Connection, list_: str, *, since: date, today: date) -> l
     return [place for (place,) in connection.execute(query, values)]
 
 
+def beginning(connection: Connection, list_: str, day: date) -> int:
+    """How many entries of a list begin on a day, over or not."""
+    query = "SELECT count(*) FROM due WHERE list = ? AND since = ?"
+    return int(connection.execute(query, (list_, day.toordinal())).fetchone()[0])
+
+
+def who_begins(connection: Connection, list_: str, day: date, count: int, skip: int = 0) -> list[tuple[int, int]]:
+    """Whose entries of a list begin on a day: the key of each patient once, and how many are hers."""
+    query = "SELECT patient, count(*) FROM due WHERE list = ? AND since = ? GROUP BY patient ORDER BY patient LIMIT ? OFFSET ?"
+    return list(connection.execute(query, (list_, day.toordinal(), count, skip)))
+
+
 def of_patient(connection: Connection, patient: int) -> list[Due]:
     """What is kept as due for one patient, oldest first."""
     query = (

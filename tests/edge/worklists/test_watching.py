@@ -89,7 +89,7 @@ def test_a_loss_and_a_death_take_her_from_every_list(end: str) -> None:
 
 def test_a_death_in_a_record_that_was_merged_into_hers_ends_all() -> None:
     record, _ = dated()
-    other = {"resourceType": "Patient", "id": "other", "deceasedBoolean": True}
+    other: dict[str, Any] = {"resourceType": "Patient", "id": "other", "deceasedBoolean": True}
     other["link"] = [{"other": {"reference": "Patient/mother"}, "type": "replaced-by"}]
     record.resources.append(other)
     assert not {row.list for row in derived(record.resources)} & {*watching.LISTS, watching.CARE, watching.VACCINES}
@@ -97,7 +97,7 @@ def test_a_death_in_a_record_that_was_merged_into_hers_ends_all() -> None:
 
 def test_a_pregnancy_that_stands_in_the_merged_record_is_hers() -> None:
     record, _ = dated()
-    other = {"resourceType": "Patient", "id": "other", "gender": "female"}
+    other: dict[str, Any] = {"resourceType": "Patient", "id": "other", "gender": "female"}
     other["link"] = [{"other": {"reference": "Patient/mother"}, "type": "replaces"}]
     resources: list[dict[str, Any]] = [other, *record.resources]
     hers = {row.code for row in derived(record.resources) if row.list == watching.CARE and row.since >= LMP}
