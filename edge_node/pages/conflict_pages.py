@@ -1,28 +1,37 @@
-"""`/conflicts`: what waits for a clinician, and its settling."""
+"""`/conflicts`: what waits for a clinician; `/conflicts/{type}/{id}`: one of them, where something else can be written; their settling."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
+from urllib.parse import parse_qs
 
 import msgspec
 from litestar import Request, Response, get, post
+from litestar.params import FromPath
 
+from edge_node.api.access import Caller
 from edge_node.api.node import Choice, may_settle, settle
 from edge_node.api.outcome import Refused
 from edge_node.api.sight import Sight
-from edge_node.errors import NotFound, VersionConflict
-from edge_node.language import _
-from edge_node.pages import contradictions, rendering, words
+from edge_node.errors import InvalidResource, NotFound, VersionConflict
+from edge_node.forms.parsing import Problem, Questions
+from edge_node.forms.reading import Sent
+from edge_node.language import N_, _
+from edge_node.pages import contradictions, dates, rendering, sending, whose, words
+from edge_node.pages.another_value import Way, ways, written
 from edge_node.pages.desk import Desk
 from edge_node.pages.disputes import Dispute, dispute, written_here
 from edge_node.pages.elements import nobody
 from edge_node.pages.forms import fields, safe_next
 from edge_node.pages.people import patient_of
+from edge_node.pages.sending import Sending
 from edge_node.pages.words import Naming
 from edge_node.store.model import OpenConflict, Stored
 from edge_node.store.store import Store
 from sync_protocol.policy import needs_review
 
 LISTED_MAX = 50
+CHANGED = N_("Nothing was changed: the record was changed while you looked at it. Look again, then choose.")
 
 
 def handlers(desk: Desk) -> list[Any]:
@@ -53,7 +62,7 @@ def handlers(desk: Desk) -> list[Any]:
             desk.tell(
                 author,
                 "bad",
-                _("Nothing was changed: the record was changed while you looked at it. Look again, then choose."),
+                str(CHANGED),
             )
         except NotFound:
             desk.tell(author, "plain", _("Somebody has settled this already."))
@@ -62,7 +71,130 @@ def handlers(desk: Desk) -> list[Any]:
             desk.tell(author, "good", _("Settled. What you chose now stands; the other is kept in the history."))
         return rendering.redirect(safe_next(sent.get("next")))
 
-    return [inbox, choose]
+    return [inbox, choose, *_one(desk)]
+
+
+def _one(desk: Desk) -> list[Any]:
+    @get("/conflicts/{type_:str}/{id_:str}", name="one conflict")
+    async def one(request: Request[Any, Any, Any], type_: FromPath[str], id_: FromPath[str]) -> Response[Any]:
+        caller = desk.caller(request, "settle")
+        may_settle(caller, type_)
+        asked = {name: given[0] for name, given in parse_qs(request.scope["query_string"].decode("latin-1")).items()}
+        following = safe_next(asked.get("next")) if asked.get("next") else "/conflicts"
+        at = Asked(type_, id_, asked.get("element", ""), following)
+        return await _shown(desk, request, caller, at)
+
+    @post("/conflicts/{type_:str}/{id_:str}", status_code=200, name="something else written")
+    async def write(request: Request[Any, Any, Any], type_: FromPath[str], id_: FromPath[str]) -> Response[Any]:
+        caller = desk.caller(request, "settle")
+        author = may_settle(caller, type_)
+        sent = sending.read(request.headers.get("content-type"), await request.body())
+        at = Asked(type_, id_, sent.one("element"), safe_next(sent.one("next")))
+        found = await desk.threads.search(_open, desk.store, at)
+        if found is None:
+            desk.tell(author, "plain", _("Somebody has settled this already."))
+            return rendering.redirect(at.next)
+        made, way = _typed(found, sent, dates.local_day(desk.now_ms()))
+        if isinstance(made, Questions):
+            return await _shown(desk, request, caller, at, Again(way, sent.values, made))
+        choice = Choice(at.element, sent.one("version"), value=msgspec.Raw(made))
+        try:
+            await desk.threads.write(settle, desk.parts.service, author, type_, id_, choice)
+        except InvalidResource:
+            problem = Problem(way.leaves[0].field.name, N_("This cannot stand there. Look at it again."))
+            return await _shown(desk, request, caller, at, Again(way, sent.values, Questions((problem,))))
+        except VersionConflict:
+            desk.tell(author, "bad", str(CHANGED))
+        except NotFound:
+            desk.tell(author, "plain", _("Somebody has settled this already."))
+        else:
+            desk.parts.feed.changed()
+            desk.tell(author, "good", _("Settled. What you wrote now stands; the others are kept in the history."))
+        return rendering.redirect(at.next)
+
+    return [one, write]
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """Which conflict a page is about, and where it leads. `element`: its key."""
+
+    type: str
+    id: str
+    element: str
+    next: str
+
+
+class Again(msgspec.Struct, frozen=True):
+    """A way that was filled in and not taken: what stood in it, and what is asked."""
+
+    way: Way
+    values: Sent
+    questions: Questions
+
+
+class Filled(msgspec.Struct, frozen=True):
+    """A way as it is drawn (templates/form.html)."""
+
+    way: Way
+    values: Sent
+    questions: Questions = Questions()
+
+    @property
+    def lists(self) -> Mapping[str, tuple[str, ...]]:
+        """Suggestions."""
+        return self.way.lists
+
+    def value(self, name: str) -> str:
+        """What stands in an input."""
+        return next(iter(self.values.get(name, ())), "")
+
+    def ticked(self, name: str, value: str) -> bool:
+        """Whether a choice is ticked."""
+        return value in self.values.get(name, ())
+
+
+async def _shown(
+    desk: Desk, request: Request[Any, Any, Any], caller: Caller, at: Asked, again: Again | None = None
+) -> Response[Any]:
+    read = await desk.threads.search(_read_one, desk.store, caller.sight, at, desk.now_ms())
+    if read is None:
+        desk.tell(caller.author, "plain", _("Somebody has settled this already."))
+        return rendering.redirect(at.next)
+    told, found = read
+    filled = [
+        Filled(way, again.values, again.questions)
+        if again and again.way.number == way.number
+        else Filled(way, way.start)
+        for way in ways(found.type, found.element, found.values)
+    ]
+    return await desk.page(
+        request,
+        caller.author,
+        "conflict.html",
+        here="conflicts",
+        status=422 if again else 200,
+        dispute_=told,
+        ways=filled,
+        next=at.next,
+    )
+
+
+def _open(store: Store, at: Asked) -> OpenConflict | None:
+    return next((one for one in store.disagreements(at.type, at.id) if one.element == at.element), None)
+
+
+def _read_one(store: Store, sight: Sight, at: Asked, now_ms: int) -> tuple[Dispute, OpenConflict] | None:
+    found = _open(store, at)
+    return (_with_patient(store, sight, found, now_ms), found) if found is not None else None
+
+
+def _typed(found: OpenConflict, sent: Sending, today: date) -> tuple[bytes | Questions, Way]:
+    """What was typed, in which of the shapes. Raises Refused when it is in none."""
+    number = sent.one("way")
+    way = next((one for one in ways(found.type, found.element, found.values) if str(one.number) == number), None)
+    if way is None:
+        raise Refused(400, "value", "Nothing was written", "Go back and write it again")
+    return written(way, sent.values, today), way
 
 
 def _choice(sent: dict[str, str]) -> Choice:
@@ -88,18 +220,25 @@ def of_patient(store: Store, disputed: Sequence[Stored], naming: Naming, now_ms:
 
 def of_all(store: Store, sight: Sight, now_ms: int) -> list[Dispute]:
     """The inbox of who has this sight, oldest first, each with whose it is."""
-    told = []
-    for one in (one for one in store.conflicts(LISTED_MAX) if sight.sees_type(one.type)):
-        stored = store.read(one.type, one.id)
-        resource = words.decode(stored.body) if stored is not None and stored.body is not None else {}
-        patient_id = patient_of(one.type, one.id, resource)
-        patient = store.read("Patient", patient_id) if patient_id else None
-        name = words.human_name(words.decode(patient.body).get("name")) if patient is not None and patient.body else ""
-        for found in _told(store, [one], resource, nobody, now_ms):
-            told.append(
-                msgspec.structs.replace(found, patient_id=patient_id if patient is not None else "", patient=name)
-            )
-    return told
+    return [
+        _with_patient(store, sight, one, now_ms) for one in store.conflicts(LISTED_MAX) if sight.sees_type(one.type)
+    ]
+
+
+def _with_patient(store: Store, sight: Sight, one: OpenConflict, now_ms: int) -> Dispute:
+    """A conflict, whose it is, and what bears on it."""
+    stored = store.read(one.type, one.id)
+    resource = words.decode(stored.body) if stored is not None and stored.body is not None else {}
+    patient_id = patient_of(one.type, one.id, resource)
+    patient = store.read("Patient", patient_id) if patient_id else None
+    name = words.human_name(words.decode(patient.body).get("name")) if patient is not None and patient.body else ""
+    (told,) = _told(store, [one], resource, nobody, now_ms)
+    return msgspec.structs.replace(
+        told,
+        patient_id=patient_id if patient is not None else "",
+        patient=name,
+        whose=whose.line(store, sight, patient_id, dates.local_day(now_ms)) if patient is not None else "",
+    )
 
 
 def _told(

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 from datetime import tzinfo
+from typing import Any
 
 import msgspec
 
 from edge_node.language import _
-from edge_node.pages import codes, dates, words
+from edge_node.pages import another_value, codes, dates, words
 from edge_node.pages.elements import anything, label, labelled, nobody
 from edge_node.pages.records import line
 from edge_node.pages.words import Naming, Object, joined
@@ -31,7 +32,11 @@ class Side(msgspec.Struct, frozen=True):
 
 
 class Dispute(msgspec.Struct, frozen=True):
-    """A conflict to be settled. `about`: the record in words; `deletion`: whether it is to be kept at all is the question."""
+    """A conflict to be settled. `about`: the record in words; `deletion`: whether it is to be kept at all is the question.
+
+    `whose`: what tells the patient from others, as far as it bears on the question; `rest`: what the record's other elements say, by name;
+    `open`: something else than these values can be written.
+    """
 
     type: str
     id: str
@@ -44,6 +49,9 @@ class Dispute(msgspec.Struct, frozen=True):
     deletion: bool
     patient_id: str = ""
     patient: str = ""
+    whose: str = ""
+    rest: tuple[tuple[str, str], ...] = ()
+    open: bool = False
 
 
 def dispute(
@@ -81,7 +89,49 @@ def dispute(
         dates.moment(found.since_ms, now_ms, zone),
         tuple(sides),
         deletion,
+        rest=_rest(found, resource, naming),
+        open=bool(another_value.ways(found.type, found.element, found.values)),
     )
+
+
+def _rest(found: OpenConflict, resource: Object, naming: Naming) -> tuple[tuple[str, str], ...]:
+    """What the rest of the record says, without what is in question and what the page says anyway."""
+    hidden = _NOT_TOLD | set(_questioned(found))
+    told = []
+    for name, value in resource.items():
+        if name in hidden or name.startswith("_"):
+            continue
+        said = sex_or_words(found.type, name, value, naming)
+        if said:
+            told.append((label(name)[:1].upper() + label(name)[1:], said[:REST_CHARS_MAX]))
+    return tuple(told[:REST_MAX])
+
+
+def sex_or_words(type_: str, name: str, value: Any, naming: Naming) -> str:
+    """What a member of a resource says."""
+    if name == "gender" and type_ in ("Patient", "RelatedPerson"):
+        return words.sex({"gender": value})
+    if name == "name" and not isinstance(value, str):
+        return words.human_name(value)
+    return labelled(name, value, naming).partition(": ")[2]
+
+
+def _questioned(found: OpenConflict) -> Iterable[str]:
+    """The names of the members that are in question."""
+    if "|" in found.element:
+        yield found.element.partition("|")[0]
+    for value in found.values:
+        held = words.decode(bytes(value.value)) if value.value is not None else None
+        if isinstance(held, dict):
+            yield from held
+
+
+REST_MAX = 12
+REST_CHARS_MAX = 300
+_NOT_TOLD = frozenset(
+    {"resourceType", "id", "meta", "text", "extension", "modifierExtension", "contained", "implicitRules", "language"}
+    | {"subject", "patient", "identifier", "photo", "encounter", "link"}
+)
 
 
 def _side(number: int, said: str, value: Value, here: bool, now_ms: int, zone: tzinfo | None) -> Side:
