@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
+from types import MappingProxyType
 
 import msgspec
 
@@ -12,6 +13,10 @@ from edge_node.pages.words import Naming, Object, objects, text
 from edge_node.store.model import Stored
 
 VISITS_SHOWN = 5
+LEADS: Mapping[str, int] = MappingProxyType(
+    {"problems": 5, "medicines": 5, "vaccinations": 2, "results": 5, "visits": 3, "orders": 2, "plans": 2}
+)
+"""How many of a section stand on the first page; all others are folded away whole."""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -20,6 +25,8 @@ class Entry(msgspec.Struct, frozen=True):
     line: Line
     unsafe: str = ""
     disputed: bool = False
+    type: str = ""
+    id: str = ""
 
     @property
     def danger(self) -> bool:
@@ -72,6 +79,37 @@ class Section(msgspec.Struct, frozen=True):
     def count(self) -> int:
         return sum(block.count for block in self.blocks)
 
+    @property
+    def lead(self) -> tuple[Group, ...]:
+        """What of it stands on the first page: of what holds now, the latest."""
+        present = next((block.groups for block in self.blocks if not block.folded), ())
+        return present[: LEADS.get(self.id, 0)]
+
+    @property
+    def folded(self) -> int:
+        """How many records the first page leaves out."""
+        return self.count - len(self.lead)
+
+    @property
+    def folded_waits(self) -> bool:
+        """Whether one of those is not at the hub."""
+        shown = {id(group.newest) for group in self.lead}
+        return any(
+            entry.unsafe
+            for block in self.blocks
+            for group in block.groups
+            for entry in group.entries
+            if id(entry) not in shown
+        )
+
+
+class Other(msgspec.Struct, frozen=True):
+    """Another record of the same person, merged into hers."""
+
+    id: str
+    name: str
+    number: str
+
 
 class Identity(msgspec.Struct, frozen=True):
     """Who she is."""
@@ -86,6 +124,8 @@ class Identity(msgspec.Struct, frozen=True):
     dead: bool
     unsafe: str
     photo: bool = False
+    brief: tuple[tuple[str, str], ...] = ()
+    merged: tuple[Other, ...] = ()
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -106,15 +146,21 @@ def page(everything: Sequence[Stored], unsafe: Mapping[int, str], naming: Naming
     patient = words.decode(everything[0].body or b"{}")
     entries: dict[str, list[Entry]] = {}
     for stored in everything[1:]:
+        if stored.type == "Patient":
+            continue  # merged into hers: told with who she is
         said = records.line(stored.type, words.decode(stored.body or b"{}"), naming)
-        entries.setdefault(stored.type, []).append(Entry(said, unsafe.get(stored.key, ""), stored.conflict))
+        entry = Entry(said, unsafe.get(stored.key, ""), stored.conflict, stored.type, stored.id)
+        entries.setdefault(stored.type, []).append(entry)
     for found in entries.values():
         found.sort(key=lambda entry: entry.line.sort, reverse=True)
     alarming = _taken(entries, ("AllergyIntolerance", "Flag", "DetectedIssue"))
     alarming.sort(key=lambda entry: entry.line.tone != "high")
     held = [e for type_ in _MEDICINES for e in entries.get(type_, []) if e.line.danger]
     return Page(
-        _identity(everything[0].id, patient, naming, today, unsafe.get(everything[0].key, "")),
+        msgspec.structs.replace(
+            _identity(everything[0].id, patient, naming, today, unsafe.get(everything[0].key, "")),
+            merged=tuple(_other(stored) for stored in everything[1:] if stored.type == "Patient"),
+        ),
         tuple([e for e in alarming if e.danger] + held),
         tuple(e for e in alarming if e.line.denies and not e.danger),
         tuple(e for e in alarming if not e.danger and not e.line.denies),
@@ -169,7 +215,27 @@ def _identity(id_: str, patient: Object, naming: Naming, today: date, unsafe: st
         "deceasedDateTime" in patient or patient.get("deceasedBoolean") is True,
         unsafe,
         any("data" in one for one in objects(patient.get("photo"))),
+        _brief(patient),
     )
+
+
+def _brief(patient: Object) -> tuple[tuple[str, str], ...]:
+    """What tells her from others, and how she and hers are reached: on the first page, the rest is folded."""
+    kin = next(iter(objects(patient.get("contact"))), {})
+    kin_said = f"{words.human_name(kin.get('name'))} {words.relationship(kin.get('relationship'))}".strip()
+    told = (
+        (_("Number"), words.main_identifier(patient)),
+        (_("Village"), words.village(patient)),
+        (_("Telephone"), words.telephone(patient)),
+        (_("Next of kin"), words.joined([kin_said, words.telephone(kin)])),
+    )
+    return tuple((name, value) for name, value in told if value)
+
+
+def _other(stored: Stored) -> Other:
+    patient = words.decode(stored.body or b"{}")
+    name = words.human_name(patient.get("name")) or _("Name not recorded")
+    return Other(stored.id, name, words.main_identifier(patient))
 
 
 def _extensions(patient: Object, name: str) -> list[Object]:

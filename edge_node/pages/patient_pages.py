@@ -14,6 +14,7 @@ from edge_node.errors import Forbidden, NotFound
 from edge_node.pages import (
     conflict_pages,
     contradictions,
+    corrections,
     dates,
     opened_pages,
     people,
@@ -26,7 +27,9 @@ from edge_node.pages.contradictions import Shown
 from edge_node.pages.desk import Desk
 from edge_node.pages.disputes import Dispute
 from edge_node.pages.forms import fields
+from edge_node.pages.measured import Picture, pictures
 from edge_node.pages.people import Listed, Place
+from edge_node.pages.since import Since, since
 from edge_node.pages.standing import unsafe
 from edge_node.store.model import Stored
 from edge_node.store.store import Store
@@ -44,6 +47,8 @@ class Read(msgspec.Struct, frozen=True):
     disputes: list[Dispute]
     pregnancy: pregnancy_reading.Case
     contradictions: list[Shown]
+    since: Since | None
+    pictures: list[Picture]
 
 
 def handlers(desk: Desk) -> list[Any]:
@@ -83,15 +88,15 @@ def handlers(desk: Desk) -> list[Any]:
     async def one(request: Request[Any, Any, Any], id_: FromPath[str]) -> Response[Any]:
         caller = desk.anyone(request)
         author, sight = caller.author, caller.sight
-        if not sight.sees_type("Patient") and id_ not in sight.patients("Patient"):
+        if not may_see(sight, id_):
             if sight.may("open-with-reason") and ID(id_):
                 return rendering.redirect(f"/patients/{id_}/open")
             raise NotFound() if sight.own else Forbidden()
-        going_on: list[Stored] = await desk.threads.search(desk.store.survivors, id_)
-        if len(going_on) == 1 and going_on[0].id != id_:  # a record that was merged is shown with the one that goes on
-            return rendering.redirect(f"/patients/{going_on[0].id}")
+        going_on = await desk.threads.search(goes_on, desk.store, id_)
+        if going_on != id_:  # a record that was merged is shown with the one that goes on
+            return rendering.redirect(f"/patients/{going_on}")
         read_ms = desk.now_ms()
-        read: Read = await desk.threads.search(read_patient, desk.store, sight, id_, read_ms)
+        read: Read = await desk.threads.search(read_patient, desk.store, sight, id_, read_ms, author.user)
         await desk.threads.write(desk.store.record, author, desk.now_ms(), "read", read.key)
         notices = await desk.threads.search(opened_pages.notices, desk, id_, author.user)
         return await desk.page(
@@ -102,13 +107,32 @@ def handlers(desk: Desk) -> list[Any]:
             patient=read.page,
             disputes=read.disputes if sight.may("settle") else [],
             notices=notices,
-            whole=sight.sees_all or id_ in sight.patients("Condition"),
+            whole=sees_whole(sight, id_),
             read_ms=read_ms,
-            pregnancy=read.pregnancy if sight.sees_all or id_ in sight.patients("Condition") else None,
-            contradictions=read.contradictions if sight.sees_all or id_ in sight.patients("Condition") else [],
+            pregnancy=read.pregnancy if sees_whole(sight, id_) else None,
+            contradictions=read.contradictions if sees_whole(sight, id_) else [],
+            since=read.since,
+            pictures=read.pictures,
+            corrections=corrections.offered(sight),
         )
 
     return [listed, find, one]
+
+
+def may_see(sight: Sight, id_: str) -> bool:
+    """Whether a patient's page is for her, at least in part."""
+    return sight.sees_type("Patient") or id_ in sight.patients("Patient")
+
+
+def sees_whole(sight: Sight, id_: str) -> bool:
+    """Whether nothing of a patient's record is kept from her."""
+    return sight.sees_all or id_ in sight.patients("Condition")
+
+
+def goes_on(store: Store, id_: str) -> str:
+    """The id of the record with which this one is shown: its own, unless it was merged into one other."""
+    found: list[Stored] = store.survivors(id_)
+    return found[0].id if len(found) == 1 else id_
 
 
 def home(caller: Caller) -> str:
@@ -118,7 +142,7 @@ def home(caller: Caller) -> str:
     return "/people" if caller.sight.may("manage-people") else "/sync" if caller.sight.may("see-node") else "/pin"
 
 
-def read_patient(store: Store, sight: Sight, id_: str, now_ms: int) -> Read:
+def read_patient(store: Store, sight: Sight, id_: str, now_ms: int, user: str) -> Read:
     """A patient's page out of the store, as far as it is for who asks. Raises NotFound."""
     everything = [stored for stored in store.everything(id_) if sight.sees(stored)]
     with store.reading() as connection:
@@ -130,7 +154,17 @@ def read_patient(store: Store, sight: Sight, id_: str, now_ms: int) -> Read:
     page = arranging.page(everything, not_at_hub, naming, today)
     pregnancy = pregnancy_reading.of_patient(store, everything, today)
     found = contradictions.of_record(everything, pregnancy.mother)
-    return Read(everything[0].key, page, disputes, pregnancy, found)
+    news = since(store, user, everything, naming, now_ms)
+    return Read(everything[0].key, page, disputes, pregnancy, found, news, pictures(everything))
+
+
+def read_sections(store: Store, sight: Sight, id_: str, now_ms: int) -> tuple[int, arranging.Page]:
+    """The key of a patient and all her records in their sections, as far as they are for who asks. Raises NotFound."""
+    everything = [stored for stored in store.everything(id_) if sight.sees(stored)]
+    with store.reading() as connection:
+        not_at_hub = unsafe(connection, [stored.key for stored in everything])
+    page = arranging.page(everything, not_at_hub, Naming(store, everything), dates.local_day(now_ms))
+    return everything[0].key, page
 
 
 class Naming:

@@ -36,6 +36,7 @@ from edge_node.pages import (
     staff_pages,
     sync_pages,
     trust_pages,
+    whole_pages,
 )
 from edge_node.pages.desk import Desk
 from edge_node.pages.forms import safe_next
@@ -70,6 +71,7 @@ def make_pages(
             *patient_pages.handlers(desk),
             *list_pages.handlers(desk),
             *month_pages.handlers(desk, district),
+            *whole_pages.handlers(desk),
             *sheet_pages.handlers(desk),
             *pregnancy_pages.handlers(desk),
             *card_pages.handlers(desk),

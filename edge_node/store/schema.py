@@ -135,15 +135,18 @@ CREATE TABLE due (
     code TEXT NOT NULL,
     overdue INTEGER NOT NULL,
     until INTEGER NOT NULL,
+    place TEXT NOT NULL,             -- village of the patient, for lists of one village
     about TEXT NOT NULL,             -- JSON
     PRIMARY KEY (list, since, patient, code)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX due_patient ON due (patient);
 CREATE TABLE due_position (
     one INTEGER PRIMARY KEY CHECK (one = 1),
+    rules TEXT NOT NULL,             -- the version of the rules that looked
     updated INTEGER NOT NULL,        -- of resource: all before it was looked at
     key INTEGER NOT NULL,
-    rules TEXT NOT NULL              -- the version of the rules that looked
+    walked INTEGER,                  -- while all is derived anew: key of the last patient of whom it was; NULL: of all
+    dropped INTEGER NOT NULL         -- what was over before this day is not kept
 ) STRICT;
 """
 
@@ -208,29 +211,8 @@ CREATE INDEX opened_patient ON opened (patient, at);
 CREATE INDEX opened_user ON opened (user, until);
 """
 
-_DUE_BY_PLACE = """
-DROP TABLE due;
-DROP TABLE due_position;
-CREATE TABLE due (
-    list TEXT NOT NULL,              -- which list it stands on
-    since INTEGER NOT NULL,          -- days, as date.toordinal() counts them
-    patient INTEGER NOT NULL,
-    code TEXT NOT NULL,
-    overdue INTEGER NOT NULL,
-    until INTEGER NOT NULL,
-    place TEXT NOT NULL,             -- village of the patient, for lists of one village
-    about TEXT NOT NULL,             -- JSON
-    PRIMARY KEY (list, since, patient, code)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX due_patient ON due (patient);
-CREATE TABLE due_position (
-    one INTEGER PRIMARY KEY CHECK (one = 1),
-    rules TEXT NOT NULL,             -- the version of the rules that looked
-    updated INTEGER NOT NULL,        -- of resource: all before it was looked at
-    key INTEGER NOT NULL,
-    walked INTEGER,                  -- while all is derived anew: key of the last patient of whom it was; NULL: of all
-    dropped INTEGER NOT NULL         -- what was over before this day is not kept
-) STRICT;
+_READINGS = """
+CREATE INDEX audit_read ON audit (key, user, at) WHERE action = 'read';
 """
 
 MIGRATIONS: tuple[str, ...] = (
@@ -239,7 +221,7 @@ MIGRATIONS: tuple[str, ...] = (
     _SUBMITTED,
     _FINDING,
     _PEOPLE,
-    _DUE_BY_PLACE,
+    _READINGS,
 )
 """What has been released is never changed; what comes is added at the end."""
 

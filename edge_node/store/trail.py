@@ -59,3 +59,20 @@ def entries(
         )
         for number, at, user, role, action, type_, id_, version, detail in found
     ]
+
+
+READ = "read"
+"""The action of opening a patient's page; `audit_read` indexes these entries alone, so that writes cost no page more."""
+_READINGS_MAX = 500
+
+
+def last_opened(connection: Connection, key: int, user: str, now_ms: int, visit_ms: int) -> int | None:
+    """When somebody last opened a patient's page before now (ms since 1970 UTC): readings that follow each other within `visit_ms` are
+    one. None when she never did."""
+    query = "SELECT at FROM audit WHERE action = 'read' AND key = ? AND user = ? AND at <= ? ORDER BY at DESC LIMIT ?"
+    after = now_ms
+    for (at,) in connection.execute(query, (key, user, now_ms, _READINGS_MAX)):
+        if after - at > visit_ms:
+            return int(at)
+        after = at
+    return None

@@ -82,11 +82,17 @@
     });
   }
 
+  // What is fetched when it is opened, is so in what came anew, too.
+  function live(fresh) {
+    if (window.htmx) { window.htmx.process(fresh); }
+  }
+
   function replace(old, fresh) {
     var active = document.activeElement;
     var within = old.contains(active);
     opened(old, fresh);
     old.replaceWith(fresh);
+    live(fresh);
     if (within) {
       var next = again(active, old, fresh);
       if (next && next.focus) { next.focus({ preventScroll: true }); }
@@ -106,7 +112,7 @@
     now.forEach(function (one, place) {
       var present = known[key(one)];
       delete known[key(one)];
-      if (!present) { main.insertBefore(one, main.children[place] || null); return; }
+      if (!present) { main.insertBefore(one, main.children[place] || null); live(one); return; }
       if (present.outerHTML !== one.outerHTML) { replace(present, one); present = one; }
       if (main.children[place] !== present) { main.insertBefore(present, main.children[place] || null); }
     });
