@@ -1,5 +1,6 @@
 """Lines of what concerns a patient's health: dangers, problems, medicines, vaccines, visits, results, procedures."""
 
+from edge_node.concepts import VITAL_SIGNS, says
 from edge_node.language import _, clinical
 from edge_node.pages import codes, dates, lines, words
 from edge_node.pages.dosage import dosages
@@ -198,7 +199,7 @@ def result(resource: Object, naming: Naming) -> Line:
     value = chosen(resource, "value", naming) or _missing(resource)
     parts = tuple(
         (concept(entry.get("code")), words.nearly(chosen(entry, "value", naming) or _missing(entry)))
-        for entry in objects(resource.get("component"))
+        for entry in sorted(objects(resource.get("component")), key=_is_lower)
     )
     tone, tone_words = _tone(resource)
     normal = joined(words.references_range(entry) for entry in objects(resource.get("referenceRange")))
@@ -222,6 +223,11 @@ def result(resource: Object, naming: Naming) -> Line:
         parts=parts,
         category=code_of(resource.get("category")),
     )
+
+
+def _is_lower(component: Object) -> bool:
+    """Whether it is the lower blood pressure, which is said after the upper one whatever their order in the record."""
+    return says(component.get("code"), VITAL_SIGNS["diastolic"])
 
 
 def _missing(entry: Object) -> str:

@@ -118,7 +118,7 @@ class Desk:
             acts=acts,
             unseen=unseen,
             idle_seconds=self.parts.access.idle_ms // 1000,
-            place=known.facility or known.node,
+            place=known.place,
             standing=told,
             known=known,
             news=self._news.pop(author.user, None) if BY_ITSELF not in request.headers else None,

@@ -51,6 +51,11 @@ def similar(store: Store, sent: Sent, today: date) -> tuple[Alike, ...]:
     return tuple(_alike(one, today) for one in store.similar(described, SHOWN_MAX))
 
 
+def like(store: Store, patient: dict[str, Any], most: int, today: date) -> tuple[Alike, ...]:
+    """Who of those here may be the person of a decoded Patient, the likeliest first, each with what agrees; not the record itself."""
+    return tuple(_alike(one, today) for one in store.similar(patient, most))
+
+
 def _described(sent: Sent, today: date) -> dict[str, Any]:
     """As much of a Patient as was typed so far; what cannot be read yet is left out."""
     typed = {name: values[0][: people.TEXT_CHARS_MAX] for name, values in sent.items() if values and values[0].strip()}

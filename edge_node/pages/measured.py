@@ -92,6 +92,5 @@ def _number(value: float, decimals: int) -> str:
 
 def _mark(day: date) -> str:
     """A day at an axis: month and year by number."""
-    return (
-        f"{digits.amount(str(day.month), reader().locale)}/{digits.in_digits(f'{day.year % 100:02d}', reader().locale)}"
-    )
+    month, year = (digits.in_digits(str(part), reader().locale) for part in (day.month, day.year))
+    return f"{month}/{year}"

@@ -158,7 +158,7 @@ def page(everything: Sequence[Stored], unsafe: Mapping[int, str], naming: Naming
     held = [e for type_ in _MEDICINES for e in entries.get(type_, []) if e.line.danger]
     return Page(
         msgspec.structs.replace(
-            _identity(everything[0].id, patient, naming, today, unsafe.get(everything[0].key, "")),
+            identity(everything[0].id, patient, naming, today, unsafe.get(everything[0].key, "")),
             merged=tuple(_other(stored) for stored in everything[1:] if stored.type == "Patient"),
         ),
         tuple([e for e in alarming if e.danger] + held),
@@ -179,7 +179,8 @@ def _taken(entries: dict[str, list[Entry]], types: Iterable[str]) -> list[Entry]
     return sorted(found, key=lambda entry: entry.line.sort, reverse=True)
 
 
-def _identity(id_: str, patient: Object, naming: Naming, today: date, unsafe: str) -> Identity:
+def identity(id_: str, patient: Object, naming: Naming, today: date, unsafe: str) -> Identity:
+    """Who a decoded Patient is, in words. `unsafe`: why the record is not at the hub."""
     contacts = [
         f"{words.human_name(c.get('name'))} {words.relationship(c.get('relationship'))}".strip()
         for c in objects(patient.get("contact"))

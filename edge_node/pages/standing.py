@@ -10,7 +10,7 @@ import msgspec
 
 from edge_node.language import N_, Text, _, ngettext
 from edge_node.pages import agreement, codes, dates
-from edge_node.store import rows
+from edge_node.store import reading, rows
 from edge_node.store.connection import Connection
 from edge_node.sync.enrolment import NAME
 
@@ -58,6 +58,12 @@ class Facts(msgspec.Struct, frozen=True):
     agreed_ms: int | None
     clock_offset_ms: int | None
     name: str = ""
+    facility_name: str = ""
+
+    @property
+    def place(self) -> str:
+        """What this clinic is called: by name where the hub has told it, else by id, else by this computer's name."""
+        return self.facility_name or self.facility or self.node
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -102,7 +108,17 @@ def facts(connection: Connection) -> Facts:
         agreed_ms=agreement.agreed_ms(connection),
         clock_offset_ms=offset,
         name=_name(connection),
+        facility_name=_facility(connection, facility) if facility is not None else "",
     )
+
+
+def _facility(connection: Connection, id_: str) -> str:
+    """What the hub says that a facility is called: an Organization of the region's reference data; empty before it came."""
+    stored = reading.read(connection, "Organization", id_)
+    if stored is None or stored.body is None:
+        return ""
+    name = rows.object_of(stored.body).get("name")
+    return name if isinstance(name, str) else ""
 
 
 def _name(connection: Connection) -> str:
