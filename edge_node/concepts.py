@@ -259,7 +259,7 @@ VITAL_SIGNS: Final = Table(
         concept(
             "oxygen-saturation",
             "Oxygen in the blood",
-            loinc="59408-5 2708-6",
+            loinc="2708-6 59408-5",
             snomed="431314004",
             anc="B8.DE49",
             unit="%",

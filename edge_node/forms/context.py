@@ -49,6 +49,7 @@ class Context(Struct, frozen=True, kw_only=True):
     `patient`, `records`: who it is about and all her records, those that the form edits as they were on the screen, else as they are now;
     `about`: the one record that the form is about, where its address names one. `lists`: suggestions by name (`villages`). `at`: now, with
     the clinic's zone; `today`: its day. `new_id`: a new random id; `new_number`: a new short number for a card. `facility`: the clinic.
+    `places`: other facilities of the region, name → id.
     """
 
     author: Author
@@ -61,6 +62,7 @@ class Context(Struct, frozen=True, kw_only=True):
     about: Held | None = None
     facility: str = ""
     lists: Mapping[str, tuple[str, ...]] = {}
+    places: Mapping[str, str] = {}
 
     @property
     def today(self) -> date:

@@ -2,13 +2,24 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from edge_node.errors import NotFound
 from edge_node.fhir.primitives import is_id
 from edge_node.forms.context import Context, Held, Sheet, decode
+from edge_node.medicines import formulary, substances
 from edge_node.pages.villages import Villages
+from edge_node.problems import catalogue
+from edge_node.store import referrals
 from edge_node.store.model import Author, Stored
 from edge_node.store.store import Store
+
+_LISTS: Final = {
+    "problems": catalogue.suggestions(),
+    "medicines": formulary.suggestions(),
+    "substances": substances.suggestions(),
+}
+"""Suggestions that every clinic has."""
 
 
 class Desktop:
@@ -32,6 +43,7 @@ class Desktop:
         held = {one.reference: one for one in records}
         if about is not None and about not in held:
             held[about] = self._held(self._other(about), seen or {})
+        places = self._places()
         return Context(
             author=author,
             now_ms=now,
@@ -42,8 +54,13 @@ class Desktop:
             records=records[1:],
             about=held[about] if about is not None else None,
             facility=self._facility(),
-            lists={"villages": self.villages.known()},
+            lists={"villages": self.villages.known(), "facilities": tuple(places), **_LISTS},
+            places=places,
         )
+
+    def _places(self) -> dict[str, str]:
+        own = referrals.own_facility(self.store)
+        return {one.name: one.id for one in referrals.facilities(self.store) if one.id != own}
 
     def _facility(self) -> str:
         with self.store.reading() as connection:

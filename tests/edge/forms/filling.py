@@ -15,6 +15,8 @@ from edge_node.forms.context import Context, Held, Sheet, decode
 from edge_node.forms.fields import Field, Form, Kind, Range, Span
 from edge_node.forms.parsing import CONFIRM, Questions, holds, parse
 from edge_node.forms.reading import Sent
+from edge_node.medicines import formulary, substances
+from edge_node.problems import catalogue
 from edge_node.store.model import Author, Write
 
 NOW = datetime(2026, 6, 10, 9, 30, tzinfo=UTC)
@@ -42,6 +44,7 @@ class Clinic:
             patient=self._held["Patient/mother"],
             records=tuple(mine),
             about=self._held[about] if about else None,
+            places={"Kétou hospital": "ketou"},
         )
 
     def resource(self, reference: str) -> Mapping[str, Any]:
@@ -84,7 +87,7 @@ class Clinic:
 
 def _about(resource: Mapping[str, Any]) -> list[str]:
     """Whose compartment a resource is in, as far as these tests need it."""
-    tied = (resource.get("subject"), resource.get("patient"))
+    tied = (resource.get("subject"), resource.get("patient"), resource.get("for"))
     actors = [one.get("actor") for one in resource.get("participant") or []]
     return [one["reference"] for one in (*tied, *actors) if one]
 
@@ -169,6 +172,12 @@ def _text(field: Field, today: date) -> st.SearchStrategy[tuple[str, ...]]:
     return LETTERS.map(lambda word: (word,))
 
 
+def _listed(field: Field, today: date) -> st.SearchStrategy[tuple[str, ...]]:
+    known = {"problems": catalogue, "medicines": formulary, "substances": substances}.get(field.listed)
+    own = _text(field, today)
+    return own | st.sampled_from(known.suggestions()).map(lambda said: (said,)) if known is not None else own
+
+
 _KINDS: Mapping[Kind, Callable[[Field, date], st.SearchStrategy[tuple[str, ...]]]] = {
     Kind.INTEGER: _number,
     Kind.DECIMAL: _number,
@@ -178,4 +187,6 @@ _KINDS: Mapping[Kind, Callable[[Field, date], st.SearchStrategy[tuple[str, ...]]
     Kind.KNOWN: _choice,
     Kind.CHOICES: _choices,
     Kind.TEXT: _text,
+    Kind.LONG: _text,
+    Kind.LISTED: _listed,
 }
