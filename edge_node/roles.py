@@ -91,7 +91,7 @@ _DESK: Final[tuple[Kind, ...]] = ("demographics", "scheduling", "consent")
 
 TABLE: Final[Mapping[str, Rights]] = MappingProxyType(
     {
-        "clinician": _rights(KINDS, RECORDS, (*_CLINIC, "see-opened", "see-audit")),
+        "clinician": _rights(KINDS, RECORDS, (*_CLINIC, "see-opened", "see-audit", "see-quarantine")),
         "midwife": _rights(RECORDS, RECORDS, _CLINIC),
         "registrar": _rights(
             (*_DESK, *_SHARED),

@@ -16,10 +16,12 @@ from edge_node.dhis2 import District
 from edge_node.errors import EdgeError, NotFound, SessionLocked, Unauthorised
 from edge_node.language import N_
 from edge_node.pages import (
+    audit_pages,
     card_pages,
     conflict_pages,
     contradictions,
     elsewhere_pages,
+    held_pages,
     history_pages,
     language_pages,
     list_pages,
@@ -81,6 +83,8 @@ def make_pages(
             *conflict_pages.handlers(desk),
             *elsewhere_pages.handlers(desk),
             *history_pages.handlers(desk),
+            *held_pages.handlers(desk),
+            *audit_pages.handlers(desk),
             *contradictions.handlers(desk),
             *language_pages.handlers(),
             *live_pages.handlers(desk),

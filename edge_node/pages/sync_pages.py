@@ -8,14 +8,11 @@ from litestar import Request, Response, get, post
 
 from edge_node.errors import EdgeError, NotEnrolled
 from edge_node.language import _, ngettext
-from edge_node.pages import agreement, dates, rendering
+from edge_node.pages import agreement, rendering
 from edge_node.pages.desk import Desk
 from edge_node.pages.forms import fields, safe_next
 from edge_node.pages.standing import changes, explained, waiting_kinds
-from edge_node.store.model import QuarantineEntry
 from edge_node.store.store import Store
-
-QUARANTINE_SHOWN = 20
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -28,28 +25,19 @@ class Report(msgspec.Struct, frozen=True):
     pending: int = 0
 
 
-class Aside(msgspec.Struct, frozen=True):
-    """Something that could not be taken in, in words."""
-
-    since: str
-    source: str
-    reason: str
-
-
 def handlers(desk: Desk) -> list[Any]:
     """The paths."""
 
     @get("/sync")
     async def sync(request: Request[Any, Any, Any]) -> Response[Any]:
         author = desk.caller(request, "see-node").author
-        kinds, put_aside, status = await desk.threads.search(_looked_up, desk.store, desk.now_ms())
+        kinds, status = await desk.threads.search(_looked_up, desk.store)
         return await desk.page(
             request,
             author,
             "sync.html",
             here="sync",
             kinds=kinds,
-            put_aside=put_aside,
             resources=status.resources,
             key_is_plain=desk.key_is_plain,
             program=version_of("medtech-edge"),
@@ -72,14 +60,10 @@ def handlers(desk: Desk) -> list[Any]:
     return [sync, state, send]
 
 
-def _looked_up(store: Store, now_ms: int) -> tuple[list[str], list[Aside], Any]:
+def _looked_up(store: Store) -> tuple[list[str], Any]:
     with store.snapshot() as connection:
         kinds = waiting_kinds(connection)
-    return kinds, [_aside(entry, now_ms) for entry in store.quarantine(QUARANTINE_SHOWN)], store.status()
-
-
-def _aside(entry: QuarantineEntry, now_ms: int) -> Aside:
-    return Aside(dates.moment(entry.since_ms, now_ms), entry.source, entry.reason)
+    return kinds, store.status()
 
 
 async def _send(desk: Desk) -> tuple[str, str]:

@@ -38,7 +38,9 @@ def merge(
         except (ProtocolError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             quarantined += 1
             reason = type(error).__name__
-            state.put_aside(connection, now_ms, source, reason, _detail(resource, error), pack.pack(resource))
+            state.put_aside(
+                connection, now_ms, source, reason, _detail(resource, error), parcel(connection, resource, scope)
+            )
             continue
         if key is not None:
             changed.add(key)
@@ -74,6 +76,30 @@ class SameName(MalformedData):
     """Two facilities use one id for two records, and this node holds both facilities' scopes."""
 
     hint = "Records are looked at where they belong; the second one's facility should number its records anew."
+
+
+class Parcel(msgspec.Struct, frozen=True, array_like=True):
+    """A part of a resource that was put aside: its name, the scope it came for, and its registers, packed."""
+
+    type: str
+    id: str
+    scope: str
+    state: bytes
+
+
+def parcel(connection: Connection, part: Resource, scope: int) -> bytes:
+    """A part that cannot be joined, with its name, as it is put aside."""
+    row = connection.execute("SELECT name FROM scope WHERE id = ?", (scope,)).fetchone()
+    return msgspec.msgpack.encode(Parcel(part.type, part.id, row[0] if row is not None else "", pack.pack(part)))
+
+
+def unparcel(payload: bytes) -> tuple[Parcel, Resource] | None:
+    """What was put aside by `merge`; None for what earlier programs put aside, which did not write its name."""
+    try:
+        found = msgspec.msgpack.decode(payload, type=Parcel)
+        return found, pack.unpack(found.type, found.id, found.state)
+    except (msgspec.MsgspecError, ProtocolError):
+        return None
 
 
 def _detail(resource: Resource, error: Exception) -> str:

@@ -4,7 +4,7 @@ It has no index by resource: that would be one page more in every write. Asked f
 ten milliseconds for a hundred thousand entries.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -40,25 +40,22 @@ def entries(
     """Entries, newest first; of one resource when its key is given; `before` continues after an entry's number."""
     where = "a.number < ?" + (" AND a.key = ?" if key is not None else "")
     values = [before if before is not None else 1 << 62, *([key] if key is not None else []), count]
-    found = connection.execute(
-        "SELECT a.number, a.at, a.user, a.role, a.action, r.type, r.id, a.version, a.detail"
-        f" FROM audit a LEFT JOIN resource r ON r.key = a.key WHERE {where} ORDER BY a.number DESC LIMIT ?",
-        values,
-    ).fetchall()
-    return [
-        AuditEntry(
-            number,
-            at,
-            user,
-            role,
-            action,
-            rows.type_name(connection, type_) if type_ is not None else None,
-            id_,
-            version.hex() if version is not None else None,
-            detail,
-        )
-        for number, at, user, role, action, type_, id_, version, detail in found
-    ]
+    found = connection.execute(f"{_TOLD} WHERE {where} ORDER BY a.number DESC LIMIT ?", values).fetchall()
+    return [_entry(connection, row) for row in found]
+
+
+_TOLD = (
+    "SELECT a.number, a.at, a.user, a.role, a.action, r.type, r.id, a.version, a.detail"
+    " FROM audit a LEFT JOIN resource r ON r.key = a.key"
+)
+
+
+def _entry(connection: Connection, row: tuple[Any, ...]) -> AuditEntry:
+    number, at, user, role, action, type_, id_, version, detail = row
+    named = rows.type_name(connection, type_) if type_ is not None else None
+    return AuditEntry(
+        number, at, user, role, action, named, id_, version.hex() if version is not None else None, detail
+    )
 
 
 READ = "read"
@@ -76,3 +73,37 @@ def last_opened(connection: Connection, key: int, user: str, now_ms: int, visit_
             return int(at)
         after = at
     return None
+
+
+def looked_for(
+    connection: Connection,
+    *,
+    user: str,
+    first_ms: int,
+    last_ms: int,
+    keys: Collection[int] | None,
+    before: int | None,
+    count: int,
+) -> list[AuditEntry]:
+    """Entries of a person (empty: of all) between two moments (ms since 1970 UTC), of some resources (None: of all), newest first."""
+    where = ["number < ?", "at BETWEEN ? AND ?"]
+    values: list[Any] = [before if before is not None else 1 << 62, first_ms, last_ms]
+    if user:
+        where.append("user = ?")
+        values.append(user)
+    if keys is not None:
+        where.append("key IN (SELECT value FROM json_each(?))")
+        values.append(msgspec.json.encode(list(keys)).decode())
+    numbers = connection.execute(
+        f"SELECT number FROM audit WHERE {' AND '.join(where)} ORDER BY number DESC LIMIT ?", (*values, count)
+    ).fetchall()
+    wanted = msgspec.json.encode([number for (number,) in numbers]).decode()
+    found = connection.execute(
+        f"{_TOLD} WHERE a.number IN (SELECT value FROM json_each(?)) ORDER BY a.number DESC", (wanted,)
+    )
+    return [_entry(connection, row) for row in found.fetchall()]
+
+
+def users(connection: Connection) -> tuple[str, ...]:
+    """All who may or might log in here, the disabled ones too: a walk through all entries would tell no more, and take long."""
+    return tuple(user for (user,) in connection.execute("SELECT name FROM user ORDER BY name"))
