@@ -17,12 +17,12 @@ from typing import Any, Final
 
 import msgspec
 
+from edge_node.language import N_, Text
 from edge_node.maternal.contacts import antenatal
 from edge_node.maternal.dating import age_days, dating
 from edge_node.maternal.facts import BIRTHS, LOSSES, Mother, Pregnancy, born_on, of_kind
 from edge_node.maternal.prevention import SP, SP_AT_LEAST
 from edge_node.maternal.tetanus import protected_on
-from edge_node.maternal.texts import N_
 
 MEASURE: Final = "urn:medtech-edge:measure:maternal-month"
 _POPULATION: Final = "http://terminology.hl7.org/CodeSystem/measure-population"
@@ -55,7 +55,7 @@ class Indicator(msgspec.Struct, frozen=True, kw_only=True):
     """One count. `of`: the code of the count that it is a part of, for the share; "" for a plain count."""
 
     code: str
-    text: str
+    text: Text
     of: str = ""
 
 
@@ -197,7 +197,7 @@ def measure_report(
 
 
 def _group(of: Indicator, counts: Mapping[str, int]) -> dict[str, Any]:
-    code = {"coding": [{"system": MEASURE, "code": of.code}], "text": of.text}
+    code = {"coding": [{"system": MEASURE, "code": of.code}], "text": of.text.message}
     if not of.of:
         return {"code": code, "population": [_population("initial-population", counts[of.code])]}
     whole = counts[of.of]

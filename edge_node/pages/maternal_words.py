@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Final
 
-from edge_node.language import C_, Text, _, clinical, reader
+from edge_node.language import C_, Text, reader
 from edge_node.language.days import said
 from edge_node.language.digits import amount
 from edge_node.maternal.course import Due
@@ -42,11 +42,11 @@ def risk(one: Risk) -> str:
 
 def contradiction(code: str) -> str:
     """What a contradiction is about."""
-    return _(CONTRADICTIONS[code])
+    return str(CONTRADICTIONS[code])
 
 
-def _filled(text: str, params: tuple[tuple[str, Param], ...]) -> str:
-    return _(text).format(**{name: value(name, one) for name, one in params})
+def _filled(text: Text, params: tuple[tuple[str, Param], ...]) -> str:
+    return str(text.of(**{name: value(name, one) for name, one in params}))
 
 
 def value(name: str, one: Param) -> str:
@@ -56,7 +56,7 @@ def value(name: str, one: Param) -> str:
     if isinstance(one, int | Decimal):
         return amount(str(one), reader().locale)
     worded = word_of(name, one)
-    return _within(clinical(worded)) if worded != one else amount(one, reader().locale)
+    return _within(str(worded)) if worded is not None else amount(one, reader().locale)
 
 
 def _within(words: str) -> str:

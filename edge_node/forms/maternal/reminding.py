@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from edge_node.concepts import LOINC, codes_of
 from edge_node.forms.context import Context, create
-from edge_node.language import _
 from edge_node.language.catalogue import SOURCE, languages
 from edge_node.language.days import said
 from edge_node.language.readers import reading
@@ -62,7 +61,7 @@ def remind(context: Context, item: Due, patient: str) -> list[Write]:
     if agreed(records) and reachable(context.she.resource):
         on = day_of(item, context.today)
         with reading(language_of(context.she.resource)):
-            text = _(REMINDER).format(day=said(on))
+            text = str(REMINDER.of(day=said(on)))
         message = reminder_message(item, patient, text, on, context.today)
         writes.append(create("CommunicationRequest", context.new_id(), message))
     return writes

@@ -20,7 +20,7 @@ def reminders(record: Record) -> list[dict[str, Any]]:
     made: list[dict[str, Any]] = []
     for item in due(record.read()):
         made.append(reminder_task(item, "mother", week(10)) | {"id": f"t{len(made):03}"})
-        text = REMINDER.format(day=item.due_from.isoformat())
+        text = str(REMINDER.of(day=item.due_from.isoformat()))
         made.append(reminder_message(item, "mother", text, item.due_from, week(10)) | {"id": f"m{len(made):03}"})
     return made
 
