@@ -5,17 +5,19 @@ from datetime import date
 
 import msgspec
 
+from edge_node.language import _, ngettext
 from edge_node.pages.scales import Axis, around, day_marks, marks, step_for
 
 
 class Reader(msgspec.Struct, frozen=True):
     """How to write for who reads: `number` (value, decimals), `day` (in full), `mark` (short, for an axis), `say`
-    (English → her language)."""
+    (English → her language), `clinical` (the same for what judges a measurement)."""
 
     number: Callable[[float, int], str]
     day: Callable[[date], str]
     mark: Callable[[date], str]
     say: Callable[[str], str]
+    clinical: Callable[[str], str]
 
 
 def amounts_axis(values: list[float], reader: Reader, unit: str, *, least_span: float = 1.0) -> Axis:
@@ -47,8 +49,10 @@ def days_axis(days: list[date], reader: Reader) -> Axis:
 
 def weeks(days: int, reader: Reader) -> str:
     """A gestational age in weeks and days."""
-    said = reader.say("{weeks} weeks {days} days")
-    return said.format(weeks=reader.number(days // 7, 0), days=reader.number(days % 7, 0))
+    whole, rest = divmod(days, 7)
+    in_weeks = ngettext("%(count)s week", "%(count)s weeks", whole, count=reader.number(whole, 0))
+    in_days = ngettext("%(count)s day", "%(count)s days", rest, count=reader.number(rest, 0))
+    return _("%(weeks)s and %(days)s", weeks=in_weeks, days=in_days)
 
 
 def centimetres(value: float, reader: Reader) -> str:
@@ -64,8 +68,8 @@ def kilograms(value: float, reader: Reader) -> str:
 def told(rows: tuple[tuple[str, ...], ...], reader: Reader, *more: str) -> str:
     """A chart in words: how many points, the first, the last, and what is drawn behind them."""
     first, last = (", ".join(part for part in rows[at] if part) for at in (0, -1))
-    said = [reader.say("{count} measurements.").format(count=reader.number(len(rows), 0))]
+    said = [ngettext("%(count)s measurement.", "%(count)s measurements.", len(rows), count=reader.number(len(rows), 0))]
     if len(rows) > 1:
-        said.append(reader.say("First: {measured}.").format(measured=first))
-    said.append(reader.say("Last: {measured}.").format(measured=last))
+        said.append(_("First: %(measured)s.", measured=first))
+    said.append(_("Last: %(measured)s.", measured=last))
     return " ".join([*said, *(text for text in more if text)])

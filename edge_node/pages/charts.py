@@ -2,7 +2,8 @@
 
 A child's growth is in `growth_charts`.
 
-Words come in English and go through `Reader.say`; numbers and days through its other members, so that a chart is in the
+Words come in English and go through `Reader.say` and `Reader.clinical`; numbers
+and days through its other members, so that a chart is in the
 reader's language. Every chart has its points as a table too (`Chart.head`, `Chart.rows`), with the same judgement in
 words.
 """
@@ -74,7 +75,11 @@ def fundal(heights: Sequence[Height], reader: Reader, *, judged: bool = True) ->
         Point(one.days, one.cm, f"{weeks(one.days, reader)}: {centimetres(one.cm, reader)}", bool(name))
         for one, name in zip(held, names, strict=True)
     )
-    words = {"": "", "small": reader.say("below the 3rd centile"), "large": reader.say("above the 97th centile")}
+    words = {
+        "": "",
+        "small": reader.clinical("below the 3rd centile"),
+        "large": reader.clinical("above the 97th centile"),
+    }
     rows = tuple(
         (reader.day(one.day), weeks(one.days, reader), centimetres(one.cm, reader), words[name])
         for one, name in zip(held, names, strict=True)
@@ -83,7 +88,9 @@ def fundal(heights: Sequence[Height], reader: Reader, *, judged: bool = True) ->
     return Chart(
         title=reader.say("Height of the womb"),
         description=told(
-            rows, reader, reader.say("The curves are the 3rd, 10th, 50th, 90th and 97th centile.") if judged else ""
+            rows,
+            reader,
+            reader.clinical("The curves are the 3rd, 10th, 50th, 90th and 97th centile.") if judged else "",
         ),
         x=weeks_axis(first, last, reader),
         y=amounts_axis(ys, reader, reader.say("cm")),
@@ -146,7 +153,9 @@ def pregnancy_weight(
     points = tuple(Point(days, one.kg, f"{row[1]}: {row[2]}") for (days, one), row in zip(held, rows, strict=True))
     ys = [one.kg for _, one in held] + [y for curve in references for _, y in curve.points]
     shaded = (
-        reader.say("The shaded range is what is recommended for her weight before pregnancy.") if references else ""
+        reader.clinical("The shaded range is what is recommended for her weight before pregnancy.")
+        if references
+        else ""
     )
     return Chart(
         title=reader.say("Weight in pregnancy"),
@@ -188,7 +197,9 @@ def blood_pressure(pressures: Sequence[Pressure], reader: Reader) -> Chart | Non
         for levels, kind in ((RAISED, "warn"), (SEVERE, "bad"))
         for level in levels
     )
-    said = reader.say("The lines are the limits of raised blood pressure, 140 over 90, and of severe, 160 over 110.")
+    said = reader.clinical(
+        "The lines are the limits of raised blood pressure, 140 over 90, and of severe, 160 over 110."
+    )
     return Chart(
         title=reader.say("Blood pressure"),
         description=told(rows, reader, said),
@@ -207,5 +218,5 @@ def _pressure(one: Pressure, reader: Reader) -> str:
 
 def _pressure_word(one: Pressure, reader: Reader) -> str:
     if one.upper >= SEVERE[0] or one.lower >= SEVERE[1]:
-        return reader.say("severely raised")
-    return reader.say("raised") if one.upper >= RAISED[0] or one.lower >= RAISED[1] else ""
+        return reader.clinical("severely raised")
+    return reader.clinical("raised") if one.upper >= RAISED[0] or one.lower >= RAISED[1] else ""

@@ -10,6 +10,7 @@ import msgspec
 from edge_node.growth import curves
 from edge_node.growth.child import PLAUSIBLE, classify
 from edge_node.growth.standard import BY_LENGTH, Indicator, OutOfReference, Sex, z_score
+from edge_node.language import C_, N_, ngettext
 from edge_node.pages.chart_words import Reader, amounts_axis, centimetres, told
 from edge_node.pages.plot import Chart, Point, Reference, Series
 from edge_node.pages.scales import Axis, marks
@@ -31,45 +32,46 @@ class Measure(msgspec.Struct, frozen=True):
 
 TITLES: Final = MappingProxyType(
     {
-        Indicator.WEIGHT_FOR_AGE: "Weight for age",
-        Indicator.LENGTH_FOR_AGE: "Length or height for age",
-        Indicator.WEIGHT_FOR_LENGTH: "Weight for length",
-        Indicator.WEIGHT_FOR_HEIGHT: "Weight for height",
-        Indicator.BMI_FOR_AGE: "Body mass index for age",
-        Indicator.HEAD_FOR_AGE: "Head circumference for age",
-        Indicator.MUAC_FOR_AGE: "Upper arm circumference for age",
+        Indicator.WEIGHT_FOR_AGE: N_("Weight for age"),
+        Indicator.LENGTH_FOR_AGE: N_("Length or height for age"),
+        Indicator.WEIGHT_FOR_LENGTH: N_("Weight for length"),
+        Indicator.WEIGHT_FOR_HEIGHT: N_("Weight for height"),
+        Indicator.BMI_FOR_AGE: N_("Body mass index for age"),
+        Indicator.HEAD_FOR_AGE: N_("Head circumference for age"),
+        Indicator.MUAC_FOR_AGE: N_("Upper arm circumference for age"),
     }
 )
+KILOGRAMS: Final = N_("kg")
 UNITS: Final = MappingProxyType(
     {
-        Indicator.LENGTH_FOR_AGE: "cm",
-        Indicator.HEAD_FOR_AGE: "cm",
-        Indicator.MUAC_FOR_AGE: "cm",
-        Indicator.BMI_FOR_AGE: "kg/m²",
+        Indicator.LENGTH_FOR_AGE: N_("cm"),
+        Indicator.HEAD_FOR_AGE: N_("cm"),
+        Indicator.MUAC_FOR_AGE: N_("cm"),
+        Indicator.BMI_FOR_AGE: N_("kg/m²"),
     }
 )
 WORDS: Final = MappingProxyType(
     {
-        "": "",
-        "severely-stunted": "severely short for age",
-        "stunted": "short for age",
-        "very-tall": "very tall for age",
-        "severely-underweight": "severely light for age",
-        "underweight": "light for age",
-        "severely-wasted": "severely thin",
-        "wasted": "thin",
-        "may-become-overweight": "may become overweight",
-        "overweight": "overweight",
-        "obese": "obese",
-        "head-very-small": "very small head",
-        "head-small": "small head",
-        "head-very-large": "very large head",
-        "head-large": "large head",
-        "arm-very-thin": "very thin arm",
-        "arm-thin": "thin arm",
+        "severely-stunted": C_("severely short for age"),
+        "stunted": C_("short for age"),
+        "very-tall": C_("very tall for age"),
+        "severely-underweight": C_("severely light for age"),
+        "underweight": C_("light for age"),
+        "severely-wasted": C_("severely thin"),
+        "wasted": C_("thin"),
+        "may-become-overweight": C_("may become overweight"),
+        "overweight": C_("overweight"),
+        "obese": C_("obese"),
+        "head-very-small": C_("very small head"),
+        "head-small": C_("small head"),
+        "head-very-large": C_("very large head"),
+        "head-large": C_("large head"),
+        "arm-very-thin": C_("very thin arm"),
+        "arm-thin": C_("thin arm"),
     }
 )
-"""What `growth.child` calls a score, in plain English."""
+"""What `growth.child` calls a score, in plain words; what is as it should be has none."""
+AGAIN: Final = C_("measure again")
 AGES: Final = ((0, 183), (0, 731), (0, 1856))
 """A chart shows the first half year, two years, or all five: the shortest that holds the child's points."""
 LENGTHS: Final = ((45, 80), (45, 110))
@@ -90,13 +92,13 @@ def growth(indicator: Indicator, sex: Sex, measures: Sequence[Measure], reader: 
         Point(one.at, one.value, f"{row[1]}: {row[2]}", abs(z) > 2) for (one, z), row in zip(held, rows, strict=True)
     )
     ys = [one.value for one, _ in held] + [y for curve in references for _, y in curve.points]
-    by_length, title = indicator in BY_LENGTH, reader.say(TITLES[indicator])
-    behind = reader.say("The curves are the middle, and two and three standard deviations to either side.")
+    by_length, title = indicator in BY_LENGTH, reader.say(TITLES[indicator].message)
+    behind = reader.clinical("The curves are the middle, and two and three standard deviations to either side.")
     return Chart(
         title=title,
         description=told(rows, reader, behind),
         x=_length_axis(first, last, reader) if by_length else _age_axis(first, last, reader),
-        y=amounts_axis(ys, reader, reader.say(UNITS.get(indicator, "kg"))),
+        y=amounts_axis(ys, reader, reader.say(UNITS.get(indicator, KILOGRAMS).message)),
         series=(Series(title, points),),
         head=(
             reader.say("Day"),
@@ -114,9 +116,9 @@ def growth(indicator: Indicator, sex: Sex, measures: Sequence[Measure], reader: 
 def _growth_row(indicator: Indicator, one: Measure, z: float, reader: Reader) -> tuple[str, ...]:
     place = centimetres(one.at, reader) if indicator in BY_LENGTH else _age(one, reader)
     low, high = PLAUSIBLE[indicator]
-    word = WORDS[classify(indicator, z)[0]] if low <= z <= high else "measure again"
-    value = f"{reader.number(one.value, 1)} {reader.say(UNITS.get(indicator, 'kg'))}"
-    return reader.day(one.day), place, value, reader.number(z, 1), reader.say(word) if word else ""
+    word = WORDS.get(classify(indicator, z)[0]) if low <= z <= high else AGAIN
+    value = f"{reader.number(one.value, 1)} {reader.say(UNITS.get(indicator, KILOGRAMS).message)}"
+    return reader.day(one.day), place, value, reader.number(z, 1), reader.clinical(word.message) if word else ""
 
 
 def _score(indicator: Indicator, sex: Sex, one: Measure) -> float | None:
@@ -142,10 +144,11 @@ def _growth_curves(indicator: Indicator, sex: Sex, first: float, last: float, re
 def _age(one: Measure, reader: Reader) -> str:
     """Age in completed weeks until three months, then in completed months of the calendar."""
     if one.at < WEEKS_UNTIL_DAYS:
-        return reader.say("{weeks} weeks").format(weeks=reader.number(int(one.at) // 7, 0))
+        weeks = int(one.at) // 7
+        return ngettext("%(count)s week", "%(count)s weeks", weeks, count=reader.number(weeks, 0))
     born = one.day - timedelta(days=int(one.at))
     months = (one.day.year - born.year) * 12 + one.day.month - born.month - (one.day.day < born.day)
-    return reader.say("{months} months").format(months=reader.number(months, 0))
+    return ngettext("%(count)s month", "%(count)s months", months, count=reader.number(months, 0))
 
 
 def _age_axis(first: float, last: float, reader: Reader) -> Axis:

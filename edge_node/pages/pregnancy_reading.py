@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from edge_node.errors import NotFound
 from edge_node.forms.context import decode
-from edge_node.language import _, reader
+from edge_node.language import _, clinical, reader
 from edge_node.language.days import said
 from edge_node.language.digits import amount
 from edge_node.maternal.dating import age_days, dating, judged_by_fundal_height
@@ -87,7 +87,7 @@ def _newborns(store: Store, pregnancy: Pregnancy, today: date) -> Iterator[tuple
 
 def drawn(pregnancy: Pregnancy) -> list[Drawn]:
     """The charts of a pregnancy: height of the womb, blood pressure, weight."""
-    writer = chart_words.Reader(_number, said, _mark, _)
+    writer = chart_words.Reader(_number, said, _mark, _, clinical)
     used = dating(pregnancy)
     heights = [
         charts.Height(each.on, age_days(used.expected, each.on), float(each.value))

@@ -8,6 +8,7 @@ What a text was is never guessed to be the translation of what it became.
 import io
 import re
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -41,6 +42,8 @@ FUNCTIONS: dict[str, tuple[int, Callable[[tuple[str, ...]], Extracted]]] = {
     "C_": (1, _within("clinical")),
     "concept": (2, lambda arguments: ("clinical", arguments[1:])),
     "clinical": (1, _within("clinical")),
+    "say": (1, _within("")),
+    "marked": (1, _within("")),
     "_vaccine": (2, lambda arguments: ("clinical", arguments[1:])),
     "ngettext": (2, _within("")),
     "NN_": (2, _within("")),
@@ -63,6 +66,25 @@ def calls() -> Iterator[tuple[str, int, str, tuple[str, ...]]]:
                 yield str(path.relative_to(ROOT)), line, function, _listed(texts)
 
 
+def of_data() -> Iterator[tuple[str, str]]:
+    """The clinical texts of tables that are data: file, text."""
+    for path in sorted(SOURCES.rglob("schedules/*.toml")):
+        with path.open("rb") as file:
+            for text in _texts_of(tomllib.load(file)):
+                yield str(path.relative_to(ROOT)), text
+
+
+def _texts_of(data: object) -> Iterator[str]:
+    """Every `text` of a table, and of what it holds."""
+    if isinstance(data, dict):
+        if isinstance(data.get("text"), str):
+            yield data["text"]
+        yield from _texts_of(list(data.values()))
+    elif isinstance(data, list):
+        for one in data:
+            yield from _texts_of(one)
+
+
 def _listed(texts: object) -> tuple[str, ...]:
     return tuple(text for text in texts if isinstance(text, str)) if isinstance(texts, tuple | list) else (str(texts),)
 
@@ -77,6 +99,8 @@ def template() -> Catalog:
         context, forms = meaning(texts[:count])
         # Files without lines: a line's number changes with every edit above it, and says no more than a search does.
         made.add(forms if len(forms) > 1 else forms[0], locations=[(path, 0)], context=context or None)
+    for path, text in of_data():
+        made.add(text, locations=[(path, 0)], context="clinical")
     return made
 
 
