@@ -40,6 +40,8 @@
 import errno
 from typing import TYPE_CHECKING, ClassVar
 
+from edge_node.language import marked
+
 if TYPE_CHECKING:
     from edge_node.fhir.validation import Issue
 
@@ -47,12 +49,12 @@ TRY_AGAIN = 75
 
 
 class EdgeError(Exception):
-    """Any failure of an edge node. `hint` tells the person who reads it what to do next."""
+    """Any failure of an edge node; `hint` says what to do next. Programs read both in English; a page says by `_` what is `marked`."""
 
     status: ClassVar[int] = 500
     exit_code: ClassVar[int] = 1
     title: ClassVar[str] = "The node failed"
-    hint: str = "Run `medtech-edge doctor`; report it with the program's version."
+    hint: str = marked("Run `medtech-edge doctor`; report it with the program's version.")
 
     def __init__(self, message: str = "", *, hint: str | None = None) -> None:
         super().__init__(message or self.title)
@@ -116,44 +118,44 @@ class StorageFault(EdgeError):
     """The machine's fault: disk, memory, another process."""
 
     status = 503
-    title = "The database failed"
+    title = marked("The database failed")
 
 
 class CorruptDatabase(StorageFault):
     """The file is damaged, or belongs to another key."""
 
-    title = "The database is damaged, or is not the one that this key belongs to"
-    hint = "Keep the file. Restore the last backup into an empty folder; what the hub has comes back by itself."
+    title = marked("The database is damaged, or is not the one that this key belongs to")
+    hint = marked("Keep the file. Restore the last backup into an empty folder; what the hub has comes back by itself.")
 
 
 class DiskFull(StorageFault):
     """No room to write. What was being written is not stored; all that was acknowledged is."""
 
     status = 507
-    title = "The disk is full"
-    hint = "Free some space and try again. Nothing that was acknowledged is lost."
+    title = marked("The disk is full")
+    hint = marked("Free some space and try again. Nothing that was acknowledged is lost.")
 
 
 class DatabaseBusy(StorageFault):
     """Another program has been writing for longer than this one waits."""
 
     exit_code = TRY_AGAIN
-    title = "The database is busy"
-    hint = "Another program is writing to it. Try again in a moment."
+    title = marked("The database is busy")
+    hint = marked("Another program is writing to it. Try again in a moment.")
 
 
 class FileFault(StorageFault):
     """A file or folder that cannot be read or written."""
 
-    title = "A file or folder cannot be used"
-    hint = "See that it is there, that its disk can be written, and that this user may do so."
+    title = marked("A file or folder cannot be used")
+    hint = marked("See that it is there, that its disk can be written, and that this user may do so.")
 
 
 class NewerSchema(StorageFault):
     """The database was made by a newer program."""
 
-    title = "The database is newer than this program"
-    hint = "Install the newer version of this program again; the database is not changed backwards."
+    title = marked("The database is newer than this program")
+    hint = marked("Install the newer version of this program again; the database is not changed backwards.")
 
 
 class BadBackup(StorageFault):
@@ -177,75 +179,75 @@ class SyncFault(EdgeError):
     """Between this node and its hub. Nothing is lost by it; the node goes on working."""
 
     status = 502
-    title = "The exchange with the hub failed"
+    title = marked("The exchange with the hub failed")
 
 
 class NotEnrolled(SyncFault):
     """This node has no hub yet."""
 
     status = 409
-    title = "This node is not enrolled"
-    hint = "Ask the hub's administrator for a code, then `medtech-edge enroll --hub URL --code CODE`."
+    title = marked("This node is not enrolled")
+    hint = marked("Ask the hub's administrator for a code, then `medtech-edge enroll --hub URL --code CODE`.")
 
 
 class AlreadyEnrolled(SyncFault):
     """This node has a hub already."""
 
     status = 409
-    title = "This node is enrolled already"
-    hint = "`medtech-edge status` shows its hub. Another node needs another --data folder."
+    title = marked("This node is enrolled already")
+    hint = marked("`medtech-edge status` shows its hub. Another node needs another --data folder.")
 
 
 class HubUnreachable(SyncFault):
     """No answer: no network, or the hub is away. The normal case for a clinic."""
 
     exit_code = TRY_AGAIN
-    title = "The hub is not reachable"
-    hint = "Nothing is lost; the node works without it and tries again by itself."
+    title = marked("The hub is not reachable")
+    hint = marked("Nothing is lost; the node works without it and tries again by itself.")
 
 
 class HubBusy(SyncFault):
     """The hub asks to come later."""
 
     exit_code = TRY_AGAIN
-    title = "The hub is busy"
-    hint = "Nothing is lost; the node tries again by itself."
+    title = marked("The hub is busy")
+    hint = marked("Nothing is lost; the node tries again by itself.")
 
 
 class HubRefused(SyncFault):
     """The hub turned the request away."""
 
-    title = "The hub refused"
-    hint = "Ask the hub's administrator; the hub's log has the reason."
+    title = marked("The hub refused")
+    hint = marked("Ask the hub's administrator; the hub's log has the reason.")
 
 
 class HubNotTrusted(SyncFault):
     """An answer that this node's hub did not make."""
 
-    title = "This is not the hub that the node was enrolled with"
-    hint = "Compare the hub's address; ask the hub's administrator whether its keys were renewed."
+    title = marked("This is not the hub that the node was enrolled with")
+    hint = marked("Compare the hub's address; ask the hub's administrator whether its keys were renewed.")
 
 
 class HubTooOld(SyncFault):
     """The hub speaks only older protocols than this node."""
 
-    title = "The hub's program is too old for this node"
-    hint = "The hub has to be updated. Nothing is lost meanwhile."
+    title = marked("The hub's program is too old for this node")
+    hint = marked("The hub has to be updated. Nothing is lost meanwhile.")
 
 
 class HubTooNew(SyncFault):
     """The hub does not speak this node's protocol any more."""
 
-    title = "This node's program is too old for the hub"
-    hint = "Update this node's program. Nothing is lost meanwhile."
+    title = marked("This node's program is too old for the hub")
+    hint = marked("Update this node's program. Nothing is lost meanwhile.")
 
 
 class TooLittleKnown(SyncFault):
     """A question for somebody at the hub that would bring up too many."""
 
     status = 422
-    title = "More has to be known about her"
-    hint = "Give the number on her card, or two of: name, birth date, telephone, and the village with a name."
+    title = marked("More has to be known about her")
+    hint = marked("Give the number on her card, or two of: name, birth date, telephone, and the village with a name.")
 
 
 class AskedTooOften(SyncFault):
@@ -253,40 +255,44 @@ class AskedTooOften(SyncFault):
 
     status = 429
     exit_code = TRY_AGAIN
-    title = "This clinic has looked for too many people"
-    hint = "Try again in an hour. Meanwhile she can be registered here; the two records can be shown as one later."
+    title = marked("This clinic has looked for too many people")
+    hint = marked(
+        "Try again in an hour. Meanwhile she can be registered here; the two records can be shown as one later."
+    )
 
 
 class FoundTooLongAgo(SyncFault):
     """Who was found is admitted at once, or looked for again."""
 
     status = 409
-    title = "She has to be looked for once more"
-    hint = "Look for her again, and choose her from what is found then."
+    title = marked("She has to be looked for once more")
+    hint = marked("Look for her again, and choose her from what is found then.")
 
 
 class NotThereAnyMore(SyncFault):
     """Who was found was deleted meanwhile, or went to another region."""
 
     status = 409
-    title = "Her record is not there any more"
-    hint = "Look for her again, or register her here."
+    title = marked("Her record is not there any more")
+    hint = marked("Look for her again, or register her here.")
 
 
 class IdUsedTwice(SyncFault):
     """Old registers number their patients alike: her record would become one with another's here."""
 
     status = 409
-    title = "Her record cannot come here: its number belongs to somebody else's record in this clinic"
-    hint = "Register her here, and ask the clinic that knows her for what matters."
+    title = marked("Her record cannot come here: its number belongs to somebody else's record in this clinic")
+    hint = marked("Register her here, and ask the clinic that knows her for what matters.")
 
 
 class RevokedNode(SyncFault):
     """The hub's administrator has revoked this node."""
 
     status = 403
-    title = "The hub has revoked this node"
-    hint = "Ask the hub's administrator. The records stay; `export`, `import` into a new folder and `enroll` take them along."
+    title = marked("The hub has revoked this node")
+    hint = marked(
+        "Ask the hub's administrator. The records stay; `export`, `import` into a new folder and `enroll` take them along."
+    )
 
 
 # --- the caller -------------------------------------------------------------------------------------------------------
@@ -316,8 +322,8 @@ class NotFound(RequestFault):
     """There is no such thing here."""
 
     status = 404
-    title = "There is no such thing here"
-    hint = "See whether the name is right, and whether the last sync brought it."
+    title = marked("There is no such thing here")
+    hint = marked("See whether the name is right, and whether the last sync brought it.")
 
 
 class Gone(RequestFault):
@@ -332,16 +338,16 @@ class AlreadyExists(RequestFault):
     """It should have been new, and is not."""
 
     status = 409
-    title = "There is one already"
-    hint = "Read it, and change that."
+    title = marked("There is one already")
+    hint = marked("Read it, and change that.")
 
 
 class AlreadySubmitted(RequestFault):
     """A form was sent twice. Its writes were made the first time; `location` is the page that they led to."""
 
     status = 409
-    title = "This form was saved before"
-    hint = "Nothing was written twice; look at what is there."
+    title = marked("This form was saved before")
+    hint = marked("Nothing was written twice; look at what is there.")
 
     def __init__(self, location: str) -> None:
         super().__init__()

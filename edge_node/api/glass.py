@@ -15,6 +15,7 @@ from edge_node.api import media
 from edge_node.api.access import Access, Caller, check_act
 from edge_node.api.outcome import Refused
 from edge_node.api.threads import Threads
+from edge_node.language import _
 from edge_node.store import opened
 from edge_node.store.rows import instant
 from edge_node.store.store import Store
@@ -42,9 +43,16 @@ class Glass:
         author = check_act(caller, "open-with-reason")
         said = " ".join(reason.split())
         if len(said) < REASON_CHARS_MIN or len(set(said.casefold())) < REASON_CHARS_MIN // 2:
-            raise Refused(400, "required", "The reason tells nothing", "Say in a sentence why you need this record now")
+            raise Refused(
+                400, "required", _("The reason tells nothing"), _("Say in a sentence why you need this record now")
+            )
         if len(said) > REASON_CHARS_MAX:
-            raise Refused(400, "too-long", "The reason is too long", f"At most {REASON_CHARS_MAX} characters")
+            raise Refused(
+                400,
+                "too-long",
+                _("The reason is too long"),
+                _("At most %(number)s characters", number=REASON_CHARS_MAX),
+            )
         now = self._now_ms()
         with self._store.transaction() as connection:
             opened.open_record(connection, author, patient, said, now, now + self.open_ms)

@@ -6,6 +6,7 @@
 * `ngettext("%(count)s visit", "%(count)s visits", number)`: in its number; `count` is given, with the reader's digits.
 * `pgettext("clinical", "Fits")`: a text whose translation matters to somebody's health. `clinical("Fits")` is short for it.
 * `N_("Given names")`, `C_("Fits")`, `NN_("visit", "visits")`: texts of tables, which become words when they are shown (`str(text)`).
+* `marked("The disk is full")`: a text that programs read in English, as of errors; where a page shows it: `_(error.hint)`.
 * In templates: `{{ _("…") }}`, `{{ ngettext(…) }}`, `{% trans %}…{% endtrans %}`, `{{ number(n) }}`; a `Text` is shown as it is.
 
 English stands in the code and is the key; the others are `catalogues/*.po`, read as they are: adding a language is adding a file.
@@ -23,7 +24,7 @@ from edge_node.language.readers import (
     reader,
     reading,
 )
-from edge_node.language.texts import C_, N_, NN_, Plural, Text
+from edge_node.language.texts import C_, N_, NN_, Plural, Text, marked
 
 __all__ = [
     "CLINICAL",
@@ -35,6 +36,7 @@ __all__ = [
     "Text",
     "_",
     "clinical",
+    "marked",
     "ngettext",
     "npgettext",
     "pgettext",

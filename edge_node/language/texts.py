@@ -42,6 +42,11 @@ def C_(message: str) -> Text:
     return Text(message, CLINICAL)
 
 
+def marked(message: str) -> str:
+    """A text that stays a plain English string, since programs read it too; a page says it by `_(…)`."""
+    return message
+
+
 def NN_(singular: str, plural: str) -> Plural:
     """A text of a table that goes with a number."""
     return Plural(singular, plural)

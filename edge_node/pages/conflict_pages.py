@@ -204,7 +204,7 @@ def _choice(sent: dict[str, str]) -> Choice:
         return Choice(element, version, keep=sent["keep"] == "yes")
     number = sent.get("choose", "")
     if not (number.isascii() and number.isdigit() and len(number) < 4):
-        raise Refused(400, "value", "Nothing was chosen", "Go back and choose one of the values")
+        raise Refused(400, "value", _("Nothing was chosen"), _("Go back and choose one of the values"))
     return Choice(element, version, choose=int(number))
 
 

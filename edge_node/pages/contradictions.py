@@ -167,7 +167,7 @@ class Choice(msgspec.Struct, frozen=True):
 
 def _choice(patient: str, code: str, of: str, number: str) -> Choice:
     if not is_id(patient) or not (number.isascii() and number.isdigit() and len(number) < 4):
-        raise Refused(400, "value", "Nothing was chosen", "Go back and choose one of the values")
+        raise Refused(400, "value", _("Nothing was chosen"), _("Go back and choose one of the values"))
     return Choice(patient, code, of, int(number))
 
 

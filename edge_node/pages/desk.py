@@ -10,6 +10,7 @@ from edge_node.api.access import Caller
 from edge_node.api.app import Parts
 from edge_node.api.node import Sync
 from edge_node.errors import Forbidden, NotFound
+from edge_node.language import _
 from edge_node.pages import card_numbers, rendering
 from edge_node.pages.standing import Facts, Standing, facts, standing
 from edge_node.roles import Act, rights_of
@@ -67,7 +68,7 @@ class Desk:
         """
         caller = self.caller(request, "see-patients")
         if not caller.sight.sees_all:
-            raise Forbidden("This is not for your role")
+            raise Forbidden(_("This is not for your role"))
         return caller.author
 
     def writer(self, request: Request[Any, Any, Any], types: Iterable[str]) -> Author:
@@ -75,7 +76,7 @@ class Desk:
         role does not write all of them."""
         caller = self.caller(request, "see-patients")
         if not all(caller.sight.writes_type(type_) for type_ in types):
-            raise Forbidden("This is not for your role")
+            raise Forbidden(_("This is not for your role"))
         return caller.author
 
     async def looked_at(self, author: Author, patient: str) -> None:

@@ -208,7 +208,7 @@ def _told(error: SyncFault) -> tuple[str, str]:
         )
     if isinstance(error, NotEnrolled):
         return _("This computer has no hub"), _("The page on the hub says how it gets one. Register her here.")
-    return _SAID.get(type(error).__name__, lambda: (error.title, error.hint))()
+    return _SAID.get(type(error).__name__, lambda: (_(error.title), _(error.hint)))()
 
 
 _SAID: Final[dict[str, Callable[[], tuple[str, str]]]] = {
@@ -236,12 +236,12 @@ def _token(text: str) -> bytes:
     try:
         return base64.urlsafe_b64decode(text.encode("ascii"))
     except (ValueError, NotBase64) as error:
-        raise Refused(400, "value", "Nobody was chosen", "Go back and look for her again") from error
+        raise Refused(400, "value", _("Nobody was chosen"), _("Go back and look for her again")) from error
 
 
 def _reason(text: str) -> Reason:
     if text not in get_args(Reason):
-        raise Refused(400, "value", "There is no such reason", "Go back and choose one")
+        raise Refused(400, "value", _("There is no such reason"), _("Go back and choose one"))
     found: Reason = msgspec.convert(text, Reason)
     return found
 

@@ -4,6 +4,7 @@ import re
 from urllib.parse import parse_qsl
 
 from edge_node.api.outcome import Refused
+from edge_node.language import _
 
 FIELDS_MAX = 20
 _FORM = "application/x-www-form-urlencoded"
@@ -13,11 +14,11 @@ _SAFE = re.compile(r"/(?![/\\])[A-Za-z0-9/._~-]*(?:\?at=[A-Za-z0-9_-]+)?").fullm
 def fields(content_type: str | None, body: bytes) -> dict[str, str]:
     """A form's fields. Raises Refused for what is no form."""
     if (content_type or "").partition(";")[0].strip().lower() != _FORM:
-        raise Refused(415, "not-supported", "This is not what our form sends", "Go back and send the form again")
+        raise Refused(415, "not-supported", _("This is not what our form sends"), _("Go back and send the form again"))
     try:
         return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=FIELDS_MAX, errors="strict"))
     except ValueError as error:
-        raise Refused(400, "structure", "The form could not be read", "Go back and send it again") from error
+        raise Refused(400, "structure", _("The form could not be read"), _("Go back and send it again")) from error
 
 
 def safe_next(path: str | None, *, also_login: bool = False) -> str:

@@ -8,6 +8,7 @@ from litestar.datastructures import Cookie
 
 from edge_node.api.outcome import Refused
 from edge_node.api.places import from_here
+from edge_node.language import _
 from edge_node.language.catalogue import languages
 from edge_node.language.choosing import COOKIE, choose
 from edge_node.language.readers import begin as begin_reading
@@ -33,11 +34,11 @@ def handlers() -> list[Any]:
     @post("/language", status_code=200)
     async def choose_language(request: Request[Any, Any, Any]) -> Response[Any]:
         if not from_here(dict(request.headers), otherwise=True):
-            raise Refused(403, "forbidden", "This comes from another site")
+            raise Refused(403, "forbidden", _("This comes from another site"))
         sent = fields(request.headers.get("content-type"), await request.body())
         language = sent.get("language", "")
         if language not in languages():
-            raise Refused(400, "value", "There is no such language", "Go back and choose one of the list")
+            raise Refused(400, "value", _("There is no such language"), _("Go back and choose one of the list"))
         secure = request.url.scheme == "https"
         kept = Cookie(
             COOKIE, value=language, max_age=_KEPT_SECONDS, path="/", httponly=True, samesite="lax", secure=secure

@@ -11,7 +11,7 @@ from edge_node.api.outcome import Refused
 from edge_node.api.places import from_here
 from edge_node.api.unlocking import WrongPin
 from edge_node.errors import SettingsWrong, TooManyTries, Unauthorised
-from edge_node.language import N_
+from edge_node.language import N_, _, ngettext
 from edge_node.pages import rendering
 from edge_node.pages.desk import Desk
 from edge_node.pages.forms import fields, safe_next
@@ -51,22 +51,25 @@ def _lock(desk: Desk) -> list[Any]:
         following = safe_next(sent.get("next"))
         pin, password = sent.get("pin", "").strip(), sent.get("password", "")
         if not (pin or password) or max(len(pin), len(password)) > CREDENTIAL_CHARS_MAX:
-            return _form(desk, caller, following, "Type your PIN, or your password.", 400)
+            return _form(desk, caller, following, _("Type your PIN, or your password."), 400)
         try:
             if pin:
                 await unlocking.with_pin(caller, pin)
             else:
                 await unlocking.with_password(caller, password, address_of(request))
         except WrongPin as wrong:
-            tries = "1 try is" if wrong.left == 1 else f"{wrong.left} tries are"
-            said = f"This PIN is wrong. {tries} left; then the password is needed."
+            said = ngettext(
+                "This PIN is wrong. %(count)s try is left; then the password is needed.",
+                "This PIN is wrong. %(count)s tries are left; then the password is needed.",
+                wrong.left,
+            )
             return _form(desk, caller, following, said, 401)
         except TooManyTries:
             return _form(desk, caller, following, str(TOO_MANY), 429)
         except Unauthorised:
             if pin:
                 return rendering.redirect("/login?ended", [session_cookie(request, "", 0)])
-            return _form(desk, caller, following, "This password is wrong.", 401)
+            return _form(desk, caller, following, _("This password is wrong."), 401)
         return rendering.redirect(following)
 
     @post("/awake", status_code=204)
@@ -88,7 +91,7 @@ def _pin(desk: Desk) -> list[Any]:
         sent = fields(request.headers.get("content-type"), await request.body())
         pin, error = sent.get("pin", "").strip(), ""
         if pin != sent.get("again", "").strip():
-            error = "The two PINs are not the same."
+            error = _("The two PINs are not the same.")
         else:
             error = await _set(desk, caller, sent.get("password", ""), pin, address_of(request))
         if error:
@@ -97,7 +100,7 @@ def _pin(desk: Desk) -> list[Any]:
         desk.tell(
             caller.author,
             "good",
-            "Your PIN is set. It unlocks this screen after a pause; to log in, the password is needed.",
+            _("Your PIN is set. It unlocks this screen after a pause; to log in, the password is needed."),
         )
         return rendering.redirect("/")
 
@@ -107,13 +110,13 @@ def _pin(desk: Desk) -> list[Any]:
 async def _set(desk: Desk, caller: Caller, password: str, pin: str, address: str) -> str:
     """Sets a PIN; what is wrong with it, in words, or nothing."""
     if len(password) > CREDENTIAL_CHARS_MAX:
-        return "This password is wrong."
+        return _("This password is wrong.")
     try:
         await desk.parts.unlocking.set_pin(caller, password, pin, address)
     except TooManyTries:
         return str(TOO_MANY)
     except Unauthorised:
-        return "This password is wrong."
+        return _("This password is wrong.")
     except SettingsWrong as wrong:
         return str(wrong)
     return ""
@@ -130,11 +133,11 @@ def _locked(desk: Desk, request: Request[Any, Any, Any]) -> Caller:
 
 def _check_ours(request: Request[Any, Any, Any]) -> None:
     if not from_here(dict(request.headers), otherwise=True):
-        raise Refused(403, "forbidden", "This comes from another site")
+        raise Refused(403, "forbidden", _("This comes from another site"))
 
 
 def _form(desk: Desk, caller: Caller, following: str, error: str = "", status: int = 200) -> Response[str]:
-    known, _ = desk.standing()
+    known, _standing = desk.standing()
     return rendering.page(
         "lock.html",
         status,

@@ -46,7 +46,7 @@ def handlers(desk: Desk) -> list[Any]:
     @post("/login", status_code=200)
     async def login(request: Request[Any, Any, Any]) -> Response[Any]:
         if not from_here(dict(request.headers), otherwise=True):
-            raise Refused(403, "forbidden", "This comes from another site")
+            raise Refused(403, "forbidden", _("This comes from another site"))
         sent = fields(request.headers.get("content-type"), await request.body())
         name, password = sent.get("username", "").strip(), sent.get("password", "")
         following = safe_next(sent.get("next"))

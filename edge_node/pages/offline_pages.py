@@ -16,6 +16,9 @@ import msgspec
 from litestar import Request, Response, get
 
 from edge_node.api import keys
+from edge_node.language import _, reader
+from edge_node.language.catalogue import languages
+from edge_node.language.readers import reading
 from edge_node.pages import rendering
 from edge_node.pages.desk import Desk
 
@@ -25,7 +28,6 @@ THEME = "#0b5a63"
 MANIFEST = {
     "id": "/",
     "name": "MedTech Edge",
-    "short_name": "Clinic",
     "start_url": "/",
     "scope": "/",
     "display": "standalone",
@@ -60,7 +62,7 @@ def handlers(desk: Desk) -> list[Any]:
     @get("/manifest.webmanifest")
     async def manifest() -> Response[bytes]:
         headers = {**rendering.HEADERS, "cache-control": _REVALIDATED}
-        return Response(manifest_text(), media_type="application/manifest+json", headers=headers)
+        return Response(manifest_text(reader().language), media_type="application/manifest+json", headers=headers)
 
     @get("/offline")
     async def offline() -> Response[str]:
@@ -95,13 +97,21 @@ def owner_of(secret: bytes, user: str) -> str:
 def worker_script() -> bytes:
     """The worker in one file. Its first line changes with all that it fetches when it is installed: so it is installed anew."""
     parts = [rendering.asset(name) for name in WORKER]
-    pages = [rendering.render(name).encode() for name in ("offline.html", "kept.html")]
+    pages = [page.encode() for language in languages() for page in _unanswered(language)]
     version = hashlib.sha256(b"\0".join([*parts, *pages])).hexdigest()[:16]
     return b"// " + version.encode() + b"\n" + b"\n".join(parts)
 
 
+def _unanswered(language: str) -> list[str]:
+    """The pages that the worker keeps for when there is no answer."""
+    with reading(language):
+        return [rendering.render(name) for name in ("offline.html", "kept.html")]
+
+
 @cache
-def manifest_text() -> bytes:
-    """The manifest (W3C, Web Application Manifest)."""
+def manifest_text(language: str) -> bytes:
+    """The manifest (W3C, Web Application Manifest), in a language."""
     icons = [{"src": rendering.asset_address(name), **about} for name, about in ICONS.items()]
-    return msgspec.json.encode({**MANIFEST, "icons": icons})
+    with reading(language) as one:
+        said = {"short_name": _("Clinic"), "lang": one.tag, "dir": one.direction}
+    return msgspec.json.encode({**MANIFEST, **said, "icons": icons})

@@ -10,6 +10,7 @@ from edge_node.api.outcome import Refused
 from edge_node.errors import NotFound
 from edge_node.fhir.criteria import escape
 from edge_node.fhir.query import parse_query
+from edge_node.language import _
 from edge_node.pages import dates, rendering, words
 from edge_node.pages.desk import Desk
 from edge_node.pages.forms import fields
@@ -50,12 +51,12 @@ def _opening(desk: Desk) -> list[Any]:
             said = (
                 f"{error.what}. {error.hint}"
                 if isinstance(error, Refused)
-                else "There is nobody with this number here."
+                else _("There is nobody with this number here.")
             )
             page: dict[str, Any] = {"error": said, "place_of": place, "reason": reason, "asks_number": place == "/open"}
             return await desk.page(request, caller.author, "open.html", here="open", status=400, **page)
         desk.tell(
-            caller.author, "plain", "The record is open to you for a while. Your reason is shown to a supervisor."
+            caller.author, "plain", _("The record is open to you for a while. Your reason is shown to a supervisor.")
         )
         return rendering.redirect(f"/patients/{patient}")
 
@@ -102,7 +103,7 @@ def _supervision(desk: Desk) -> list[Any]:
         number = fields(request.headers.get("content-type"), await request.body()).get("number", "")
         if number.isascii() and number.isdigit() and len(number) < 18:
             await desk.threads.write(desk.parts.glass.review, caller, int(number))
-            desk.tell(caller.author, "good", "Noted that you have looked at it.")
+            desk.tell(caller.author, "good", _("Noted that you have looked at it."))
         return rendering.redirect("/opened")
 
     return [listed, review]

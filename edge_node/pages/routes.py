@@ -14,7 +14,7 @@ from edge_node.api.node import Sync
 from edge_node.api.outcome import Refused, understand
 from edge_node.dhis2 import District
 from edge_node.errors import EdgeError, NotFound, SessionLocked, Unauthorised
-from edge_node.language import N_
+from edge_node.language import N_, _
 from edge_node.pages import (
     audit_pages,
     card_pages,
@@ -167,7 +167,7 @@ def _problem(desk: Desk) -> Callable[[Request[Any, Any, Any], Exception], Respon
         status = status if status in _SAID else 500 if status >= 500 else 400
         title, advice = (str(text) for text in _SAID[status])
         if isinstance(error, Refused | EdgeError) and status in (409, 503, 507):
-            advice = understand(error).hint or advice
+            advice = _(understand(error).hint) or advice
         return rendering.page(
             "problem.html", status, title=title, advice=advice, logged_in=_is_in(desk, request), locked=status == 423
         )

@@ -10,6 +10,7 @@ from msgspec import Struct
 from edge_node.api.outcome import Refused
 from edge_node.forms.answers import Upload
 from edge_node.forms.reading import Sent
+from edge_node.language import _
 
 FIELDS_MAX: Final = 400
 TEXT_BYTES_MAX: Final = 512 * 1024
@@ -40,8 +41,8 @@ def read(content_type: str | None, body: bytes) -> Sending:
         if media_type.lower() == _PARTS and options.get("boundary"):
             return _parts(options["boundary"], body)
     except (ValueError, multipart.MultipartError) as error:
-        raise Refused(400, "structure", "The form could not be read", "Go back and send it again") from error
-    raise Refused(415, "not-supported", "This is not what our form sends", "Go back and send the form again")
+        raise Refused(400, "structure", _("The form could not be read"), _("Go back and send it again")) from error
+    raise Refused(415, "not-supported", _("This is not what our form sends"), _("Go back and send the form again"))
 
 
 def _parts(boundary: str, body: bytes) -> Sending:

@@ -85,7 +85,7 @@ def _of(desk: Desk, desktop: Desktop, sheet: Sheet) -> list[Any]:
         sent = sending.read(request.headers.get("content-type"), await request.body())
         token = sent.one(TOKEN)
         if not is_id(token):
-            raise Refused(400, "structure", "The form could not be read", "Go back and send it again")
+            raise Refused(400, "structure", _("The form could not be read"), _("Go back and send it again"))
         led_to = desk.store.submitted(token)
         if led_to is not None:
             return rendering.redirect(led_to)
@@ -217,7 +217,7 @@ def _partials(desk: Desk) -> list[Any]:
         sent = sending.read(request.headers.get("content-type"), await request.body())
         name = sent.one("form.field")
         if not is_id(name.replace("_", "-")):
-            raise Refused(400, "value", "There is no such field", "Go back and send the form again")
+            raise Refused(400, "value", _("There is no such field"), _("Go back and send the form again"))
         typed = sent.one(name)
         found: list[Found] = await desk.threads.search(likeness.named, desk.store, typed, _today(desk))
         return rendering.page("who.html", name=name, found=found, typed=typed, chosen=sent.one(f"{name}.who"))

@@ -6,7 +6,8 @@ import msgspec
 from litestar import Request, Response, get, post
 
 from edge_node.api.access import Caller
-from edge_node.errors import EdgeError
+from edge_node.errors import EdgeError, SettingsWrong
+from edge_node.language import _
 from edge_node.pages import dates, rendering
 from edge_node.pages.desk import Desk
 from edge_node.pages.forms import fields
@@ -14,6 +15,8 @@ from edge_node.roles import ROLES
 from edge_node.store.model import User
 from edge_node.store.passwords import remaining_ms
 from edge_node.store.people import HUB
+from sync_protocol import bounds
+from sync_protocol.passwords import PASSWORD_CHARS_MIN
 
 ADDED_HERE = tuple(role for role in ROLES if role != "citizen")
 """Roles that are given on the page. A citizen has to be told which patient she is: `medtech-edge user add --patient`."""
@@ -46,7 +49,7 @@ def handlers(desk: Desk) -> list[Any]:
         try:
             said = await desk.threads.password(_change, desk, caller, sent)
         except EdgeError as error:
-            return await _page(desk, request, caller, f"{error}. {error.hint}", 400)
+            return await _page(desk, request, caller, _told(error), 400)
         desk.tell(caller.author, "good", said)
         return rendering.redirect("/people")
 
@@ -75,29 +78,41 @@ def _member(user: User, caller: Caller, now_ms: int) -> Member:
     )
 
 
+def _told(error: EdgeError) -> str:
+    """What was not done and why. What is wrong with a name or a password is said of all of them: the form asks for no more."""
+    if isinstance(error, SettingsWrong):
+        return _(
+            "Nothing was changed. A name has at most %(name)s characters and no space at its ends, "
+            "a password at least %(least)s characters.",
+            name=bounds.USER_CHARS_MAX,
+            least=PASSWORD_CHARS_MIN,
+        )
+    return f"{_(str(error))}. {_(error.hint)}"
+
+
 def _change(desk: Desk, caller: Caller, sent: dict[str, str]) -> str:
     """Does what the form asks; what was done, in words. Raises what `Users` raises."""
     name, asked, users = sent.get("name", "").strip(), sent.get("do", ""), desk.store.users
     if asked in ("disable", "password") and name == caller.author.user:
-        return "Nothing was changed: another administrator does this to you."
+        return _("Nothing was changed: another administrator does this to you.")
     if asked == "add":
         if users.get(name) is not None:
-            return "Nothing was changed: there is somebody of this name already."
+            return _("Nothing was changed: there is somebody of this name already.")
         users.add(name, sent.get("role", ""), sent.get("password", ""), desk.now_ms())
-        said = f"{name} may log in at this computer from now on."
+        said = _("%(who)s may log in at this computer from now on.", who=name)
     elif asked == "disable":
         users.disable(name)
-        said = f"{name} may not log in here any more. Whoever was logged in under this name is out."
+        said = _("%(who)s may not log in here any more. Whoever was logged in under this name is out.", who=name)
     elif asked == "enable":
         users.enable(name)
-        said = f"{name} is not kept out here any more."
+        said = _("%(who)s is not kept out here any more.", who=name)
     elif asked == "unlock":
         users.unlock(name)
-        said = f"{name} may try again at once."
+        said = _("%(who)s may try again at once.", who=name)
     elif asked == "password":
         users.set_password(name, sent.get("password", ""), desk.now_ms())
-        said = f"{name} has a new password. It has to be told in person."
+        said = _("%(who)s has a new password. It has to be told in person.", who=name)
     else:
-        return "Nothing was changed."
+        return _("Nothing was changed.")
     desk.store.record(caller.author, desk.now_ms(), f"user-{asked}", detail={"name": name})
     return said

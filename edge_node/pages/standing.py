@@ -182,7 +182,7 @@ def explained(error: str | None) -> tuple[str, str]:
     for beginning, reason, advice in _REASONS:
         if error.startswith(beginning):
             return str(reason), str(advice)
-    return error.rstrip("."), str(_OTHERWISE)
+    return _(error.rstrip(".")), str(_OTHERWISE)
 
 
 # --- single records ---------------------------------------------------------------------------------------------------

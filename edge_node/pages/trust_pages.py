@@ -14,6 +14,7 @@ from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from markupsafe import Markup
 
+from edge_node.language import _
 from edge_node.pages import dates, rendering
 from edge_node.tls import interfaces, trust
 from edge_node.tls.keeping import Kept
@@ -130,7 +131,7 @@ def _file(content: bytes, media: str, name: str) -> Response[bytes]:
 def _nothing(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     """Whatever else is asked for without HTTPS is not there, and is not said in words that could hold what was asked for."""
     status = error.status_code if isinstance(error, HTTPException) else 404
-    title, advice = "There is nothing here", "The pages of this clinic are reached by HTTPS."
+    title, advice = _("There is nothing here"), _("The pages of this clinic are reached by HTTPS.")
     if not 400 <= status < 500:
         status = 500
     return rendering.page("problem.html", status, title=title, advice=advice, logged_in=True)

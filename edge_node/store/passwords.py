@@ -8,6 +8,8 @@ NIST SP 800-63B (2017) section 5.2.2 (a bound on wrong tries, with growing waits
 from itertools import pairwise
 from typing import Final
 
+from edge_node.language import _
+
 PIN_DIGITS_MIN: Final = 4
 PIN_DIGITS_MAX: Final = 6
 PIN_TRIES_MAX: Final = 5
@@ -41,9 +43,9 @@ def remaining_ms(locked_until: int, now_ms: int) -> int:
 def pin_fault(pin: str) -> str | None:
     """What is wrong with a PIN, in words; None when it will do."""
     if not (pin.isascii() and pin.isdigit() and PIN_DIGITS_MIN <= len(pin) <= PIN_DIGITS_MAX):
-        return f"A PIN has {PIN_DIGITS_MIN} to {PIN_DIGITS_MAX} digits."
+        return _("A PIN has %(least)s to %(most)s digits.", least=PIN_DIGITS_MIN, most=PIN_DIGITS_MAX)
     if pin in _COMMON or _is_run(pin) or _is_repeated(pin) or _is_year(pin):
-        return "This PIN is too easy to guess. Do not take a year, a row of digits, or a pattern."
+        return _("This PIN is too easy to guess. Do not take a year, a row of digits, or a pattern.")
     return None
 
 

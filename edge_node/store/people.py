@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from edge_node.errors import AlreadyExists, NotFound, SettingsWrong, TooManyTries, Unauthorised
+from edge_node.language import marked
 from edge_node.store.connection import Connection
 from edge_node.store.model import User
 from edge_node.store.passwords import lock_ms, pin_fault, remaining_ms
@@ -44,7 +45,7 @@ class Users:
         with self._transaction() as connection:
             known = connection.execute("SELECT origin FROM user WHERE name = ?", (name,)).fetchone()
             if known is not None and known[0] == HUB:
-                raise AlreadyExists("This name is known from the hub", hint=_ASK_THE_HUB)
+                raise AlreadyExists(marked("This name is known from the hub"), hint=_ASK_THE_HUB)
             connection.execute(
                 "INSERT INTO user (name, role, secret, created, patient) VALUES (?, ?, ?, ?, ?) ON CONFLICT (name)"
                 " DO UPDATE SET role = excluded.role, secret = excluded.secret, patient = excluded.patient,"
@@ -134,7 +135,9 @@ class Users:
                 raise NotFound()
 
 
-_ASK_THE_HUB = "Its password and role are changed at the hub. For the time being, add somebody under another name here."
+_ASK_THE_HUB = marked(
+    "Its password and role are changed at the hub. For the time being, add somebody under another name here."
+)
 _WAIT = "Wait, then try again. An administrator of this node can end the wait."
 
 

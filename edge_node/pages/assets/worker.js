@@ -264,6 +264,18 @@ async function send(event, url) {
   return Response.redirect(KEPT, 303);
 }
 
+// The pages for when there is no answer are read in the language that was chosen last.
+async function changeLanguage(event) {
+  var coming = fetch(event.request);
+  event.waitUntil(coming.then(publicPages).catch(function () { return null; }));
+  try {
+    return answered(await coming);
+  } catch (away) {
+    answered(null);
+    return noAnswer(OFFLINE);
+  }
+}
+
 async function dropDraft(token) {
   var about = forms[token];
   delete forms[token];
@@ -401,6 +413,8 @@ self.addEventListener("fetch", function (event) {
     event.respondWith(leave(event, url));
   } else if (request.mode === "navigate" && get) {
     event.respondWith(read(event, url));
+  } else if (request.mode === "navigate" && url.pathname === "/language") {
+    event.respondWith(changeLanguage(event));
   } else if (request.mode === "navigate" && request.method === "POST") {
     event.respondWith(send(event, url));
   } else if (get && request.headers.get("x-part") === "live") {
