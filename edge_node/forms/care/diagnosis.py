@@ -110,7 +110,8 @@ def _about(context: Context) -> Held:
 
 
 def change_form(context: Context) -> Form:
-    """The same questions about a problem that is on the list."""
+    """The same questions about a problem that is on the list. Raises NotFound when it is none of hers."""
+    _about(context)
     return _form(context, C_("Change a problem"))
 
 

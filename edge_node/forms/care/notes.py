@@ -10,6 +10,7 @@ note that was signed is not changed but replaced (`relatesTo`), so what was read
 import base64
 from typing import Any, Final
 
+from edge_node.errors import NotFound
 from edge_node.forms.answers import Answers
 from edge_node.forms.care import saying
 from edge_node.forms.context import Context, Held, Sheet, changed, create
@@ -92,7 +93,16 @@ def write(answers: Answers, context: Context) -> list[Write]:
 
 
 def _old(context: Context) -> Held:
-    return saying.is_about(context, "DocumentReference")
+    held = saying.is_about(context, "DocumentReference")
+    if text_of(held.resource) is None:
+        raise NotFound()
+    return held
+
+
+def change_form(context: Context) -> Form:
+    """The same questions. Raises NotFound of a document that is no note."""
+    _old(context)
+    return _form(context, N_("Change the note"))
 
 
 def start_again(context: Context) -> dict[str, str]:
@@ -123,7 +133,7 @@ NOTE_SHEET: Final = Sheet(
 NOTE_AGAIN: Final = Sheet(
     name="change-note",
     path="/patients/{id_}/notes/change",
-    form=lambda context: _form(context, N_("Change the note")),
+    form=change_form,
     start=start_again,
     write=replace,
     edits=lambda context: (_old(context).reference,),

@@ -3,6 +3,7 @@
 from edge_node.forms.care.allergy import ALLERGY, END_ALLERGY
 from edge_node.forms.care.death import DEATH, UNDO_DEATH
 from edge_node.forms.care.diagnosis import CHANGE_PROBLEM, CLOSE_PROBLEM, PROBLEM
+from edge_node.forms.care.documents import DOCUMENT
 from edge_node.forms.care.mistake import CORRECT, MISTAKE
 from edge_node.forms.care.notes import NOTE_AGAIN, NOTE_SHEET
 from edge_node.forms.care.planning import APPOINTMENT, CHANGE_APPOINTMENT, END_REMINDER, REMINDER
@@ -21,7 +22,7 @@ CARE_SHEETS: tuple[Sheet, ...] = (
     *(RESULT, VACCINATION),
     *(REFERRAL, END_REFERRAL),
     *(APPOINTMENT, CHANGE_APPOINTMENT, REMINDER, END_REMINDER),
-    *(NOTE_SHEET, NOTE_AGAIN),
+    *(NOTE_SHEET, NOTE_AGAIN, DOCUMENT),
     *(DEATH, UNDO_DEATH),
     *(MISTAKE, CORRECT),
 )

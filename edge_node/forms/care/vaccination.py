@@ -22,6 +22,7 @@ from edge_node.immunisation.schedule import load
 from edge_node.immunisation.vaccines import VACCINES
 from edge_node.immunisation.visits import next_visit
 from edge_node.language import C_, N_, Text, _
+from edge_node.maternal.reading import about_day
 from edge_node.store.model import Write
 
 CHILD_SCHEDULE: Final = "who-child"
@@ -130,7 +131,7 @@ def _how(context: Context, due: tuple[str, ...]) -> Iterator[Field]:
         kind=Kind.DATE,
         partial=True,
         required=True,
-        possible_days=Span(None, context.today),
+        possible_days=Span(about_day(context.she.resource.get("birthDate")), context.today),
     )
     yield Field(
         name="here",

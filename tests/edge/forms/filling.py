@@ -103,8 +103,11 @@ def confirmed(form: Form, sent: Sent, today: date) -> Answers | Questions:
     for _ in range(3):
         if isinstance(read, Answers) or read.problems:
             return read
-        ticks = {CONFIRM + doubt.field: (doubt.about,) for doubt in read.doubts}
-        sent = {**sent, **{name: (*sent.get(name, ()), *about) for name, about in ticks.items()}}
+        ticked = dict(sent)
+        for doubt in read.doubts:
+            name = CONFIRM + doubt.field
+            ticked[name] = (*ticked.get(name, ()), doubt.about)
+        sent = ticked
         read = parse(form, sent, today)
     return read
 
