@@ -43,17 +43,25 @@ def spots(type_: str, resource: Mapping[str, Any], issues: Sequence[Issue]) -> t
 
 
 def _spot(type_: str, resource: Mapping[str, Any], expression: str, number: int) -> Spot | None:
-    steps = [_STEP(part) for part in expression.split(".")[1:]]
+    names: list[str] = []
     path: list[str | int] = []
-    for step in steps:
+    for part in expression.split(".")[1:]:
+        step = _STEP(part)
         if step is None:
             return None
-        path += [step[1], *([int(step[2])] if step[2] is not None else [])]
+        names.append(_written(_at(resource, path), step[1]))
+        path += [names[-1], *([int(step[2])] if step[2] is not None else [])]
     standing = _at(resource, path)
-    if not path or isinstance(standing, dict | list) or str(path[-1]) in ("resourceType", "reference"):
+    if not path or isinstance(standing, dict | list) or names[-1] in ("resourceType", "reference"):
         return None
-    field = _field(type_, [step[1] for step in steps if step is not None], number)
-    return Spot(tuple(path), field, "" if standing is None else str(standing))
+    return Spot(tuple(path), _field(type_, names, number), "" if standing is None else str(standing))
+
+
+def _written(holder: Any, name: str) -> str:
+    """The member that an expression's name stands for: of a choice, `onset`, the one that is there, `onsetDateTime`."""
+    if not isinstance(holder, dict) or name in holder:
+        return name
+    return next((key for key in holder if key.startswith(name) and key[len(name) : len(name) + 1].isupper()), name)
 
 
 def _at(held: Any, path: Sequence[str | int]) -> Any:
