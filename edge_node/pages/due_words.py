@@ -5,7 +5,7 @@ from datetime import date
 from types import MappingProxyType
 from typing import Any, Final
 
-from edge_node.language import _, clinical, reader
+from edge_node.language import Text, _, reader
 from edge_node.language.digits import amount
 from edge_node.maternal.texts import CONTRADICTIONS, DUE, FINDINGS, RISKS, word_of
 from edge_node.pages import dates
@@ -30,7 +30,7 @@ def risks(row: Due) -> list[str]:
 
 def contradictions(row: Due) -> list[str]:
     """What contradicts itself in a record."""
-    return [_(CONTRADICTIONS[code]) for code in row.about["codes"]]
+    return [str(CONTRADICTIONS[code]) for code in row.about["codes"]]
 
 
 WORDS: Final[Mapping[str, Callable[[Due], str]]] = MappingProxyType({watching.CARE: care, watching.VACCINES: vaccine})
@@ -48,8 +48,8 @@ def _risk(code: str, params: Mapping[str, Any]) -> str:
     return _filled(RISKS[code], params)
 
 
-def _filled(text: str, params: Mapping[str, Any]) -> str:
-    return _(text).format(**{name: _value(name, value) for name, value in params.items()})
+def _filled(text: Text, params: Mapping[str, Any]) -> str:
+    return str(text.of(**{name: _value(name, value) for name, value in params.items()}))
 
 
 def _value(name: str, value: Any) -> str:
@@ -61,4 +61,4 @@ def _value(name: str, value: Any) -> str:
     if isinstance(value, int):
         return amount(str(value), reader().locale)
     worded = word_of(name, str(value))
-    return clinical(worded) if worded != value else amount(str(value), reader().locale)
+    return str(worded) if worded is not None else amount(str(value), reader().locale)

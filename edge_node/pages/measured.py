@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from edge_node.concepts import VITAL_SIGNS, amount
 from edge_node.forms.context import decode
-from edge_node.language import _, digits, reader
+from edge_node.language import _, clinical, digits, reader
 from edge_node.language.days import said
 from edge_node.maternal.reading import whole_day
 from edge_node.pages import chart_words, charts
@@ -43,7 +43,7 @@ def pictures(everything: Iterable[Stored]) -> list[Picture]:
     """The charts of a patient's Observations; corrected and mistaken ones are not drawn."""
     observed = (decode(one.body) for one in everything if one.type == "Observation" and one.body is not None)
     taken = [each for one in observed if str(one.get("status")) in _VALID for each in _measured(one)]
-    writer = chart_words.Reader(_number, said, _mark, _)
+    writer = chart_words.Reader(_number, said, _mark, _, clinical)
     drawn = (charts.blood_pressure(_pressures(taken), writer), charts.weight(_weights(taken), writer))
     return [_picture(chart, number) for number, chart in enumerate(drawn) if chart and len(chart.rows) >= LEAST]
 

@@ -12,7 +12,7 @@ import msgspec
 
 from edge_node.concepts import LOCAL
 from edge_node.forms.context import create
-from edge_node.language import _, reading
+from edge_node.language import reading
 from edge_node.language.catalogue import languages
 from edge_node.maternal.course import Due as Item
 from edge_node.maternal.reminders import REMINDER_KEY, reminder_key, reminder_message, reminder_task
@@ -135,6 +135,6 @@ def _text(patient: words.Object, come: date) -> str:
     ]
     known = next((tag for tag in tags if tag in languages()), None)
     if known is None:
-        return _(REMINDER).format(day=dates.calendar_day(come))
+        return str(REMINDER.of(day=dates.calendar_day(come)))
     with reading(known):
-        return _(REMINDER).format(day=dates.calendar_day(come))
+        return str(REMINDER.of(day=dates.calendar_day(come)))

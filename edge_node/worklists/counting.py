@@ -14,10 +14,10 @@ from datetime import date, timedelta
 from typing import Final
 
 from edge_node.immunisation.due import Standing
+from edge_node.language import N_
 from edge_node.maternal.facts import Mother, born_on
 from edge_node.maternal.indicators import INDICATORS as MATERNAL
 from edge_node.maternal.indicators import Indicator, Month, month_counts
-from edge_node.maternal.texts import N_
 from edge_node.store.due import Due
 
 KEPT: Final = timedelta(days=760)
