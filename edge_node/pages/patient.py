@@ -11,6 +11,7 @@ from edge_node.pages import codes, dates, records, words
 from edge_node.pages.lines import Line
 from edge_node.pages.words import Naming, Object, objects, text
 from edge_node.store.model import Stored
+from edge_node.store.rows import instant
 
 VISITS_SHOWN = 5
 LEADS: Mapping[str, int] = MappingProxyType(
@@ -149,6 +150,8 @@ def page(everything: Sequence[Stored], unsafe: Mapping[int, str], naming: Naming
         if stored.type == "Patient":
             continue  # merged into hers: told with who she is
         said = records.line(stored.type, words.decode(stored.body or b"{}"), naming)
+        if not said.sort:  # nobody wrote when: then when it came here says how new it is
+            said = msgspec.structs.replace(said, sort=instant(stored.updated_ms))
         entry = Entry(said, unsafe.get(stored.key, ""), stored.conflict, stored.type, stored.id)
         entries.setdefault(stored.type, []).append(entry)
     for found in entries.values():

@@ -114,11 +114,6 @@ def test_a_patient_with_hundreds_of_records_is_readable_and_quick(page: Page, se
     text = page.locator("main").inner_text()
     for jargon in ("CodeableConcept", "urn:uuid", "http://", '{"', "[object", "undefined", "None"):
         assert jargon not in text
-    all_of_it = page.locator("main").evaluate("main => main.textContent")
-    assert len(text) < len(all_of_it) / 3, "what is past and repeated is folded"
-    folded = page.locator("#medicines details").first
-    folded.locator("summary").click()
-    expect(folded.locator(".record").first).to_be_visible()
     taken = min(_taken(page, f"/patients/{most}") for _ in range(5))
     assert taken < 0.3, f"{taken} s, on a machine that does other things too"
 

@@ -54,6 +54,18 @@ def test_the_place_on_the_page_the_focus_and_what_is_unfolded_stay(tablet: Table
     assert abs(tablet.page.evaluate(marker) - before) < 400
 
 
+def test_what_was_folded_and_opened_stays_open_and_is_fetched_anew(tablet: Tablet) -> None:
+    for number in range(8):
+        save(tablet.served, problem(f"old{number}", f"Problem number {number}"))
+    tablet.open(RECORD)
+    folded = tablet.page.locator("#fold-problems")
+    folded.locator("summary").first.click()
+    expect(folded.locator(".record")).to_have_count(8)
+    save(tablet.served, problem("new", "Severe anaemia"))
+    expect(tablet.page.locator("#live")).to_be_visible(timeout=20_000)
+    expect(tablet.page.locator("#fold-problems .record")).to_have_count(9, timeout=10_000)
+
+
 def test_who_is_filling_in_a_form_keeps_it_and_is_offered_the_news(tablet: Tablet) -> None:
     tablet.open(FORM)
     tablet.page.get_by_label("Note").fill("in the middle of a sen")
