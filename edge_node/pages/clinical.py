@@ -202,6 +202,8 @@ def result(resource: Object, naming: Naming) -> Line:
         for entry in sorted(objects(resource.get("component")), key=_is_lower)
     )
     tone, tone_words = _tone(resource)
+    if tone_words.casefold() == value.casefold():
+        tone_words = ""  # "Positive: positive" says it once too often
     normal = joined(words.references_range(entry) for entry in objects(resource.get("referenceRange")))
     about = [
         concept(resource.get("bodySite")),

@@ -1,32 +1,53 @@
-"""What the small menu of a record offers beside its history: the forms that correct it, as far as there are any for who asks."""
+"""What the small menu of a record offers beside its history: the forms that correct, change or end it, as far as they are for who asks."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Final
 
 import msgspec
 
 from edge_node.api.sight import Sight
+from edge_node.forms.care import menu
 from edge_node.language import N_, Text
-from edge_node.pages.sheets import SHEETS
+from edge_node.pages.patient import Entry
 
-_LABELS: Final[Mapping[str, Text]] = MappingProxyType({"correct": N_("Change"), "mistake": N_("Entered by mistake")})
-"""Name of a form that is about one record (`?about=Type/id`) → what the menu calls it."""
+_PAGES: Final[Mapping[str, tuple[Text, str]]] = {
+    "file": (N_("Open"), "documents"),
+    "referral": (N_("Letter"), "referrals"),
+}
+"""Records that have a page of their own: what they are (`menu.kinds_of`) → what the menu calls it, and where it is."""
 
 
 class Correction(msgspec.Struct, frozen=True):
-    """A form that corrects a record. `path`: its address, with `{id_}` for the patient."""
+    """A form about a record, with its address."""
 
     label: Text
-    path: str
-
-    def address(self, patient: str, type_: str, id_: str) -> str:
-        """The form for one record."""
-        return f"{self.path.replace('{id_}', patient)}?about={type_}/{id_}"
+    address: str
 
 
-def offered(sight: Sight) -> tuple[Correction, ...]:
+class Corrections(msgspec.Struct, frozen=True):
+    """The forms for one who asks."""
+
+    sight: Sight
+
+    def of(self, entry: Entry, patient: str) -> tuple[Correction, ...]:
+        """Those that fit a record; none of a record outside of her role. `patient`: the id of the patient whose page it stands on."""
+        if not self.sight.sees_all or not entry.id:
+            return ()
+        line = entry.line
+        fitting = menu.acts_on(
+            entry.type, over=line.over, wrong=line.wrong, kinds=entry.kinds, writes=self.sight.writes_type
+        )
+        pages = tuple(
+            Correction(label, f"/patients/{patient}/{path}/{entry.id}")
+            for kind, (label, path) in _PAGES.items()
+            if kind in entry.kinds
+        )
+        return pages + tuple(
+            Correction(act.label, f"{act.sheet.path.replace('{id_}', patient)}?about={entry.type}/{entry.id}")
+            for act in fitting
+        )
+
+
+def offered(sight: Sight) -> Corrections:
     """The forms for who asks: she sees whole records and writes them."""
-    if not (sight.sees_all and sight.writes_type("Observation")):
-        return ()
-    return tuple(Correction(_LABELS[sheet.name], sheet.path) for sheet in SHEETS if sheet.name in _LABELS)
+    return Corrections(sight)

@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 import msgspec
 
+from edge_node.forms.care import menu
 from edge_node.language import N_, _
 from edge_node.pages import codes, dates, records, words
 from edge_node.pages.lines import Line
@@ -21,13 +22,15 @@ LEADS: Mapping[str, int] = MappingProxyType(
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """A line, whether its record is at the hub (empty, or why it is not), and whether people disagree about it."""
+    """A line, whether its record is at the hub (empty, or why it is not), and whether people disagree about it. `kinds`: what its
+    menu asks (`edge_node/forms/care/menu.py`)."""
 
     line: Line
     unsafe: str = ""
     disputed: bool = False
     type: str = ""
     id: str = ""
+    kinds: frozenset[str] = frozenset()
 
     @property
     def danger(self) -> bool:
@@ -149,10 +152,12 @@ def page(everything: Sequence[Stored], unsafe: Mapping[int, str], naming: Naming
     for stored in everything[1:]:
         if stored.type == "Patient":
             continue  # merged into hers: told with who she is
-        said = records.line(stored.type, words.decode(stored.body or b"{}"), naming)
+        resource = words.decode(stored.body or b"{}")
+        said = records.line(stored.type, resource, naming)
         if not said.sort:  # nobody wrote when: then when it came here says how new it is
             said = msgspec.structs.replace(said, sort=instant(stored.updated_ms))
-        entry = Entry(said, unsafe.get(stored.key, ""), stored.conflict, stored.type, stored.id)
+        kinds = menu.kinds_of(stored.type, resource)
+        entry = Entry(said, unsafe.get(stored.key, ""), stored.conflict, stored.type, stored.id, kinds)
         entries.setdefault(stored.type, []).append(entry)
     for found in entries.values():
         found.sort(key=lambda entry: entry.line.sort, reverse=True)

@@ -11,7 +11,9 @@ from edge_node.api.access import Caller
 from edge_node.api.routes import ID
 from edge_node.api.sight import Sight
 from edge_node.errors import Forbidden, NotFound
+from edge_node.forms.care.menu import Menu
 from edge_node.pages import (
+    child,
     conflict_pages,
     contradictions,
     corrections,
@@ -21,8 +23,10 @@ from edge_node.pages import (
     pregnancy_reading,
     rendering,
     words,
+    writing,
 )
 from edge_node.pages import patient as arranging
+from edge_node.pages.child import Child
 from edge_node.pages.contradictions import Shown
 from edge_node.pages.desk import Desk
 from edge_node.pages.disputes import Dispute
@@ -49,6 +53,8 @@ class Read(msgspec.Struct, frozen=True):
     contradictions: list[Shown]
     since: Since | None
     pictures: list[Picture]
+    child: Child | None
+    writing: Menu
 
 
 def handlers(desk: Desk) -> list[Any]:
@@ -113,6 +119,8 @@ def handlers(desk: Desk) -> list[Any]:
             contradictions=read.contradictions if sees_whole(sight, id_) else [],
             since=read.since,
             pictures=read.pictures,
+            child=read.child if sees_whole(sight, id_) else None,
+            writing=read.writing,
             corrections=corrections.offered(sight),
         )
 
@@ -155,7 +163,12 @@ def read_patient(store: Store, sight: Sight, id_: str, now_ms: int, user: str) -
     pregnancy = pregnancy_reading.of_patient(store, everything, today)
     found = contradictions.of_record(everything, pregnancy.mother)
     news = since(store, user, everything, naming, now_ms)
-    return Read(everything[0].key, page, disputes, pregnancy, found, news, pictures(everything))
+    patient = words.decode(everything[0].body or b"{}")
+    offered = writing.offered(patient, id_, sight, today)
+    drawn = pictures(everything)
+    return Read(
+        everything[0].key, page, disputes, pregnancy, found, news, drawn, child.of_patient(everything, today), offered
+    )
 
 
 def read_sections(store: Store, sight: Sight, id_: str, now_ms: int) -> tuple[int, arranging.Page]:

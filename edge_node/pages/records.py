@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from edge_node.forms.care.notes import text_of
 from edge_node.language import _
 from edge_node.pages import clinical, codes, lines, words
 from edge_node.pages.elements import anything, chosen, members
@@ -95,9 +96,11 @@ def _document(resource: Object, naming: Naming) -> Line:
     attached = first(first(resource.get("content")).get("attachment"))
     title = text(resource.get("description")) or text(attached.get("title")) or text(resource.get("title"))
     what = title or lines.best(*_concepts(resource, "type", "category", "topic", "scope"))
+    written = text_of(resource) or ""
     messages = [anything(_payload(entry), naming) for entry in objects(resource.get("payload"))]
     answers = list(_answers(resource.get("item"), naming))
-    about = [concept(resource.get("type")) if title else "", *messages, *answers]
+    kind = concept(resource.get("type"))
+    about = [kind if title and kind != title else "", written, *messages, *answers]
     return Line(
         what=lines.named(what, codes.kind(text(resource.get("resourceType")))),
         when=when,

@@ -39,6 +39,7 @@ ASSETS = MappingProxyType(
         "vault.js": "text/javascript",
         "offline.js": "text/javascript",
         "live.js": "text/javascript",
+        "upload.js": "text/javascript",
         "icon.svg": "image/svg+xml",
         "icon-192.png": "image/png",
         "icon-512.png": "image/png",

@@ -18,12 +18,15 @@ from edge_node.language import N_, _
 from edge_node.pages import (
     audit_pages,
     card_pages,
+    child,
     conflict_pages,
     contradictions,
+    document_pages,
     elsewhere_pages,
     held_pages,
     history_pages,
     language_pages,
+    letters,
     list_pages,
     live_pages,
     lock_pages,
@@ -39,6 +42,7 @@ from edge_node.pages import (
     staff_pages,
     sync_pages,
     trust_pages,
+    upload_pages,
     whole_pages,
 )
 from edge_node.pages.desk import Desk
@@ -47,7 +51,19 @@ from edge_node.pages.trust_pages import Trust
 
 _PARTS = ("/sync/state",)
 """What a page's script asks for: told that the login is locked, not led anywhere."""
-_MACHINES = ("/offline/key", "/api/", "/auth/", "/schema", "/fhir", "/events", "/ws", "/metrics", "/healthz", "/readyz")
+_MACHINES = (
+    "/offline/key",
+    "/uploads/",
+    "/api/",
+    "/auth/",
+    "/schema",
+    "/fhir",
+    "/events",
+    "/ws",
+    "/metrics",
+    "/healthz",
+    "/readyz",
+)
 
 
 def make_pages(
@@ -78,6 +94,10 @@ def make_pages(
             *same_person_pages.handlers(desk),
             *sheet_pages.handlers(desk),
             *pregnancy_pages.handlers(desk),
+            *child.handlers(desk),
+            *upload_pages.handlers(desk),
+            *document_pages.handlers(desk),
+            *letters.handlers(desk),
             *card_pages.handlers(desk),
             *sync_pages.handlers(desk),
             *conflict_pages.handlers(desk),

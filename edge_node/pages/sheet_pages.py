@@ -18,7 +18,7 @@ from edge_node.forms.parsing import Found, Questions, named, parse
 from edge_node.forms.reading import Sent
 from edge_node.forms.showing import as_sent
 from edge_node.language import _
-from edge_node.pages import dates, likeness, meanwhile, rendering, sending
+from edge_node.pages import dates, likeness, meanwhile, rendering, sending, upload_pages
 from edge_node.pages.desk import Desk
 from edge_node.pages.sending import Sending
 from edge_node.pages.sheet_reading import Desktop, seen_versions, versions
@@ -91,11 +91,15 @@ def _of(desk: Desk, desktop: Desktop, sheet: Sheet) -> list[Any]:
             return rendering.redirect(led_to)
         seen = sent.values.get(SEEN, ())
         context = await desk.threads.search(desktop.context, author, place.patient, place.about, versions(seen))
+        sent = await desk.threads.search(upload_pages.received, desk.store, author.user, sent)
         read = await desk.threads.search(_read, desk.store, sheet, context, sent)
         if isinstance(read, Asked):
             drawn = _again(sheet, context, place, token, seen, sent, read)
             return await _page(desk, request, author, sheet, context, drawn, 422)
-        return await _save(desk, desktop, author, sheet, context, read, token)
+        answer = await _save(desk, desktop, author, sheet, context, read, token)
+        if sheet.form(context).sends_files:
+            await desk.threads.write(upload_pages.done, desk.store, author.user, sent)
+        return answer
 
     return [show, send]
 

@@ -215,6 +215,19 @@ _READINGS = """
 CREATE INDEX audit_read ON audit (key, user, at) WHERE action = 'read';
 """
 
+_UPLOADS = """
+CREATE TABLE upload (
+    user TEXT NOT NULL,
+    token TEXT NOT NULL,             -- made by the browser from the file
+    number INTEGER NOT NULL,         -- of the chunk, from 0
+    at INTEGER NOT NULL,             -- ms since 1970
+    hash BLOB NOT NULL,              -- SHA-256
+    content BLOB NOT NULL,
+    PRIMARY KEY (user, token, number)
+) STRICT;
+CREATE INDEX upload_at ON upload (at);
+"""
+
 MIGRATIONS: tuple[str, ...] = (
     _FIRST + SEARCH_TABLES,
     _DUE,
@@ -222,6 +235,7 @@ MIGRATIONS: tuple[str, ...] = (
     _FINDING,
     _PEOPLE,
     _READINGS,
+    _UPLOADS,
 )
 """What has been released is never changed; what comes is added at the end."""
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from edge_node.documents import parts
 from edge_node.forms.care.allergy import ALLERGY, END_ALLERGY
 from edge_node.forms.care.death import DEATH, UNDO_DEATH
 from edge_node.forms.care.diagnosis import CHANGE_PROBLEM, CLOSE_PROBLEM, PROBLEM
@@ -14,7 +15,7 @@ from edge_node.forms.care.mistake import CORRECT, MISTAKE, TYPES
 from edge_node.forms.care.notes import NOTE_AGAIN, NOTE_SHEET
 from edge_node.forms.care.planning import APPOINTMENT, CHANGE_APPOINTMENT, END_REMINDER, REMINDER
 from edge_node.forms.care.prescription import PRESCRIPTION, STOP_MEDICINE
-from edge_node.forms.care.referral import END_REFERRAL, REFERRAL
+from edge_node.forms.care.referral import END_REFERRAL, REFERRAL, is_referral
 from edge_node.forms.care.results import RESULT
 from edge_node.forms.care.vaccination import VACCINATION
 from edge_node.forms.care.visit import END_VISIT, MEASUREMENTS, VISIT
@@ -130,16 +131,21 @@ _GOES_ON: Final[Mapping[str, frozenset[str]]] = MappingProxyType({"Encounter": f
 
 
 def kinds_of(type_: str, resource: Mapping[str, Any]) -> frozenset[str]:
-    """What a record is, as far as acts ask: `goes-on` of a visit, `note` of a document, `number` of an Observation."""
+    """What a record is, as far as its menu asks: `goes-on` of a visit, `note` or `file` of a document, `number` of an Observation,
+    `referral` of a ServiceRequest."""
     found = set()
+    if type_ == "DocumentReference" and parts.named(resource):
+        found.add("file")
+    if type_ == "ServiceRequest" and is_referral(resource):
+        found.add("referral")
     if resource.get("status") in _GOES_ON.get(type_, ()):
         found.add("goes-on")
     contents = resource.get("content")
     attachment = contents[0].get("attachment") if isinstance(contents, list) and contents else None
     if isinstance(attachment, dict) and str(attachment.get("contentType", "")).startswith("text/plain"):
         found.add("note")
-    parts = [resource, *(resource.get("component") or [])]
-    if type_ == "Observation" and any(isinstance(part.get("valueQuantity"), dict) for part in parts):
+    measured = [resource, *(resource.get("component") or [])]
+    if type_ == "Observation" and any(isinstance(part.get("valueQuantity"), dict) for part in measured):
         found.add("number")
     return frozenset(found)
 

@@ -1,0 +1,225 @@
+"""A child's growth and vaccinations: in short on her page, with charts and card at `/patients/{id}/child`."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from types import MappingProxyType
+from typing import Any, Final
+
+import msgspec
+from litestar import Request, Response, get
+from litestar.params import FromPath
+
+from edge_node.errors import NotFound
+from edge_node.forms.care.growth_words import told
+from edge_node.forms.care.vaccination import CHILD_SCHEDULE, CHILD_YEARS, NOT_COUNTED
+from edge_node.forms.care.vital_signs import SMALL_CHILD_DAYS
+from edge_node.forms.context import Held, decode
+from edge_node.forms.maternal.choices import words as concept_words
+from edge_node.forms.parsing import Found
+from edge_node.growth import record as growth_record
+from edge_node.growth.child import Measured, assess, length_or_height
+from edge_node.growth.standard import Indicator
+from edge_node.immunisation import record as immunisation_record
+from edge_node.immunisation.due import Due, Standing, stand
+from edge_node.immunisation.schedule import load
+from edge_node.immunisation.vaccines import VACCINES
+from edge_node.language import C_, Text, clinical, digits, pgettext, reader
+from edge_node.language.days import said
+from edge_node.maternal.reading import about_day
+from edge_node.pages import chart_words, dates, growth_charts, likeness
+from edge_node.pages.desk import Desk
+from edge_node.pages.growth_charts import Measure
+from edge_node.pages.measured import Picture
+from edge_node.pages.plot import Chart, draw
+from edge_node.store.model import Stored
+
+STATES: Final[Mapping[str, Text]] = MappingProxyType(
+    {
+        "given": C_("given"),
+        "overdue": C_("overdue"),
+        "due": C_("due now"),
+        "later": C_("later"),
+        "too-late": C_("too late"),
+    }
+)
+_SHOWN: Final = (
+    Indicator.WEIGHT_FOR_AGE,
+    Indicator.LENGTH_FOR_AGE,
+    Indicator.WEIGHT_FOR_LENGTH,
+    Indicator.WEIGHT_FOR_HEIGHT,
+    Indicator.HEAD_FOR_AGE,
+    Indicator.MUAC_FOR_AGE,
+)
+DUE_SHOWN: Final = 6
+
+
+class Dose(msgspec.Struct, frozen=True):
+    """A dose on the card. `state`: a key of `STATES`; `when`: the day it was given or may be given from."""
+
+    name: str
+    state: str
+    when: str
+
+    @property
+    def state_said(self) -> Text:
+        """In words."""
+        return STATES[self.state]
+
+
+class Child(msgspec.Struct, frozen=True):
+    """What is known of a child. `growth`: the last measurements in words; `grave`: they refer the child; `uncounted`: what was given
+    and does not count, in words."""
+
+    growth: str
+    measured: str
+    grave: bool
+    doses: tuple[Dose, ...]
+    uncounted: tuple[str, ...]
+    pictures: tuple[Picture, ...] = ()
+
+    @property
+    def due(self) -> tuple[Dose, ...]:
+        """What can be given now."""
+        return tuple(one for one in self.doses if one.state in ("due", "overdue"))[:DUE_SHOWN]
+
+
+def of_patient(everything: Sequence[Stored], today: date, *, drawn: bool = False) -> Child | None:
+    """The child who is the first of `everything`; None of who is grown up, dead, or of unknown age. `drawn`: with charts."""
+    resources = [decode(stored.body) for stored in everything if stored.body is not None]
+    if not resources:
+        return None
+    patient = resources[0]
+    born = about_day(patient.get("birthDate"))
+    if born is None or patient.get("deceasedBoolean") or "deceasedDateTime" in patient:
+        return None
+    if not 0 <= (today - born).days < CHILD_YEARS * 365.25:
+        return None
+    child = growth_record.read(patient, resources[1:])
+    measured = child.measured if child is not None and (today - born).days < SMALL_CHILD_DAYS else ()
+    last = measured[-1] if measured else None
+    assessed = assess(child.born, child.sex, last) if child is not None and last is not None else None
+    standing, uncounted = _vaccinations(patient, resources[1:])
+    return Child(
+        growth=told(assessed) if assessed is not None else "",
+        measured=said(last.day) if last is not None else "",
+        grave=assessed is not None and assessed.degree == "refer",
+        doses=tuple(_doses(standing, today)),
+        uncounted=uncounted,
+        pictures=tuple(_pictures(child, measured)) if drawn and child is not None else (),
+    )
+
+
+# --- vaccinations -----------------------------------------------------------------------------------------------------
+
+
+def _vaccinations(
+    patient: Mapping[str, Any], resources: Iterable[Mapping[str, Any]]
+) -> tuple[Standing, tuple[str, ...]]:
+    read = immunisation_record.read(patient, resources)
+    standing = stand(load(CHILD_SCHEDULE), read.facts)
+    not_counted = [
+        clinical(
+            "%(vaccine)s of %(day)s does not count: %(why)s.",
+            vaccine=concept_words(VACCINES[one.vaccine].concept),
+            day=said(one.day),
+            why=NOT_COUNTED[one.reason],
+        )
+        for one in standing.uncounted
+    ]
+    unclear = [
+        clinical("“%(text)s” could not be read as a vaccine with a day, and does not count.", text=one.text)
+        for one in read.unclear
+    ]
+    return standing, (*not_counted, *unclear)
+
+
+def _doses(standing: Standing, today: date) -> Iterable[Dose]:
+    """What was given, by day; then what is due and what comes, by day."""
+    for one in standing.counted:
+        yield Dose(pgettext("clinical", one.text), "given", said(one.day))
+    for item in standing.due:
+        if item.state(today) != "too-late":
+            yield Dose(pgettext("clinical", item.text), item.state(today), _from(item))
+
+
+def _from(item: Due) -> str:
+    return said(item.due_from)
+
+
+# --- growth -----------------------------------------------------------------------------------------------------------
+
+
+def _pictures(child: growth_record.Child, measured: Sequence[Measured]) -> Iterable[Picture]:
+    writer = chart_words.Reader(_number, said, _mark, lambda text: pgettext("clinical", text))
+    for number, indicator in enumerate(_SHOWN):
+        measures = [one for each in measured if (one := _measure(indicator, child, each)) is not None]
+        chart = growth_charts.growth(indicator, child.sex, measures, writer) if measures else None
+        if chart is not None:
+            yield _picture(chart, number)
+
+
+def _picture(chart: Chart, number: int) -> Picture:
+    return Picture(chart.title, draw(chart, f"growth-{number}"), chart.head, chart.rows)
+
+
+def _measure(indicator: Indicator, child: growth_record.Child, one: Measured) -> Measure | None:
+    """A day's measurement as a point of a chart. With swollen feet no weight is drawn: it is too high."""
+    age = (one.day - child.born).days
+    length = length_or_height(age, one)
+    weight = None if one.oedema else one.weight_kg
+    if indicator in (Indicator.WEIGHT_FOR_LENGTH, Indicator.WEIGHT_FOR_HEIGHT):
+        standing = indicator == Indicator.WEIGHT_FOR_HEIGHT
+        fits = length is not None and weight is not None and standing == (age >= 731)
+        return Measure(one.day, length or 0.0, weight or 0.0) if fits else None
+    values = {
+        Indicator.WEIGHT_FOR_AGE: weight,
+        Indicator.LENGTH_FOR_AGE: length,
+        Indicator.HEAD_FOR_AGE: one.head_cm,
+        Indicator.MUAC_FOR_AGE: one.muac_cm,
+    }
+    value = values[indicator]
+    return Measure(one.day, float(age), value) if value is not None else None
+
+
+def _number(value: float, decimals: int) -> str:
+    return digits.amount(f"{value:.{decimals}f}", reader().locale)
+
+
+def _mark(day: date) -> str:
+    return f"{digits.in_digits(str(day.month), reader().locale)}/{digits.in_digits(str(day.year), reader().locale)}"
+
+
+# --- the page ---------------------------------------------------------------------------------------------------------
+
+
+class Read(msgspec.Struct, frozen=True):
+    """One reading of a child's page."""
+
+    key: int
+    whose: Found
+    child: Child
+
+
+def handlers(desk: Desk) -> list[Any]:
+    """The paths."""
+
+    @get("/patients/{id_:str}/child")
+    async def one(request: Request[Any, Any, Any], id_: FromPath[str]) -> Response[Any]:
+        author = desk.author(request)
+        read: Read = await desk.threads.search(_read, desk, id_)
+        await desk.threads.write(desk.store.record, author, desk.now_ms(), "read", read.key)
+        return await desk.page(request, author, "child.html", here="patients", whose=read.whose, child=read.child)
+
+    return [one]
+
+
+def _read(desk: Desk, id_: str) -> Read:
+    """Raises NotFound, also of somebody who is no child."""
+    everything = [stored for stored in desk.store.everything(id_) if stored.body is not None]
+    today = dates.local_day(desk.now_ms())
+    child = of_patient(everything, today, drawn=True)
+    if child is None:
+        raise NotFound()
+    first = everything[0]
+    held = Held(first.type, first.id, first.version, decode(first.body or b"{}"))
+    return Read(first.key, likeness.person(held, today), child)
