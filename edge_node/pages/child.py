@@ -23,7 +23,7 @@ from edge_node.immunisation import record as immunisation_record
 from edge_node.immunisation.due import Due, Standing, stand
 from edge_node.immunisation.schedule import load
 from edge_node.immunisation.vaccines import VACCINES
-from edge_node.language import C_, Text, clinical, digits, pgettext, reader
+from edge_node.language import C_, Text, _, clinical, digits, reader
 from edge_node.language.days import said
 from edge_node.maternal.reading import about_day
 from edge_node.pages import chart_words, dates, growth_charts, likeness
@@ -136,10 +136,10 @@ def _vaccinations(
 def _doses(standing: Standing, today: date) -> Iterable[Dose]:
     """What was given, by day; then what is due and what comes, by day."""
     for one in standing.counted:
-        yield Dose(pgettext("clinical", one.text), "given", said(one.day))
+        yield Dose(clinical(one.text), "given", said(one.day))
     for item in standing.due:
         if item.state(today) != "too-late":
-            yield Dose(pgettext("clinical", item.text), item.state(today), _from(item))
+            yield Dose(clinical(item.text), item.state(today), _from(item))
 
 
 def _from(item: Due) -> str:
@@ -150,7 +150,7 @@ def _from(item: Due) -> str:
 
 
 def _pictures(child: growth_record.Child, measured: Sequence[Measured]) -> Iterable[Picture]:
-    writer = chart_words.Reader(_number, said, _mark, lambda text: pgettext("clinical", text))
+    writer = chart_words.Reader(_number, said, _mark, _, clinical)
     for number, indicator in enumerate(_SHOWN):
         measures = [one for each in measured if (one := _measure(indicator, child, each)) is not None]
         chart = growth_charts.growth(indicator, child.sex, measures, writer) if measures else None

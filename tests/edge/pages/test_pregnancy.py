@@ -287,5 +287,5 @@ def on_the_list(store: Store) -> None:
         lambda resources: [due.Due(LIST, "blood-groups", TODAY)] if len(resources) == 3 else [],
     )
     with store.transaction() as connection:
-        while due.catch_up(connection, rules):
+        while due.catch_up(connection, rules, TODAY):
             continue

@@ -171,10 +171,15 @@ def test_many_changes_of_few_patients_are_worked_out_by_patient(store: Store, mo
     look(store)
     for number in range(8):
         observe(store, f"o{number}", 10 + number, "2026-03-01")
-    derived: list[int] = []
-    counting = Rules(RULES.version, RULES.subjects, lambda found: (derived.append(1), *visits(found))[1:])
-    look(store, counting)
-    assert len(derived) == 1
+    derived = 0
+
+    def counting(found: Sequence[Mapping[str, Any]]) -> Iterable[Due]:
+        nonlocal derived
+        derived += 1
+        return visits(found)
+
+    look(store, Rules(RULES.version, RULES.subjects, counting))
+    assert derived == 1
     assert len(listed(store)) == 8
 
 
