@@ -11,7 +11,11 @@ from sync_protocol.resource import Resource, shown
 
 MEMBERS: Final = frozenset({"subject", "patient", "for", "beneficiary", "individual", "candidate", "actor"})
 """Members of any type that name the patient."""
-OF_TYPE: Final = {"Appointment": frozenset({"participant"}), "Provenance": frozenset({"target"})}
+OF_TYPE: Final = {
+    "Appointment": frozenset({"participant"}),
+    "Provenance": frozenset({"target"}),
+    "Binary": frozenset({"securityContext"}),
+}
 """Members that do so in one type only."""
 
 _REFERENCE = re.compile(rb'"reference":"(Patient/[A-Za-z0-9.-]{1,64})(?:/_history/[^"]*)?"')

@@ -105,7 +105,8 @@ def check(answers: Answers, context: Context) -> Iterator[Problem | Doubt]:
     """Each caution is asked about, and that somebody gives a reason."""
     found = against(answers, context)
     for one in found:
-        yield Doubt("medicine", one.text, f"{answers.text('medicine')} {one.kind} {str(one.text)[:80]}")
+        text = C_("%(why)s Give it all the same?").of(why=one.text)
+        yield Doubt("medicine", text, f"{answers.text('medicine')} {one.kind} {str(one.text)[:80]}")
     if found and not answers.text("despite"):
         yield Problem(
             "despite", C_("Something speaks against this medicine. Say why it is given, or choose another one.")

@@ -3,7 +3,7 @@
 The schedules are those of `edge_node/immunisation`: a child's, and tetanus for a woman who is or may become pregnant.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 from types import MappingProxyType
 from typing import Final
@@ -85,12 +85,10 @@ def proposed(context: Context) -> tuple[str, ...]:
 def form(context: Context) -> Form:
     """The vaccines that are due, then any other; the day; lot numbers; what was not given."""
     due = proposed(context)
-    given = (
-        *((_chosen("due", C_("Due today"), due, context),) if due else ()),
-        _chosen("more", C_("Other vaccines given"), [name for name in VACCINES if name not in due], context),
-    )
+    more = _chosen("more", C_("Other vaccines given"), [name for name in VACCINES if name not in due])
+    given = (_chosen("due", C_("Due today"), due, due_now(context), context.today),) if due else ()
     others = (
-        _chosen("not_given", C_("Due, and not given"), due, context),
+        _chosen("not_given", C_("Due, and not given"), due),
         Field(
             name="why", label=C_("Why not?"), kind=Kind.CHOICE, choices=REFUSALS, required=True, when=when("not_given")
         ),
@@ -98,7 +96,8 @@ def form(context: Context) -> Form:
     return Form(
         title=C_("Vaccines given"),
         sections=(
-            Section(title=C_("Vaccines"), fields=given, folded=False),
+            *((Section(title=C_("Vaccines"), fields=given),) if due else ()),
+            Section(title=C_("Other vaccines"), fields=(more,), folded=bool(due)),
             Section(title=N_("When and how"), fields=tuple(_how(context, due))),
             *((Section(title=C_("Not given"), fields=others, folded=True),) if due else ()),
         ),
@@ -106,21 +105,15 @@ def form(context: Context) -> Form:
     )
 
 
-def _chosen(name: str, label: Text, vaccines: Iterator[str] | list[str] | tuple[str, ...], context: Context) -> Field:
-    items = due_now(context)
+def _chosen(
+    name: str, label: Text, vaccines: Iterable[str], items: tuple[Due, ...] = (), today: date = date.min
+) -> Field:
+    """A choice of vaccines; those of doses that are overdue say so."""
+    late = {one for item in items if item.state(today) == "overdue" for one in item.give}
     choices = tuple(
-        Choice(
-            one,
-            words(VACCINES[one].concept),
-            hint=_late(next((item for item in items if one in item.give), None), context),
-        )
-        for one in vaccines
+        Choice(one, words(VACCINES[one].concept), hint=C_("overdue") if one in late else None) for one in vaccines
     )
     return Field(name=name, label=label, kind=Kind.CHOICES, choices=choices)
-
-
-def _late(item: Due | None, context: Context) -> Text | None:
-    return C_("overdue") if item is not None and item.state(context.today) == "overdue" else None
 
 
 def _how(context: Context, due: tuple[str, ...]) -> Iterator[Field]:

@@ -1,0 +1,1 @@
+"""Tests of the medicines and of what speaks against them."""
