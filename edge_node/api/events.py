@@ -26,25 +26,25 @@ def handlers(feed: Feed, access: Access, heartbeat_seconds: float = HEARTBEAT_SE
     """The two paths."""
 
     def check(headers: Any) -> Sight:
-        """What the listener may see now: asked again with each heartbeat. Listening keeps no login awake."""
+        """What the listener may see now: asked again with each event, since where much is written no heartbeat comes. Listening keeps no
+        login awake."""
         return access.caller(headers.get("authorization"), headers.get("cookie"), active=False).sight
 
     @get("/events", summary="What changed, as server-sent events", tags=["events"])
     async def events(request: Request[Any, Any, Any]) -> Stream:
-        sight = check(request.headers)
+        check(request.headers)
         after = request.headers.get("last-event-id", "")
         after_ms = int(after) if after.isascii() and after.isdigit() and len(after) < 16 else None
 
         async def lines() -> AsyncIterator[bytes]:
-            nonlocal sight
             yield b"retry: %d\n\n" % RETRY_MS
             async with aclosing(feed.listen(after_ms, heartbeat_seconds)) as listening:
                 async for event in listening:
+                    try:
+                        sight = check(request.headers)
+                    except EdgeError:
+                        return  # the login has ended; the browser asks again and is told so
                     if event is None:
-                        try:
-                            sight = check(request.headers)
-                        except EdgeError:
-                            return  # the login has ended; the browser asks again and is told so
                         yield b": still here\n\n"
                     elif is_for(event, sight):
                         yield b"id: %d\nevent: %s\ndata: %s\n\n" % (event.at_ms, kind(event), data(event))
@@ -57,7 +57,7 @@ def handlers(feed: Feed, access: Access, heartbeat_seconds: float = HEARTBEAT_SE
     async def socket(socket: WebSocket[Any, Any, Any]) -> None:
         await socket.accept()
         try:
-            sight = check(socket.headers)
+            check(socket.headers)
         except EdgeError:
             await socket.close(UNAUTHORISED, Unauthorised.title)
             return
@@ -67,8 +67,8 @@ def handlers(feed: Feed, access: Access, heartbeat_seconds: float = HEARTBEAT_SE
         try:
             async with aclosing(feed.listen(None, heartbeat_seconds)) as listening:
                 async for event in listening:
+                    sight = check(socket.headers)
                     if event is None:
-                        sight = check(socket.headers)
                         await socket.send_data(b'{"event":"still-here"}', mode="text")
                     elif is_for(event, sight):
                         await socket.send_data(message(event), mode="text")

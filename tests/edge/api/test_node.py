@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -254,6 +255,31 @@ def test_a_socket_tells_the_same(app: Door, store: Store, clock: Clock) -> None:
             heard = json.loads(socket.receive_text(timeout=5))
         change = {"type": "Patient", "id": "p-1", "version": written.stored.version}
         assert heard == {"event": "change", "at": written.stored.updated_ms, "change": change}
+
+
+@pytest.fixture
+def quiet(store: Store, clock: Clock) -> Iterator[Door]:
+    """A server whose heartbeats do not come within a test, as where something is written all the time."""
+    app = make_app(store, clock, Options(heartbeat_seconds=60))
+    yield app
+    app.app.state.parts.feed.close()
+    app.app.state.parts.threads.close()
+
+
+def test_who_was_disabled_hears_nothing_more_where_no_heartbeat_comes_between(
+    quiet: Door, store: Store, clock: Clock
+) -> None:
+    parts: Parts = quiet.app.state.parts
+    headers = {"Authorization": f"Bearer {parts.logins._tokens.issue('ama', 'clinician')}"}
+    with TestClient(quiet.app) as client, client.websocket_connect("/ws", headers=headers) as socket:
+        while not parts.feed._listeners:
+            time.sleep(0.01)
+        store.users.disable("ama")
+        store.write([Write("Patient", "p-1", json.dumps(patient()).encode())], Author("efua", "midwife"), clock())
+        parts.feed.changed()
+        with pytest.raises(WebSocketDisconnect) as caught:
+            socket.receive_text(timeout=10)
+        assert caught.value.code == UNAUTHORISED
 
 
 @pytest.mark.parametrize(
