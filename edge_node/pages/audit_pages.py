@@ -19,6 +19,10 @@ from edge_node.store.model import AuditEntry
 from edge_node.store.store import Store
 
 ON_A_PAGE: Final = 100
+_YEARS: Final = (1970, 9998)
+"""Of days that have a beginning and an end in a computer's time."""
+_NUMBERS: Final = 1 << 63
+"""An entry's number is less: SQLite's integers have 64 bits."""
 ACTIONS: Final[dict[str, Text]] = {
     "read": N_("opened"),
     "history": N_("read the history of"),
@@ -85,7 +89,7 @@ def handlers(desk: Desk) -> list[Any]:
         before: FromQuery[int] = 0,
     ) -> Response[Any]:
         caller = desk.caller(request, "see-audit")
-        asked = Asked(user[:100], _day(day), patient[:64], before)
+        asked = Asked(user[:100], _day(day), patient[:64], before if 0 <= before < _NUMBERS else 0)
         found = await desk.threads.search(look, desk.store, caller.sight, asked, desk.now_ms())
         detail = {"entries": len(found.entries), **({"user": asked.user} if asked.user else {})}
         await desk.threads.write(desk.store.record, caller.author, desk.now_ms(), "audit-read", None, detail)
@@ -96,9 +100,10 @@ def handlers(desk: Desk) -> list[Any]:
 
 def _day(written: str) -> str:
     try:
-        return date.fromisoformat(written).isoformat()
+        day = date.fromisoformat(written)
     except ValueError:
         return ""
+    return day.isoformat() if _YEARS[0] <= day.year <= _YEARS[1] else ""
 
 
 def look(store: Store, sight: Sight, asked: Asked, now_ms: int) -> Found:

@@ -7,6 +7,7 @@ from litestar import Request, Response, get, post
 from litestar.params import FromPath
 from msgspec import Struct
 
+from edge_node.api.sight import owners
 from edge_node.errors import NotFound
 from edge_node.forms.pictures import MEDIA_TYPE, NoPicture
 from edge_node.language import _
@@ -16,6 +17,8 @@ from edge_node.pages.people import Person
 from edge_node.pages.sending import Sending
 from edge_node.store.store import Store
 from sync_protocol.matching import numbers
+
+_PICTURES = frozenset({MEDIA_TYPE, "image/png", "image/webp"})
 
 
 class Looked(Struct, frozen=True):
@@ -93,12 +96,17 @@ def _patient(store: Store, id_: str) -> words.Object:
 
 
 def _photo(store: Store, id_: str) -> bytes:
+    """Her photo. Raises NotFound also for a file that is no picture, or not kept with her record: whoever writes who somebody is may name
+    any file for a photo, and would read by it what is not for her role."""
     urls = (words.text(one.get("url")) for one in words.objects(_patient(store, id_).get("photo")))
     target = next((url for url in urls if url.startswith("Binary/")), None)
     stored = store.read("Binary", target.removeprefix("Binary/")) if target is not None else None
     if stored is None or stored.body is None:
         raise NotFound()
-    return base64.b64decode(words.decode(stored.body).get("data", ""))
+    binary = words.decode(stored.body)
+    if id_ not in owners(binary) or binary.get("contentType") not in _PICTURES:
+        raise NotFound()
+    return base64.b64decode(words.text(binary.get("data")))
 
 
 def _picture(content: bytes) -> Response[bytes]:

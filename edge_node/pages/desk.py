@@ -50,9 +50,13 @@ class Desk:
         return card_numbers.new(self.store)
 
     def anyone(self, request: Request[Any, Any, Any], *, active: bool = True) -> Caller:
-        """Who is asking, whatever her role. Not `active`: the page asks by itself. Raises Unauthorised, SessionLocked."""
+        """Who is asking, whatever her role. Not `active`, or marked so by its script: the page asks by itself, which keeps no login awake.
+
+        Raises Unauthorised, SessionLocked.
+        """
         headers = request.headers
-        return self.parts.access.caller(headers.get("authorization"), headers.get("cookie"), active=active)
+        by_hand = active and BY_ITSELF not in headers
+        return self.parts.access.caller(headers.get("authorization"), headers.get("cookie"), active=by_hand)
 
     def caller(self, request: Request[Any, Any, Any], act: Act) -> Caller:
         """Who is asking, for a page that is for those who do this. Raises Unauthorised, SessionLocked, or Forbidden for all others."""

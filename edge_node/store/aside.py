@@ -43,7 +43,9 @@ def one(connection: Connection, number: int) -> Aside:
 
 def _entry(connection: Connection, number: int) -> QuarantineEntry:
     query = "SELECT id, since, source, reason, detail, payload FROM quarantine WHERE id = ?"
-    row = connection.execute(query, (number,)).fetchone()
+    row = (
+        connection.execute(query, (number,)).fetchone() if number < 1 << 63 else None
+    )  # SQLite's integers have 64 bits
     if row is None:
         raise NotFound("This was settled already")
     return QuarantineEntry(*row)

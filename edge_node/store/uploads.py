@@ -23,10 +23,12 @@ def put(connection: Connection, user: str, token: str, number: int, content: byt
 
     False, and nothing is kept, when the chunk, the file, or all unfinished files of this user are larger than may be.
     """
+    if not 0 <= number < CHUNKS_MAX or len(content) > CHUNK_BYTES:
+        return False
     connection.execute("DELETE FROM upload WHERE at < ?", (now_ms - KEPT_MS,))
     others = "SELECT coalesce(sum(length(content)), 0) FROM upload WHERE user = ? AND NOT (token = ? AND number = ?)"
     held = int(connection.execute(others, (user, token, number)).fetchone()[0])
-    if not 0 <= number < CHUNKS_MAX or len(content) > CHUNK_BYTES or held + len(content) > BYTES_MAX:
+    if held + len(content) > BYTES_MAX:
         return False
     query = "INSERT OR REPLACE INTO upload (user, token, number, at, hash, content) VALUES (?, ?, ?, ?, ?, ?)"
     connection.execute(query, (user, token, number, now_ms, hashlib.sha256(content).digest(), content))

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -182,6 +183,16 @@ async def test_typing_keeps_a_screen_open_and_watching_does_not(ama: httpx.Async
     assert (await ama.post("/awake")).status_code == 423
 
 
+async def test_what_a_page_asks_for_by_itself_keeps_no_login_awake(ama: httpx.AsyncClient, clock: Clock) -> None:
+    half = Options().idle_seconds // 2 + 1
+    await ama.get("/patients/p-1")
+    answers = []
+    for _ in range(3):
+        clock.forward(half)
+        answers.append((await ama.get("/patients/p-1", headers={"x-part": "live"})).status_code)
+    assert answers == [200, 303, 303]
+
+
 @pytest.mark.parametrize(
     ("form", "said"),
     [
@@ -244,6 +255,29 @@ async def test_a_registrar_sees_who_somebody_is_and_is_told_that_this_is_not_all
         assert absence not in shown
 
 
+@pytest.mark.parametrize(
+    ("file", "status"),
+    [
+        ({}, 200),
+        ({"securityContext": {"reference": "Patient/p-2"}}, 404),
+        ({"securityContext": None}, 404),
+        ({"contentType": "application/pdf"}, 404),
+    ],
+)
+async def test_only_a_picture_of_her_own_record_is_shown_for_a_photo(
+    browser: Browser, store: Store, file: dict[str, Any], status: int
+) -> None:
+    picture = {"resourceType": "Binary", "id": "b-1", "contentType": "image/jpeg", "data": "c2NhbiBvZiBhIHRlc3Q="}
+    kept = picture | {"securityContext": {"reference": "Patient/p-1"}} | file
+    clinic.write(store, {name: value for name, value in kept.items() if value is not None})
+    clinic.write(store, {**PATIENT, "photo": [{"contentType": "image/jpeg", "url": "Binary/b-1"}]})
+    client = browser()
+    await log_in(client, store, "efua", "registrar")
+    answer = await client.get("/patients/p-1/photo")
+    assert answer.status_code == status
+    assert (b"scan of a test" in answer.content) == (status == 200)
+
+
 async def test_a_citizen_is_led_to_her_own_record_and_to_no_other(browser: Browser, store: Store) -> None:
     client = browser()
     await log_in(client, store, "mercy", "citizen", "p-1")
@@ -277,6 +311,22 @@ async def test_an_administrator_sees_no_record_without_a_reason(
     clock.forward(Options().break_glass_seconds + 1)
     await log_in(client, store, "kofi", "admin")
     assert (await client.get("/patients/p-1")).headers["location"] == "/patients/p-1/open"
+
+
+@pytest.mark.parametrize(
+    "asked", ["before=99999999999999999999", "before=-1", "day=9999-12-31", "day=0001-01-01", "day=no", "patient=p-1"]
+)
+async def test_the_audit_answers_whatever_day_or_place_is_asked_for(ama: httpx.AsyncClient, asked: str) -> None:
+    assert (await ama.get(f"/audit?{asked}")).status_code == 200
+
+
+@pytest.mark.parametrize("do", ["again", "discard"])
+async def test_nothing_was_put_aside_under_a_number_that_no_entry_can_have(ama: httpx.AsyncClient, do: str) -> None:
+    assert (await ama.post(f"/held/{1 << 63}/{do}", data={"reason": "none"})).status_code == 404
+
+
+async def test_a_chunk_of_a_number_that_no_file_has_is_refused(ama: httpx.AsyncClient) -> None:
+    assert (await ama.put(f"/uploads/{'a' * 16}/{1 << 63}", content=b"x")).status_code == 413
 
 
 # --- people of this computer ---
