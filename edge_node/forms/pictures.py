@@ -1,6 +1,7 @@
 """Photographs as they are kept: bounded, upright, and with nothing of what cameras write into them (place, time, device)."""
 
 import io
+import struct
 from typing import Final
 
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -9,8 +10,16 @@ LONG_SIDE_PIXELS: Final = 640
 THUMBNAIL_PIXELS: Final = 96
 PIXELS_MAX: Final = 60_000_000
 """More than cameras of tablets make; a small file may claim to be any size."""
+READ_PIXELS: Final = 2_000
+"""A photograph is not made smaller than this while it is read: enough for the code on a card that fills a tenth of it."""
+READ_WHOLE_PIXELS_MAX: Final = 25_000_000
+"""What is left after that, and pictures of other formats, which are read whole: some 150 MB of memory while they are turned."""
 _QUALITY: Final = 78
 _FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
+_BROKEN: Final = (
+    *(UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError),
+    *(struct.error, EOFError, LookupError, OverflowError),  # of what a camera writes into a photo, when that is damaged
+)
 MEDIA_TYPE: Final = "image/jpeg"
 
 
@@ -30,14 +39,18 @@ def thumbnail(content: bytes) -> bytes:
 
 
 def opened(content: bytes) -> Image.Image:
-    """A picture, upright, in colours as screens have them. Raises NoPicture."""
+    """A picture, upright, in colours as screens have them; a large photograph smaller than it was. Raises NoPicture."""
     try:
         with Image.open(io.BytesIO(content), formats=_FORMATS) as picture:
             if picture.width * picture.height > PIXELS_MAX:
                 raise NoPicture("too many pixels")
+            # Photographs are read at a half, a quarter or an eighth of their size, so that they need little memory.
+            picture.draft("RGB", (READ_PIXELS, READ_PIXELS))
+            if picture.width * picture.height > READ_WHOLE_PIXELS_MAX:
+                raise NoPicture("too many pixels")
             # As the camera was held; what says so is not kept.
             return ImageOps.exif_transpose(picture).convert("RGB")
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
+    except _BROKEN as error:
         raise NoPicture("no picture") from error
 
 

@@ -40,7 +40,11 @@ def read(content_type: str | None, body: bytes) -> Sending:
             return Sending(_gathered(pairs), {})
         if media_type.lower() == _PARTS and options.get("boundary"):
             return _parts(options["boundary"], body)
-    except (ValueError, multipart.MultipartError) as error:
+    except (
+        ValueError,
+        LookupError,
+        multipart.MultipartError,
+    ) as error:  # LookupError: a part in letters that do not exist
         raise Refused(400, "structure", _("The form could not be read"), _("Go back and send it again")) from error
     raise Refused(415, "not-supported", _("This is not what our form sends"), _("Go back and send the form again"))
 

@@ -1,17 +1,20 @@
 """A form as data: what people type becomes answers, or is asked back; nothing that is plausible is refused, nothing impossible taken."""
 
 import io
+import warnings
+from contextlib import suppress
 from datetime import date
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from edge_node.forms.answers import Answers, Dated, Person, Upload
 from edge_node.forms.fields import AnyOf, Choice, Field, Form, Kind, Section, Span, When, between, when, wrong
 from edge_node.forms.parsing import Doubt, Found, Problem, Questions, named, parse
+from edge_node.forms.pictures import READ_WHOLE_PIXELS_MAX, NoPicture, opened
 from edge_node.language import N_, reading
 
 TODAY = date(2026, 3, 31)
@@ -229,6 +232,47 @@ def test_a_photo_is_kept_small_upright_and_without_what_the_camera_wrote() -> No
     assert b"camera" not in kept.content
     refused = parse(photo, {}, TODAY, {"photo": Upload("a.jpg", "image/jpeg", b"no picture")})
     assert said(refused) == ["This is no picture that can be read here. Take a photo, or choose another file."]
+
+
+def written(kind: str, size: tuple[int, int]) -> bytes:
+    file = io.BytesIO()
+    Image.new("L", size).save(file, kind)
+    return file.getvalue()
+
+
+def test_a_small_file_that_claims_to_be_a_huge_picture_is_no_picture() -> None:
+    for size in ((6000, 6000), (READ_WHOLE_PIXELS_MAX + 1, 1)):
+        with pytest.raises(NoPicture):
+            opened(written("PNG", size))
+
+
+def test_a_large_photograph_is_made_smaller_while_it_is_read() -> None:
+    assert opened(written("JPEG", (7600, 7600))).size == (3800, 3800)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 180), st.integers(0, 255)), min_size=1, max_size=12))
+def test_a_damaged_photograph_is_a_picture_or_none(damage: list[tuple[int, int]]) -> None:
+    content = bytearray(picture((40, 30)))
+    for at, value in damage:
+        content[at % len(content)] = value
+    with warnings.catch_warnings(), suppress(NoPicture):
+        warnings.simplefilter("ignore")  # Pillow tells of what cameras wrote wrongly
+        assert opened(bytes(content)).mode == "RGB"
+
+
+def test_what_a_camera_wrote_wrongly_is_no_failure_of_ours() -> None:
+    file = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "camera"
+    Image.new("RGB", (8, 8)).save(file, "PNG", exif=exif)
+    whole = file.getvalue()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for at in range(len(whole)):
+            for value in (0, 2, 5, 12, 255):
+                with suppress(NoPicture):
+                    assert opened(whole[:at] + bytes([value]) + whole[at + 1 :]).mode == "RGB"
 
 
 def test_a_form_that_makes_no_sense_is_found() -> None:

@@ -45,6 +45,7 @@ def test_a_file_that_was_chosen_is_there_and_one_that_was_not_is_not() -> None:
         ("multipart/form-data", b"", 415),
         (PARTS, b"--xyz\r\nnonsense", 400),
         (PARTS, part("a", b"never ends"), 400),
+        (PARTS, part("a", b"1", head="Content-Type: text/plain; charset=none\r\n") + b"--xyz--\r\n", 400),
         (PARTS, part("a", b"1") * (sending.FIELDS_MAX + 1) + b"--xyz--\r\n", 400),
         (PARTS, part("a", b"x" * (sending.TEXT_BYTES_MAX + 1)) + b"--xyz--\r\n", 400),
         ("application/x-www-form-urlencoded", b"a=1&" * (sending.FIELDS_MAX + 1), 400),
