@@ -1,5 +1,9 @@
 """What a patient agrees to: reminders by telephone."""
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from edge_node.concepts import codes_of
 from edge_node.forms.context import Context, create
 from edge_node.roles import REMINDER_CONSENT
 from edge_node.store.model import Write
@@ -23,3 +27,23 @@ def reminder_consent(context: Context, patient: str, *, agreed: bool) -> Write:
         "provision": {"type": "permit" if agreed else "deny"},
     }
     return create("Consent", context.new_id(), body)
+
+
+def agrees(records: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether somebody agreed to reminders: the last word on them counts, and of two of one moment the one that says no. Silence is no.
+
+    Consents of another category, to be photographed or studied, say nothing about reminders.
+    """
+    said = [(str(one.get("dateTime", "")), _permits(one)) for one in records if _is_about_reminders(one)]
+    last = max((at for at, _permitted in said), default="")
+    return bool(said) and all(permitted for at, permitted in said if at == last)
+
+
+def _is_about_reminders(record: Mapping[str, Any]) -> bool:
+    if record.get("resourceType") != "Consent" or record.get("status") == "entered-in-error":
+        return False
+    return any(REMINDER_CONSENT in codes_of(category) for category in record.get("category") or [])
+
+
+def _permits(consent: Mapping[str, Any]) -> bool:
+    return consent.get("status") == "active" and (consent.get("provision") or {}).get("type") == "permit"

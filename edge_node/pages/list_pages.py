@@ -19,6 +19,7 @@ from edge_node.api.outcome import Refused
 from edge_node.api.routes import ID
 from edge_node.errors import AlreadySubmitted, Forbidden, NotFound
 from edge_node.fhir.query import parse_query
+from edge_node.forms.consents import agrees
 from edge_node.language import _, ngettext
 from edge_node.pages import dates, lists, reminding, rendering, words
 from edge_node.pages.desk import Desk
@@ -26,6 +27,7 @@ from edge_node.pages.forms import fields
 from edge_node.pages.lists import LISTS, Line, List, Read
 from edge_node.store.model import Once, Write
 from edge_node.store.rows import instant
+from edge_node.store.state import whereabouts
 from edge_node.store.store import Store
 
 CSV: Final = "text/csv; charset=utf-8"
@@ -177,7 +179,8 @@ def _acting(desk: Desk) -> list[Any]:
 
 
 def _facility(desk: Desk) -> str:
-    return desk.store.status().facility or ""
+    with desk.store.reading() as connection:
+        return whereabouts(connection)[1]
 
 
 def _read(desk: Desk, list_: List, asked: Asked, count: int = lists.ON_A_PAGE, *, news: bool = False) -> Read:
@@ -218,7 +221,7 @@ def _reminders(desk: Desk, lines: Sequence[Line]) -> tuple[list[reminding.Remind
             continue
         if not line.person.phone:
             unreachable += 1
-        elif not reminding.agrees(_found(store, "Consent", [("patient", f"Patient/{line.person.id}")], now_ms)):
+        elif not agrees(_found(store, "Consent", [("patient", f"Patient/{line.person.id}")], now_ms)):
             silent += 1
         elif _found(store, "Task", [("identifier", f"{one.system}|{one.key}"), ("status", "requested")], now_ms):
             already += 1

@@ -28,6 +28,7 @@ ON_A_PAGE: Final = 30
 """What fits on one or two printed pages."""
 DOWNLOADED_MAX: Final = 2_000
 SEARCHED_MAX: Final = 500
+CALLED_MS: Final = 31 * 24 * 3_600_000
 APPOINTMENTS, REFERRED = "appointments", "referred"
 REFERRAL: Final = f"{SNOMED}|3457005"
 WORK_LIST: Final = "work-list"
@@ -332,34 +333,40 @@ def _instant(at: datetime) -> str:
 
 
 def _with_news(store: Store, lines: Sequence[Line], now_ms: int) -> tuple[Line, ...]:
+    """The lines with what was done to reach each: two searches for all of them, since sixty took half of a page's time."""
+    who = [f"Patient/{line.person.id}" for line in lines]
+    if not who:
+        return ()
+    reached, reminders = _reached(store, who, now_ms), _reminders(store, who, now_ms)
     return tuple(
-        msgspec.structs.replace(
-            one, reached=_reached(store, one.person.id, now_ms), reminder=_reminder(store, one.person.id, now_ms)
-        )
-        for one in lines
+        msgspec.structs.replace(line, reached=reached.get(one, ""), reminder=reminders.get(one, ""))
+        for line, one in zip(lines, who, strict=True)
     )
 
 
-def _reached(store: Store, patient: str, now_ms: int) -> str:
-    """How the last try to reach her ended, and when."""
+def _reached(store: Store, who: Sequence[str], now_ms: int) -> dict[str, str]:
+    """How the last try to reach each ended, and when, of the last month."""
     pairs = [
-        ("subject", f"Patient/{patient}"),
+        ("subject", ",".join(who)),
         ("category", f"{LOCAL}|{WORK_LIST}"),
-        ("_sort", "-sent"),
-        ("_count", "1"),
+        ("sent", f"ge{instant(now_ms - CALLED_MS)}"),
     ]
-    for one in _search(store, "Communication", pairs, now_ms):
+    found: dict[str, str] = {}
+    for one in _search(store, "Communication", [*pairs, ("_sort", "-sent"), ("_count", str(SEARCHED_MAX))], now_ms):
         body: dict[str, Any] = words.decode(one.body or b"{}")
         when = dates.moment(one.updated_ms, now_ms)
         done = body.get("status") == "completed"
-        return _("Reached %(when)s", when=when) if done else _("Not reached %(when)s", when=when)
-    return ""
+        said = _("Reached %(when)s", when=when) if done else _("Not reached %(when)s", when=when)
+        found.setdefault(words.text(words.first(body.get("subject")).get("reference")), said)
+    return found
 
 
-def _reminder(store: Store, patient: str, now_ms: int) -> str:
-    """The day of her open reminder."""
-    pairs = [("patient", f"Patient/{patient}"), ("status", "requested"), ("code", f"{LOCAL}|{COME}")]
-    for one in _search(store, "Task", [*pairs, ("_sort", "-authored-on"), ("_count", "1")], now_ms):
-        period = words.first(words.decode(one.body or b"{}").get("executionPeriod"))
-        return dates.day(period.get("start"))
-    return ""
+def _reminders(store: Store, who: Sequence[str], now_ms: int) -> dict[str, str]:
+    """The day of each one's last open reminder."""
+    pairs = [("patient", ",".join(who)), ("status", "requested"), ("code", f"{LOCAL}|{COME}")]
+    found: dict[str, str] = {}
+    for one in _search(store, "Task", [*pairs, ("_sort", "-authored-on"), ("_count", str(SEARCHED_MAX))], now_ms):
+        body: dict[str, Any] = words.decode(one.body or b"{}")
+        day = dates.day(words.first(body.get("executionPeriod")).get("start"))
+        found.setdefault(words.text(words.first(body.get("for")).get("reference")), day)
+    return found

@@ -23,7 +23,8 @@ from edge_node.pages.desk import Desk
 from edge_node.pages.forms import fields
 from edge_node.pages.people import Person
 from edge_node.store import due, reading
-from edge_node.store.model import Status, Write
+from edge_node.store.model import Write
+from edge_node.store.state import whereabouts
 from edge_node.store.store import Store
 from edge_node.worklists.counting import INDICATORS, counted
 
@@ -35,6 +36,13 @@ JSON: Final = "application/json"
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 _MONTH = re.compile(r"(\d{4})-(\d\d)").fullmatch
 _NOT_IN_IDS: Final = re.compile(r"[^A-Za-z0-9.-]+")
+
+
+class Here(msgspec.Struct, frozen=True):
+    """Where the numbers are of: this node, and its facility once it has one."""
+
+    node: str
+    facility: str
 
 
 class Count(msgspec.Struct, frozen=True):
@@ -127,7 +135,7 @@ def _files(desk: Desk, district: District | None) -> list[Any]:
     async def report(request: Request[Any, Any, Any], month: FromPath[str]) -> Response[Any]:
         caller, asked = desk.caller(request, "indicators"), _month(month)
         counts, complete = await counts_of(asked)
-        body = as_report(counts, asked, desk.store.status(), desk.parts.lists.today(), complete=complete)
+        body = as_report(counts, asked, _here(desk), desk.parts.lists.today(), complete=complete)
         await downloaded(caller, asked, "report")
         return _file(body, f"month-{month}.json", FHIR)
 
@@ -135,7 +143,7 @@ def _files(desk: Desk, district: District | None) -> list[Any]:
     async def dhis2(request: Request[Any, Any, Any], month: FromPath[str]) -> Response[Any]:
         caller, asked = desk.caller(request, "indicators"), _month(month)
         counts, complete = await counts_of(asked)
-        body = as_data_values(counts, asked, desk.store.status(), desk.parts.lists.today(), district)
+        body = as_data_values(counts, asked, _here(desk), desk.parts.lists.today(), district)
         if not complete:
             del body["completeDate"]
         await downloaded(caller, asked, "dhis2")
@@ -147,8 +155,8 @@ def _files(desk: Desk, district: District | None) -> list[Any]:
         caller.sight.check_writes("MeasureReport")
         counts, complete = await counts_of(asked)
         if complete:
-            body = as_report(counts, asked, desk.store.status(), desk.parts.lists.today(), complete=True)
-            id_ = report_id(asked, desk.store.status())
+            body = as_report(counts, asked, _here(desk), desk.parts.lists.today(), complete=True)
+            id_ = report_id(asked, _here(desk))
             write = Write("MeasureReport", id_, _ENCODER.encode({**body, "id": id_}))
             await desk.threads.write(desk.store.write, [write], caller.author, desk.now_ms())
             desk.parts.feed.changed()
@@ -232,31 +240,34 @@ def who(store: Store, month: Month, code: str, today: date, skip: int) -> Behind
     return Behind(tuple(persons), len(found) > ON_A_PAGE)
 
 
-def as_report(
-    counts: Mapping[str, int], month: Month, status: Status, today: date, *, complete: bool
-) -> dict[str, Any]:
+def as_report(counts: Mapping[str, int], month: Month, here: Here, today: date, *, complete: bool) -> dict[str, Any]:
     """The month as a FHIR MeasureReport; `pending` while it is not complete. A node without a facility names itself in words."""
-    report = measure_report(counts, month, f"Organization/{status.facility}", today, INDICATORS)
-    reporter = report["reporter"] if status.facility else {"display": status.node}
+    report = measure_report(counts, month, f"Organization/{here.facility}", today, INDICATORS)
+    reporter = report["reporter"] if here.facility else {"display": here.node}
     return {**report, "status": "complete" if complete else "pending", "reporter": reporter}
 
 
 def as_data_values(
-    counts: Mapping[str, int], month: Month, status: Status, today: date, district: District | None
+    counts: Mapping[str, int], month: Month, here: Here, today: date, district: District | None
 ) -> dict[str, Any]:
     """The month as a DHIS2 data value set: under the district's ids where it gave them, else under our codes."""
-    unit = district.org_unit if district is not None else status.facility or status.node
+    unit = district.org_unit if district is not None else here.facility or here.node
     ids = district.elements if district is not None else {}
     return data_value_set(counts, month, unit, today, district.data_set if district else "", ids, INDICATORS)
 
 
-def report_id(month: Month, status: Status) -> str:
+def report_id(month: Month, here: Here) -> str:
     """The id of the one report of a month of this clinic."""
-    place = _NOT_IN_IDS.sub("-", status.facility or status.node)[:40]
+    place = _NOT_IN_IDS.sub("-", here.facility or here.node)[:40]
     return f"month-{written(month)}-{place}"
+
+
+def _here(desk: Desk) -> Here:
+    with desk.store.reading() as connection:
+        return Here(*whereabouts(connection))
 
 
 def _kept(desk: Desk, month: Month) -> str:
     """When the month's report was kept, in words; "" when it was not."""
-    stored = desk.store.read("MeasureReport", report_id(month, desk.store.status()))
+    stored = desk.store.read("MeasureReport", report_id(month, _here(desk)))
     return dates.moment(stored.updated_ms, desk.now_ms()) if stored is not None and not stored.gone else ""

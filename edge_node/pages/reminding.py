@@ -12,22 +12,19 @@ import msgspec
 
 from edge_node.concepts import LOCAL
 from edge_node.forms.context import create
+from edge_node.forms.maternal.reminding import language_of
 from edge_node.language import reading
-from edge_node.language.catalogue import languages
 from edge_node.maternal.course import Due as Item
 from edge_node.maternal.reminders import REMINDER_KEY, reminder_key, reminder_message, reminder_task
 from edge_node.maternal.texts import REMINDER
-from edge_node.pages import dates, words
+from edge_node.pages import dates, due_words, words
 from edge_node.pages.lists import WORK_LIST, Line
-from edge_node.roles import REMINDER_CONSENT
 from edge_node.store.due import Due
 from edge_node.store.model import Stored, Write
 from edge_node.worklists import watching
 
 VACCINE_KEY: Final = "urn:medtech-edge:reminder:immunisation"
 """Identifier system of reminders of immunisation, whose items are no maternal care's."""
-CONSENT_TEXT: Final = "Reminders by telephone"
-"""What the registration calls the category of its Consent."""
 _DAY: Final = timedelta(days=1)
 
 
@@ -56,32 +53,13 @@ class Reminder(msgspec.Struct, frozen=True):
     message: dict[str, Any]
 
 
-def agrees(consents: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether she agreed to reminders: her last word on them counts, and of two of one moment the one that says no. Silence is no."""
-    said = [(str(one.get("dateTime", "")), _permits(one)) for one in consents if _is_about_reminders(one)]
-    last = max((at for at, _permitted in said), default="")
-    return bool(said) and all(permitted for at, permitted in said if at == last)
-
-
-def _is_about_reminders(consent: Mapping[str, Any]) -> bool:
-    categories = words.objects(consent.get("category"))
-    codings = [coding for one in categories for coding in words.objects(one.get("coding"))]
-    named = any((coding.get("system"), coding.get("code")) == REMINDER_CONSENT for coding in codings)
-    written = any(one.get("text") == CONSENT_TEXT for one in categories)
-    return (named or written) and consent.get("status") != "entered-in-error"
-
-
-def _permits(consent: Mapping[str, Any]) -> bool:
-    return consent.get("status") == "active" and words.first(consent.get("provision")).get("type") == "permit"
-
-
 def reminder(line: Line, stored: Stored, today: date) -> Reminder | None:
     """Her reminder to come: tomorrow, or on the day from which the first thing is due. None where nothing puts her on the list."""
     if not line.rows:
         return None
     first = min(line.rows, key=lambda row: (row.since, row.code))
     come = max(first.since, today + _DAY)
-    item, system = _item(first, line.person.id, come)
+    item, system = _item(first, line.person.id)
     task = _under(system, reminder_task(item, line.person.id, today))
     message = reminder_message(
         item, line.person.id, _text(words.decode(stored.body or b"{}"), come), come - _DAY, today
@@ -101,25 +79,13 @@ def _content(body: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in body.items() if name != "resourceType"}
 
 
-def _item(row: Due, patient: str, come: date) -> tuple[Item, str]:
-    late, ends = row.overdue or come, row.until or date.max
-    if row.list == watching.VACCINES:
-        item = Item(kind=row.code, of=f"Patient/{patient}", due_from=row.since, overdue_from=late, ends=ends)
-        return item, VACCINE_KEY
-    about = row.about
-    params = tuple((name, str(value)) for name, value in about["params"])
-    return (
-        Item(
-            kind=about["kind"],
-            of=about["of"],
-            number=about["number"],
-            due_from=row.since,
-            overdue_from=late,
-            ends=ends,
-            params=params,
-        ),
-        REMINDER_KEY,
-    )
+def _item(row: Due, patient: str) -> tuple[Item, str]:
+    """The item of a kept row, and the system of its reminder's key."""
+    if row.list != watching.VACCINES:
+        return due_words.care_item(row), REMINDER_KEY
+    late, ends = row.overdue or row.since, row.until or date.max
+    item = Item(kind=row.code, of=f"Patient/{patient}", due_from=row.since, overdue_from=late, ends=ends)
+    return item, VACCINE_KEY
 
 
 def _under(system: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -127,14 +93,5 @@ def _under(system: str, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _text(patient: words.Object, come: date) -> str:
-    """The reminder in her language, where it is one of ours; else in that of who makes it."""
-    tags = [
-        words.text(coding.get("code")).split("-")[0].lower()
-        for one in words.objects(patient.get("communication"))
-        for coding in words.objects(words.first(one.get("language")).get("coding"))
-    ]
-    known = next((tag for tag in tags if tag in languages()), None)
-    if known is None:
-        return str(REMINDER.of(day=dates.calendar_day(come)))
-    with reading(known):
+    with reading(language_of(patient)):
         return str(REMINDER.of(day=dates.calendar_day(come)))

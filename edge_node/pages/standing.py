@@ -15,6 +15,12 @@ from edge_node.store.connection import Connection
 from edge_node.sync.enrolment import NAME
 
 _OLDEST_MAX = 500
+_PENDING = (
+    "SELECT max(0, coalesce((SELECT max(counter) FROM outbox), 0)"
+    " - max(?, coalesce((SELECT min(counter) FROM outbox), 1) - 1))"
+)
+"""How many rows of the outbox are not acknowledged, by its ends: every counter has its row, and rows go from below only. Counting them took
+20 ms of every page at a node with 700,000 of them."""
 """Of so many of the oldest changes the time is looked at: they went in first."""
 _LEAVING = "leaving"
 
@@ -98,7 +104,7 @@ def facts(connection: Connection) -> Facts:
         hub=hub,
         facility=facility,
         region=region,
-        pending=_number(connection, f"{count} outbox WHERE counter > ?", acked),
+        pending=_number(connection, _PENDING, acked),
         refused=_number(connection, f"{count} held WHERE reason <> ?", _LEAVING),
         conflicts=_number(connection, f"{count} conflict"),
         quarantine=_number(connection, f"{count} quarantine"),

@@ -70,3 +70,9 @@ def quarantined(connection: Connection, limit: int) -> list[QuarantineEntry]:
     """Entries, newest first."""
     query = "SELECT id, since, source, reason, detail, payload FROM quarantine ORDER BY id DESC LIMIT ?"
     return [QuarantineEntry(*row) for row in connection.execute(query, (limit,))]
+
+
+def whereabouts(connection: Connection) -> tuple[str, str]:
+    """This node's name, and its facility; "" while it has none. One look-up, where `status` counts."""
+    node, facility = connection.execute("SELECT node, facility FROM sync").fetchone()
+    return node, facility or ""

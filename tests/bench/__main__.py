@@ -13,7 +13,18 @@ from tests.bench.report import Machine, print_heading, print_row, write_document
 from tests.bench.rows import Measure, Options, Row
 
 MEASUREMENTS: Final = (
-    *("writing", "importing", "first_sync", "edits", "small_exchanges", "serving", "finding", "scale", "bad_link"),
+    *(
+        "writing",
+        "importing",
+        "first_sync",
+        "edits",
+        "small_exchanges",
+        "serving",
+        "finding",
+        "scale",
+        "large_clinic",
+        "bad_link",
+    ),
 )
 RESULTS: Final = Path(__file__).with_name("results")
 

@@ -5,9 +5,10 @@ The message names a day and the clinic's door, and nothing else: others read her
 
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
-from typing import Any, Final
+from typing import Any
 
-from edge_node.concepts import LOINC, codes_of
+from edge_node.concepts import codes_of
+from edge_node.forms.consents import agrees
 from edge_node.forms.context import Context, create
 from edge_node.language.catalogue import SOURCE, languages
 from edge_node.language.days import said
@@ -17,22 +18,6 @@ from edge_node.maternal.ending import OPEN
 from edge_node.maternal.reminders import key_of, reminder_key, reminder_message, reminder_task
 from edge_node.maternal.texts import REMINDER
 from edge_node.store.model import Write
-
-CONSENT: Final = (LOINC, "59284-0")
-"""Consent.category of the consent to reminders (`edge_node/forms/registration.py`)."""
-
-
-def agreed(records: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether she agreed to messages: the consent to them that was given last, and none means no."""
-    given = [
-        each
-        for each in records
-        if each.get("resourceType") == "Consent"
-        and each.get("status") == "active"
-        and any(CONSENT in codes_of(category) for category in each.get("category") or [])
-    ]
-    last = max(given, key=lambda each: (str(each.get("dateTime", "")), str(each.get("id", ""))), default={})
-    return (last.get("provision") or {}).get("type") == "permit"
 
 
 def reachable(patient: Mapping[str, Any]) -> bool:
@@ -58,7 +43,7 @@ def remind(context: Context, item: Due, patient: str) -> list[Write]:
     records = [held.resource for held in context.records]
     task = reminder_task(item, patient, context.today)
     writes = [create("Task", context.new_id(), task)]
-    if agreed(records) and reachable(context.she.resource):
+    if agrees(records) and reachable(context.she.resource):
         on = day_of(item, context.today)
         with reading(language_of(context.she.resource)):
             text = str(REMINDER.of(day=said(on)))

@@ -6,16 +6,18 @@ from typing import Any
 import pytest
 
 from edge_node.concepts import codeable
+from edge_node.forms.consents import agrees
 from edge_node.forms.context import create
 from edge_node.forms.maternal import settling
 from edge_node.forms.maternal.case import mother_of
 from edge_node.forms.maternal.enrolment import ENROL
 from edge_node.forms.maternal.notes import Notes
-from edge_node.forms.maternal.reminding import agreed, day_of, is_reminded, remind
+from edge_node.forms.maternal.reminding import day_of, is_reminded, remind
 from edge_node.maternal import concepts as said
 from edge_node.maternal.contradictions import Contradiction, contradictions
 from edge_node.maternal.due import due
 from edge_node.maternal.history_concepts import OUTCOMES
+from edge_node.roles import REMINDER_CONSENT
 from tests.edge.forms.filling import TODAY, Clinic
 from tests.edge.forms.test_maternal import AMINA
 
@@ -156,7 +158,7 @@ def consent(clinic: Clinic, kind: str, day: str) -> None:
         "scope": {
             "coding": [{"system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "patient-privacy"}]
         },
-        "category": [{"coding": [{"system": "http://loinc.org", "code": "59284-0"}]}],
+        "category": [{"coding": [{"system": REMINDER_CONSENT[0], "code": REMINDER_CONSENT[1]}]}],
         "patient": {"reference": "Patient/mother"},
         "dateTime": day,
         "policyRule": {"text": "reminders"},
@@ -189,7 +191,7 @@ def test_a_message_is_made_only_with_her_latest_consent_and_a_telephone(
     for kind, day in consents:
         consent(clinic, kind, day)
     assert types_of_reminder(clinic) == made
-    assert agreed(clinic.of_type("Consent")) is (bool(consents) and consents[-1][0] == "permit")
+    assert agrees(clinic.of_type("Consent")) is (bool(consents) and consents[-1][0] == "permit")
 
 
 def test_a_reminder_names_a_day_to_come_and_no_reason_and_is_known_again() -> None:

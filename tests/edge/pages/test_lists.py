@@ -13,10 +13,12 @@ import pytest
 from edge_node.api.app import Parts, make_app
 from edge_node.api.door import Door
 from edge_node.concepts import codeable
+from edge_node.forms.consents import agrees
 from edge_node.maternal.history_concepts import OUTCOMES
-from edge_node.pages import dates, reminding
+from edge_node.pages import dates
 from edge_node.pages.list_pages import _cell
 from edge_node.pages.routes import make_pages
+from edge_node.roles import REMINDER_CONSENT
 from edge_node.store.store import Store
 from tests.edge.maternal.making import Record, dated, statement
 from tests.edge.pages import clinic
@@ -28,7 +30,7 @@ CONSENT = {
     "id": "consent",
     "scope": {"text": "Privacy"},
     "status": "active",
-    "category": [{"text": reminding.CONSENT_TEXT}],
+    "category": [{"coding": [{"system": REMINDER_CONSENT[0], "code": REMINDER_CONSENT[1]}]}],
     "patient": {"reference": "Patient/amina"},
     "dateTime": "2026-01-01T08:00:00Z",
     "provision": {"type": "permit"},
@@ -221,12 +223,14 @@ async def test_nobody_is_reminded_without_consent(ama: httpx.AsyncClient, store:
 def test_the_last_word_on_reminders_counts_and_no_stands_above_yes() -> None:
     yes, no = dict(CONSENT), {**CONSENT, "provision": {"type": "deny"}}
     later = {"dateTime": "2026-02-01T08:00:00Z"}
-    assert reminding.agrees([yes])
-    assert not reminding.agrees([])
-    assert not reminding.agrees([yes, no])
-    assert not reminding.agrees([yes, {**no, **later}])
-    assert reminding.agrees([no, {**yes, **later}])
-    assert not reminding.agrees([{**yes, "category": [{"text": "Research"}]}])
+    assert agrees([yes])
+    assert not agrees([])
+    assert not agrees([yes, no])
+    assert not agrees([yes, {**no, **later}])
+    assert agrees([no, {**yes, **later}])
+    assert not agrees(
+        [{**yes, "category": [{"coding": [{"system": "http://loinc.org", "code": "59284-0"}], "text": "Research"}]}]
+    )
 
 
 async def test_a_page_says_what_is_still_being_worked_out(
