@@ -349,9 +349,9 @@ class AlreadySubmitted(RequestFault):
     title = marked("This form was saved before")
     hint = marked("Nothing was written twice; look at what is there.")
 
-    def __init__(self, location: str) -> None:
+    def __init__(self, location: str, said: str = "") -> None:
         super().__init__()
-        self.location = location
+        self.location, self.said = location, said
 
 
 class VersionConflict(RequestFault):

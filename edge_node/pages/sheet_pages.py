@@ -1,10 +1,12 @@
 """Runs every form of `sheets.SHEETS`: shows it, reads what was sent, asks back, writes in one transaction, exactly once."""
 
+import hashlib
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
 from urllib.parse import parse_qs
 
+import msgspec
 from litestar import Request, Response, get, post
 from msgspec import Struct
 
@@ -14,7 +16,7 @@ from edge_node.fhir.primitives import is_id
 from edge_node.forms.answers import Answers
 from edge_node.forms.context import Context, Sheet
 from edge_node.forms.fields import Form
-from edge_node.forms.parsing import Found, Questions, named, parse
+from edge_node.forms.parsing import CONFIRM, Found, Questions, named, parse
 from edge_node.forms.reading import Sent
 from edge_node.forms.showing import as_sent
 from edge_node.language import _
@@ -23,10 +25,13 @@ from edge_node.pages.desk import Desk
 from edge_node.pages.sending import Sending
 from edge_node.pages.sheet_reading import Desktop, seen_versions, versions
 from edge_node.pages.sheets import SHEETS
+from edge_node.store import submitting
 from edge_node.store.model import Author, Once, Write
 from edge_node.store.store import Store
 
-TOKEN, SEEN, ALIKE = "form.token", "form.seen", "form.alike"
+RIDES = "form."
+"""Before names of what rides along with a form, which nobody types."""
+TOKEN, SEEN, ALIKE = f"{RIDES}token", f"{RIDES}seen", f"{RIDES}alike"
 
 
 class Drawn(Struct, frozen=True):
@@ -86,9 +91,10 @@ def _of(desk: Desk, desktop: Desktop, sheet: Sheet) -> list[Any]:
         token = sent.one(TOKEN)
         if not is_id(token):
             raise Refused(400, "structure", _("The form could not be read"), _("Go back and send it again"))
-        led_to = desk.store.submitted(token)
-        if led_to is not None:
-            return rendering.redirect(led_to)
+        said = _said(author, place, sent)
+        before = await desk.threads.search(_before, desk.store, token)
+        if before is not None:
+            return _sent_before(before.location, before.said, said)
         seen = sent.values.get(SEEN, ())
         context = await desk.threads.search(desktop.context, author, place.patient, place.about, versions(seen))
         sent = await desk.threads.search(upload_pages.received, desk.store, author.user, sent)
@@ -96,7 +102,7 @@ def _of(desk: Desk, desktop: Desktop, sheet: Sheet) -> list[Any]:
         if isinstance(read, Asked):
             drawn = _again(sheet, context, place, token, seen, sent, read)
             return await _page(desk, request, author, sheet, context, drawn, 422)
-        answer = await _save(desk, desktop, author, sheet, context, read, token)
+        answer = await _save(desk, desktop, author, sheet, context, read, Once(token, "", said))
         if sheet.form(context).sends_files:
             await desk.threads.write(upload_pages.done, desk.store, author.user, sent)
         return answer
@@ -181,18 +187,46 @@ def _read(store: Store, sheet: Sheet, context: Context, sent: Sending) -> Answer
 
 
 async def _save(
-    desk: Desk, desktop: Desktop, author: Author, sheet: Sheet, context: Context, answers: Answers, token: str
+    desk: Desk, desktop: Desktop, author: Author, sheet: Sheet, context: Context, answers: Answers, once: Once
 ) -> Response[Any]:
     writes = await desk.threads.search(sheet.write, answers, context)
     location = sheet.after(writes, context)
     try:
-        changed = await desk.threads.write(_write, desk, author, writes, Once(token, location))
+        changed = await desk.threads.write(_write, desk, author, writes, Once(once.token, location, once.said))
     except AlreadySubmitted as before:
-        return rendering.redirect(before.location)
+        return _sent_before(before.location, before.said, once.said)
     desk.parts.feed.changed()
     tone, text = meanwhile.news(changed, sheet.news(answers, context) or _("Saved."))
     desk.tell(author, tone, text)
     desktop.villages.add(answers.text("village"))
+    return rendering.redirect(location)
+
+
+def _said(author: Author, place: Place, sent: Sending) -> str:
+    """Who sent what, as a hash: what was typed, chosen and added; not what rides along with the form, which may be newer."""
+    typed = {name: given for name, given in sent.values.items() if not name.startswith((RIDES, CONFIRM))}
+    files = {name: hashlib.sha256(file.content).hexdigest() for name, file in sent.files.items()}
+    told = msgspec.json.encode([author.user, place.address, typed, files], order="sorted")
+    return hashlib.sha256(told).hexdigest()
+
+
+def _before(store: Store, token: str) -> Once | None:
+    with store.reading() as connection:
+        return submitting.saved(connection, token)
+
+
+def _sent_before(location: str, before: str, said: str) -> Response[Any]:
+    """What follows on a second sending: the page that the first led to. Raises Refused when it says something else, or is somebody else's:
+    nobody shall take for saved what is not, nor learn where another's form led."""
+    if before and before != said:
+        raise Refused(
+            409,
+            "duplicate",
+            _("This form was saved before"),
+            _(
+                "It was saved with something else in it. What you sent now is not saved: open a new form, and write it there."
+            ),
+        )
     return rendering.redirect(location)
 
 

@@ -63,10 +63,12 @@ class Write(Struct, frozen=True):
 
 
 class Once(Struct, frozen=True):
-    """That writes belong to a form which is carried out once. `token`: the form's; `location`: the page that it leads to."""
+    """That writes belong to a form which is carried out once. `token`: the form's; `location`: the page that it leads to; `said`: a hash of
+    who sent what, by which a second sending that says something else is told from one that only came twice; empty where nobody types."""
 
     token: str
     location: str
+    said: str = ""
 
 
 class Written(Struct, frozen=True):

@@ -228,6 +228,10 @@ CREATE TABLE upload (
 CREATE INDEX upload_at ON upload (at);
 """
 
+_SUBMITTED_WHAT = """
+ALTER TABLE submitted ADD COLUMN said TEXT NOT NULL DEFAULT '';  -- who sent what, as a hash; empty: not known
+"""
+
 MIGRATIONS: tuple[str, ...] = (
     _FIRST + SEARCH_TABLES,
     _DUE,
@@ -236,6 +240,7 @@ MIGRATIONS: tuple[str, ...] = (
     _PEOPLE,
     _READINGS,
     _UPLOADS,
+    _SUBMITTED_WHAT,
 )
 """What has been released is never changed; what comes is added at the end."""
 

@@ -273,6 +273,33 @@ async def test_of_two_sendings_at_the_same_moment_one_registers_and_both_lead_th
     assert len(store.find_patients("Efua Boateng")) == 1
 
 
+async def test_a_form_that_is_sent_again_with_a_correction_is_not_taken_for_saved(
+    ama: httpx.AsyncClient, store: Store
+) -> None:
+    form = {**REGISTRATION, "form.token": "t-2"}
+    first = await ama.post("/patients/new", data=form)
+    assert first.status_code == 303
+    again = await ama.post("/patients/new", data={**form, "form.alike": "p-1"})
+    assert again.headers["location"] == first.headers["location"]
+    corrected = await ama.post("/patients/new", data={**form, "birth.year": "1991"})
+    assert corrected.status_code == 409
+    assert "What you sent now is not saved" in corrected.text
+    assert len(store.find_patients("Efua Boateng")) == 1
+
+
+async def test_somebody_elses_form_does_not_tell_where_it_led(
+    ama: httpx.AsyncClient, anyone: httpx.AsyncClient, store: Store
+) -> None:
+    form = {**REGISTRATION, "form.token": "t-3"}
+    await ama.post("/patients/new", data=form)
+    store.users.add("zuri", "registrar", clinic.PASSWORD, clinic.START_MS)
+    anyone.headers["origin"] = "http://clinic.test"
+    await anyone.post("/logout")
+    await log_in(anyone, "zuri")
+    answer = await anyone.post("/patients/new", data=form)
+    assert (answer.status_code, "location" in answer.headers) == (409, False)
+
+
 async def test_a_form_without_its_token_or_with_a_strange_one_is_refused(ama: httpx.AsyncClient) -> None:
     for token in ("", "../x", "x" * 65):
         assert (await ama.post("/patients/new", data={**REGISTRATION, "form.token": token})).status_code == 400
