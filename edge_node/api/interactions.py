@@ -100,14 +100,17 @@ def creation(service: Service, request: Request, type_: str) -> Write:
     id_ = service.new_id()
     body = renamed(request.body, id_)
     request.sight.check_written(type_, [body])
+    request.sight.check_joined(type_, None, body)
     return Write(type_, id_, body, create=True)
 
 
 def check_own(service: Service, request: Request, type_: str, id_: str, body: bytes | None) -> None:
     """Raises Forbidden when what is there, or the body that shall be, is not the author's to write."""
-    stored = None if request.sight.writes_type(type_) else service.store.read(type_, id_)
+    sight = request.sight
+    stored = None if sight.writes_type(type_) and sight.may("merge") else service.store.read(type_, id_)
     there = None if stored is None else stored.body or b"{}"  # nothing tells whose a deleted one was
-    request.sight.check_written(type_, [there, body])
+    sight.check_written(type_, [there, body])
+    sight.check_joined(type_, there, body)
 
 
 def update(service: Service, request: Request, route: Route) -> Response:

@@ -106,6 +106,14 @@ class Sight(msgspec.Struct, frozen=True):
             if body is not None and not self._is_own_consent(object_of(body)):
                 raise Forbidden("Only your own consent to reminders is yours to change", hint=HINT)
 
+    def check_joined(self, type_: str, there: bytes | None, body: bytes | None) -> None:
+        """Raises Forbidden when somebody who does not merge records says of a patient that she is another one, too: her page would then
+        show the other, and who sees only a part of two records cannot know that they are one person's."""
+        if type_ == "Patient" and body is not None and not self.may("merge"):
+            before = _joined(object_of(there)) if there is not None else set[str]()
+            if _joined(object_of(body)) - before:
+                raise Forbidden("To say that two records are one person's is not for your role", hint=HINT)
+
     def _is_own_consent(self, resource: dict[str, Any]) -> bool:
         return owners(resource) == {self.own} and REMINDER_CONSENT in set(_categories(resource))
 
@@ -187,6 +195,14 @@ def _asked_through(criteria: Iterable[Any]) -> Iterable[str]:
         else:
             yield criterion.type
             yield from _asked_through([criterion.criterion])
+
+
+def _joined(patient: dict[str, Any]) -> set[str]:
+    """What a Patient's links name for another record of the same person: all but RelatedPersons, since a placeholder may become any."""
+    links = patient.get("link")
+    others = [link.get("other") for link in links if isinstance(link, dict)] if isinstance(links, list) else []
+    named = {other.get("reference") for other in others if isinstance(other, dict)}
+    return {name for name in named if isinstance(name, str) and not name.startswith("RelatedPerson/")}
 
 
 def _categories(resource: dict[str, Any]) -> Iterable[tuple[str, str]]:

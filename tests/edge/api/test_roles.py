@@ -270,6 +270,34 @@ async def test_a_citizen_sees_her_own_record_and_nobody_elses(
         assert (await anyone.get(path, headers=headers)).status_code == 403, path
 
 
+@pytest.mark.parametrize("role", ["registrar", "midwife"])
+async def test_who_does_not_merge_cannot_join_two_records_by_their_links(
+    anyone: httpx.AsyncClient, filled: Store, as_: Callable[[str], dict[str, str]], role: str
+) -> None:
+    headers = {**FHIR, **as_(role)}
+    allowed = "merge" in rights_of(role).acts
+    kin = {"other": {"reference": "RelatedPerson/r-1"}, "type": "seealso"}
+    joined = {"other": {"reference": "Patient/p-2"}, "type": "replaced-by"}
+    patient = {**SAMPLES["demographics"], "id": "p-1", "link": [kin]}
+    assert (await anyone.put("/fhir/Patient/p-1", content=json.dumps(patient), headers=headers)).status_code == 200
+    patient["link"] = [kin, joined]
+    body = json.dumps(patient)
+    patch = json.dumps([{"op": "add", "path": "/link/-", "value": joined}])
+    request = {"method": "PUT", "url": "Patient/p-1"}
+    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": [{"request": request, "resource": patient}]}
+    answers = [
+        await anyone.put("/fhir/Patient/p-1", content=body, headers=headers),
+        await anyone.patch(
+            "/fhir/Patient/p-1", content=patch, headers={**headers, "Content-Type": "application/json-patch+json"}
+        ),
+        await anyone.post("/fhir/Patient", content=body, headers=headers),
+        await anyone.post("/fhir", content=json.dumps(bundle), headers=headers),
+    ]
+    assert [answer.status_code < 300 for answer in answers] == [allowed] * 4, [answer.text for answer in answers]
+    assert len(filled.survivors("p-1")) == 1
+    assert (filled.survivors("p-1")[0].id == "p-2") == allowed
+
+
 async def test_a_citizen_writes_her_own_consent_to_reminders_alone(
     anyone: httpx.AsyncClient, filled: Store, as_: Callable[[str], dict[str, str]]
 ) -> None:
