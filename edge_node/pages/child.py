@@ -85,20 +85,21 @@ class Child(msgspec.Struct, frozen=True):
 
 def of_patient(everything: Sequence[Stored], today: date, *, drawn: bool = False) -> Child | None:
     """The child who is the first of `everything`; None of who is grown up, dead, or of unknown age. `drawn`: with charts."""
-    resources = [decode(stored.body) for stored in everything if stored.body is not None]
-    if not resources:
+    if not everything or everything[0].body is None:
         return None
-    patient = resources[0]
+    patient = decode(everything[0].body)
     born = about_day(patient.get("birthDate"))
     if born is None or patient.get("deceasedBoolean") or "deceasedDateTime" in patient:
         return None
     if not 0 <= (today - born).days < CHILD_YEARS * 365.25:
         return None
-    child = growth_record.read(patient, resources[1:])
+    told_of = ("Observation", "Immunization", "Condition")
+    resources = [decode(one.body) for one in everything if one.type in told_of and one.body is not None]
+    child = growth_record.read(patient, resources)
     measured = child.measured if child is not None and (today - born).days < SMALL_CHILD_DAYS else ()
     last = measured[-1] if measured else None
     assessed = assess(child.born, child.sex, last) if child is not None and last is not None else None
-    standing, uncounted = _vaccinations(patient, resources[1:])
+    standing, uncounted = _vaccinations(patient, resources)
     return Child(
         growth=told(assessed) if assessed is not None else "",
         measured=said(last.day) if last is not None else "",

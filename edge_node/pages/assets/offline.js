@@ -158,7 +158,9 @@
       clearTimeout(timer);
       done = true;
       write(true);
-      navigator.serviceWorker.controller.postMessage({ ask: "submitting", token: tokenOf(form).value, title: title(), draft: id });
+      // A page that was opened while the worker began has none yet, and is sent without it.
+      var worker = navigator.serviceWorker.controller;
+      if (worker) { worker.postMessage({ ask: "submitting", token: tokenOf(form).value, title: title(), draft: id }); }
     });
     // A page that comes back from the browser's memory is typed into again.
     addEventListener("pageshow", function () { done = false; });

@@ -15,6 +15,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, Route, expect
 
 from edge_node.store import uploads
+from sync_protocol.matching.numbers import SYSTEM
 from tests.edge.pages import clinic
 from tests.edge.pages.conftest import SIZES, Served, Watched, log_in
 from tests.edge.pages.test_pregnancy import choose, confirm_all, looked_at, save
@@ -46,7 +47,8 @@ HOSPITAL: dict[str, Any] = {
 @pytest.fixture
 def people(served: Served) -> None:
     with served.store() as store:
-        for one in (AMINA, ADE, HOSPITAL):
+        number = {"system": SYSTEM, "value": store.new_patient_number().digits}
+        for one in ({**AMINA, "identifier": [number]}, ADE, HOSPITAL):
             clinic.write(store, one)
 
 
@@ -143,6 +145,8 @@ def test_results_a_problem_and_a_referral_with_its_letter(page: Page, served: Se
         "6.1 g/dL",
     ):
         expect(letter).to_contain_text(said)
+    expect(letter.locator(".letter-code svg")).to_be_visible()
+    expect(letter).to_contain_text("No allergy is recorded. That does not mean that there is none: ask.")
     looked_at(page, "letter", pictures)
     (request,) = records(served, "amina", "ServiceRequest")
     assert request["performer"][0]["reference"] == "Organization/ketou"
