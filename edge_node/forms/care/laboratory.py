@@ -17,12 +17,12 @@ from edge_node.concepts import Concept, Table, concept
 from edge_node.language import CLINICAL, Text
 from edge_node.maternal import concepts as maternal
 
-POSITIVE, NEGATIVE, UNCLEAR = "positive", "negative", "inconclusive"
+POSITIVE: Final = "positive"
 RESULTS: Final = Table(
     (
-        concept(POSITIVE, "Positive", snomed="10828004"),
-        concept(NEGATIVE, "Negative", snomed="260385009"),
-        concept(UNCLEAR, "Not clear", snomed="419984006"),
+        concept("positive", "Positive", snomed="10828004"),
+        concept("negative", "Negative", snomed="260385009"),
+        concept("inconclusive", "Not clear", snomed="419984006"),
     )
 )
 """Results of tests that have no codes of their own."""
