@@ -107,9 +107,13 @@ class Sight(msgspec.Struct, frozen=True):
                 raise Forbidden("Only your own consent to reminders is yours to change", hint=HINT)
 
     def check_joined(self, type_: str, there: bytes | None, body: bytes | None) -> None:
-        """Raises Forbidden when somebody who does not merge records says of a patient that she is another one, too: her page would then
-        show the other, and who sees only a part of two records cannot know that they are one person's."""
-        if type_ == "Patient" and body is not None and not self.may("merge"):
+        """Raises Forbidden when somebody who does not merge records says of a patient that she is another one, too, or deletes her
+        (`body` None): her page would then show the other or nothing, and who sees only a part of a record cannot know what that means."""
+        if type_ != "Patient" or self.may("merge"):
+            return
+        if body is None and there is not None:
+            raise Forbidden("To delete a person is not for your role: all of her record would be out of sight", hint=HINT)
+        if body is not None:
             before = _joined(object_of(there)) if there is not None else set[str]()
             if _joined(object_of(body)) - before:
                 raise Forbidden("To say that two records are one person's is not for your role", hint=HINT)
