@@ -45,7 +45,7 @@ def handlers(desk: Desk) -> list[Any]:
             patient_id=id_,
             name=words.human_name(patient.get("name")) or _("Name not recorded"),
             born=dates.day(patient.get("birthDate")),
-            number=card_numbers.grouped(number),
+            spoken=card_numbers.grouped(number) if number else "",
             code=codes_on_cards.drawn(number) if number else "",
         )
 

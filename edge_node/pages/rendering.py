@@ -87,8 +87,15 @@ def said(text: Text | str | None) -> str:
 
 
 def render(template: str, **given: Any) -> str:
-    """A template's text. `path`: the page that a change of language leads back to."""
-    return environment().get_template(template).render(**{"path": "/", **given})
+    """A template's text. `path`: the page that a change of language leads back to.
+
+    Raises ValueError when something given would hide a function of all templates: the page's frame would call it in vain.
+    """
+    made = environment()
+    hidden = given.keys() & made.globals.keys()
+    if hidden:
+        raise ValueError(f"{template} may not be given {', '.join(sorted(hidden))}")
+    return made.get_template(template).render(**{"path": "/", **given})
 
 
 def page(template: str, status: int = 200, headers: dict[str, str] | None = None, **given: Any) -> Response[str]:
