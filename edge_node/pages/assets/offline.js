@@ -148,9 +148,12 @@
     var save = { forgotten: function () { clearTimeout(timer); timer = 0; before = {}; Vault.remove("drafts", id); } };
     var typed = function () { if (!done && !timer) { timer = setTimeout(write, DRAFT_MS, false); } };
     var found = await Vault.get(held, "drafts", id);
-    if (found) {
+    // Who typed before the draft was there writes something else: the draft must neither mix with it nor lend it a token that was used.
+    if (found && !Object.keys(valuesOf(form, {})).length) {
       before = found.said.values;
       restore(form, found, save);
+    } else if (found) {
+      typed();
     }
     form.addEventListener("input", typed);
     form.addEventListener("change", typed);

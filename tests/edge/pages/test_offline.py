@@ -265,6 +265,22 @@ def test_a_draft_does_not_take_back_what_a_colleague_changed_meanwhile(tablet: T
     assert tablet.page.get_by_label("Weight").input_value() == "2"
 
 
+def test_a_draft_that_comes_late_does_not_mix_with_what_is_typed_already(tablet: Tablet) -> None:
+    """A slow tablet: she types about somebody else before the draft is read."""
+    tablet.open(FORM)
+    tablet.page.get_by_label("Note").fill("of somebody else")
+    tablet.page.get_by_label("At home").check()
+    wait_for(tablet, "drafts", 1)
+    tablet.page.wait_for_timeout(600)
+    at_once = "addEventListener('DOMContentLoaded', () => { document.querySelector('[name=note]').value = 'at once'; })"
+    tablet.page.add_init_script(at_once)
+    tablet.open(FORM)
+    tablet.until(lambda: tablet.page.locator("form[data-drafted]").count() > 0)
+    assert tablet.page.get_by_label("Note").input_value() == "at once"
+    expect(tablet.page.get_by_label("At home")).not_to_be_checked()
+    expect(tablet.page.locator(".draft")).to_have_count(0)
+
+
 def test_a_form_that_was_saved_leaves_no_draft(tablet: Tablet) -> None:
     tablet.open(FORM)
     tablet.page.get_by_label("Note").fill("saved at once")
