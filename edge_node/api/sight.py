@@ -112,7 +112,9 @@ class Sight(msgspec.Struct, frozen=True):
         if type_ != "Patient" or self.may("merge"):
             return
         if body is None and there is not None:
-            raise Forbidden("To delete a person is not for your role: all of her record would be out of sight", hint=HINT)
+            raise Forbidden(
+                "To delete a person is not for your role: all of her record would be out of sight", hint=HINT
+            )
         if body is not None:
             before = _joined(object_of(there)) if there is not None else set[str]()
             if _joined(object_of(body)) - before:

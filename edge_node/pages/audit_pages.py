@@ -26,6 +26,7 @@ _NUMBERS: Final = 1 << 63
 ACTIONS: Final[dict[str, Text]] = {
     "read": N_("opened"),
     "history": N_("read the history of"),
+    "list": N_("opened a list of patients"),
     "create": N_("wrote"),
     "update": N_("changed"),
     "delete": N_("deleted"),

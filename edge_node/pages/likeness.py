@@ -90,16 +90,20 @@ _BIRTH: Final = Field(
 
 def _alike(one: Similar, today: date) -> Alike:
     shown = people.person(one.patient, today)
-    why = (_why(share) for share in one.score.shares if share.bits > 0)
+    why = (_why(share, shown.village) for share in one.score.shares if share.bits > 0)
     return Alike(shown.id, shown.name, about(shown), tuple(text for text in why if text))
 
 
-def _why(share: Share) -> str:
-    """What agrees, in words. That the sex does says little, and a name that is equal is seen."""
+def _why(share: Share, village: str) -> str:
+    """What agrees, in words. That the sex does says little, and a name that is equal is seen. A village is shown as it is written."""
     if share.field == "name":
         return "" if share.how == "same" else f"{share.mine} ≈ {share.theirs}"
     label = _LABELS.get(share.field)
-    return f"{label}: {dates.day(share.theirs) if share.field == 'born' else share.theirs}" if label is not None else ""
+    if label is None:
+        return ""
+    # The score compares villages folded, without capitals and accents.
+    theirs = village if share.field == "place" else share.theirs
+    return f"{label}: {dates.day(theirs) if share.field == 'born' else theirs}"
 
 
 _LABELS: Final = {

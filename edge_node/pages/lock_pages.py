@@ -141,7 +141,7 @@ def _form(desk: Desk, caller: Caller, following: str, error: str = "", status: i
     return rendering.page(
         "lock.html",
         status,
-        place=known.facility or known.node,
+        place=known.place,
         name=caller.author.user,
         has_pin=caller.has_pin,
         following=following,

@@ -118,7 +118,7 @@ def _form(
     return rendering.page(
         "login.html",
         status,
-        place=standing.facility or standing.node,
+        place=standing.place,
         path="/login",
         following=following,
         name=name,

@@ -17,6 +17,7 @@ import msgspec
 
 from edge_node.language import _, digits, reader
 from edge_node.pages import codes, dates
+from sync_protocol.matching import numbers
 
 Object: TypeAlias = dict[str, Any]
 Naming: TypeAlias = Callable[[str], str]
@@ -226,9 +227,16 @@ def identifier(value: Any) -> str:
 
 def main_identifier(person: Object) -> str:
     """The number on the card: the first that is not merely a technical one."""
-    numbers = [entry for entry in objects(person.get("identifier")) if text(entry.get("value"))]
-    ranked = sorted(numbers, key=lambda entry: (entry.get("use") == "old", _is_technical(text(entry.get("value")))))
-    return left_to_right(text(ranked[0].get("value"))) if ranked else ""
+    known = [entry for entry in objects(person.get("identifier")) if text(entry.get("value"))]
+    ranked = sorted(known, key=lambda entry: (entry.get("use") == "old", _is_technical(text(entry.get("value")))))
+    return left_to_right(_read_out(ranked[0])) if ranked else ""
+
+
+def _read_out(identifier: Object) -> str:
+    """A number of our cards in groups, as it stands on the card; any other as it is."""
+    value = text(identifier.get("value"))
+    ours = identifier.get("system") == numbers.SYSTEM and numbers.is_number(value)
+    return numbers.parse(value).grouped if ours else value
 
 
 def _is_technical(value: str) -> bool:
