@@ -1,6 +1,6 @@
 # Each target sets up what it needs first. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup environment system demo test check bench simulate messages lock format clean
+.PHONY: help setup environment system demo screenshots test check bench simulate messages lock format clean
 
 python := .venv/bin/python
 packages := sync_protocol edge_node hub
@@ -25,6 +25,9 @@ system:
 
 demo: environment  ## a hub and clinics on this machine, with people in them
 	@$(python) -m tests.demo
+
+screenshots: setup  ## the pictures of docs/CLINIC.md, taken anew
+	@$(python) -m tests.journeys $(ARGS)
 
 test: setup  ## all tests (ARGS="-k name" for some, JOBS=n at a time)
 	$(python) -m pytest -n $(JOBS) --dist loadfile $(ARGS)
