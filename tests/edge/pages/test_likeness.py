@@ -45,7 +45,7 @@ def test_another_spelling_and_what_agrees_are_told(store: Store) -> None:
         "fatuma ≈ fatoumata",
         "Date of birth: 4 May 1990",
         "Telephone: 241234567",
-        "Village or town: tema",
+        "Village or town: Tema",
     )
 
 
