@@ -134,4 +134,4 @@ def _nothing(request: Request[Any, Any, Any], error: Exception) -> Response[Any]
     title, advice = _("There is nothing here"), _("The pages of this clinic are reached by HTTPS.")
     if not 400 <= status < 500:
         status = 500
-    return rendering.page("problem.html", status, title=title, advice=advice, logged_in=True)
+    return rendering.page("problem.html", status, title=title, advice=advice, logged_in=True, locked=False)

@@ -75,7 +75,8 @@ def admit(rows: Mapping[int, Incarnation], reached: int, request: Request, recei
         if proof.incarnation == request.incarnation:
             return Admission("went-back", _swapped(row, request.token, lost), proven=True)
         earlier = rows.get(proof.incarnation, Incarnation(proof.incarnation))
-        return Admission("went-back", swapped, proven=True, proof=replace(earlier, exchanges=lost))
+        # What token it had since is forgotten: whoever goes on in it is asked for none, once.
+        return Admission("went-back", swapped, proven=True, proof=replace(earlier, exchanges=lost, token=b""))
     known = {b"", request.token, *request.known}
     lives = (request.incarnation, *request.unfinished)
     forked = tuple(life for life in lives if life in rows and rows[life].token not in known)

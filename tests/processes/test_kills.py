@@ -114,7 +114,10 @@ def readable(folders: list[Path], words: list[bytes]) -> list[str]:
     found = []
     for folder in folders:
         for path in [one for one in folder.rglob("*") if one.is_file() and not one.is_symlink()]:
-            content = path.read_bytes()
+            try:
+                content = path.read_bytes()
+            except FileNotFoundError:  # Postgres, which goes on for a while, takes its lock away
+                continue
             found += [f"{path.name}: {word!r}" for word in words if word in content]
     return found
 

@@ -195,7 +195,7 @@ def test_a_form_saved_after_a_colleagues_change_keeps_both_and_says_so(page: Pag
     expect(said).to_contain_text("Male")
     expect(said).to_contain_text("Other")
     expect(page.locator(".dispute .side")).to_have_count(2)
-    expect(page.locator(".facts")).to_contain_text("Kétou")
+    expect(page.locator(".facts").first).to_contain_text("Kétou")
 
 
 def test_everything_works_without_script_on_the_smallest_screen(browser: Browser, served: Served) -> None:
