@@ -20,7 +20,7 @@ KNOWN: Final = 60
 """Patients who were there before; the others come for the first time."""
 INTERVAL_SECONDS: Final = "5"
 DAY_SECONDS_MAX: Final = 400.0
-CUTS: Final = Cuts(times=10, seconds=3.0, after_bytes=2_000)
+CUTS: Final = Cuts(times=10, seconds=3.0, after_bytes=1_000)
 
 
 class Numbers(Struct, frozen=True):
