@@ -1,8 +1,8 @@
 """Keeping work lists up to date beside everything else: small slices with pauses, on the thread of writes.
 
-A slice looks at some twenty patients in one transaction, then as long a pause is left for others; so catching up after an import takes
-at most half of a processor, and a write waits for one slice at most. When nothing changed, one look-up every few seconds is all: other
-processes (an import, the exchange) write too, and nobody tells this one.
+A slice is a transaction of some hundredths of a second, then three times as long a pause is left for others; so catching up after an
+import takes a quarter of a processor, and a write waits for one slice at most. When nothing changed, one look-up every few seconds is
+all: other processes (an import, the exchange) write too, and nobody tells this one.
 
 Whoever reads a list waits a moment for what changed just before (`a_little`), and is told how much is left.
 """
@@ -18,11 +18,14 @@ import structlog
 
 from edge_node.api.threads import Threads
 from edge_node.store import due
+from edge_node.store.collector import without_collector
 from edge_node.store.due import Rules
 from edge_node.store.store import Store
 
 LOOK_SECONDS: Final = 5.0
-PAUSE_SECONDS: Final = 0.01
+SLICE_SECONDS: Final = 0.03
+"""For so long others cannot write; one patient with a record of years may take longer."""
+PAUSE_SLICES: Final = 3
 AFTER_FAILURE_SECONDS: Final = 60.0
 A_LITTLE_SECONDS: Final = 0.1
 
@@ -72,7 +75,7 @@ class KeepingUp:
                 log.warning("work lists could not be brought up to date", error=type(error).__name__)
                 await asyncio.sleep(AFTER_FAILURE_SECONDS)
                 continue
-            await asyncio.sleep(max(PAUSE_SECONDS, time.monotonic() - begun) if more else LOOK_SECONDS)
+            await asyncio.sleep(PAUSE_SLICES * (time.monotonic() - begun) if more else LOOK_SECONDS)
 
     async def _slice(self) -> bool:
         """Looks at the next changes; whether there may be more."""
@@ -85,8 +88,9 @@ class KeepingUp:
             return due.is_current(connection, self.rules, self.today())
 
     def _catch_up(self) -> bool:
-        with self._store.transaction() as connection:
-            return due.catch_up(connection, self.rules, self.today())
+        with without_collector(), self._store.transaction() as connection:
+            end = time.monotonic() + SLICE_SECONDS  # from when the others let it
+            return due.catch_up(connection, self.rules, self.today(), enough=lambda: time.monotonic() > end)
 
     def _waiting(self) -> int:
         with self._store.reading() as connection:

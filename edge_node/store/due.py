@@ -31,7 +31,8 @@ from sync_protocol.resource import shown
 
 CHANGES_A_SLICE: Final = 200
 PATIENTS_A_SLICE: Final = 20
-"""So much is looked at in one transaction at most: some tens of milliseconds during which others cannot write."""
+"""So much is looked at in one transaction at most. A patient with a record of years takes ten milliseconds and more, during which others
+cannot write; so who calls says, too, when it is `enough`."""
 ANEW_FROM: Final = 20_000
 """Fewer changes are always followed."""
 KEPT_DAYS: Final = 92
@@ -123,16 +124,18 @@ def catch_up(
     today: date,
     changes: int = CHANGES_A_SLICE,
     patients: int = PATIENTS_A_SLICE,
+    enough: Callable[[], bool] = lambda: False,
 ) -> bool:
-    """Looks at the next changes or patients; whether there may be more. Within a write transaction."""
+    """Looks at the next changes or patients, one at least, and no more when it is `enough`; whether there may be more. Within a write
+    transaction."""
     at = _position(connection, rules, today)
     if at is None or (at.walked is None and _is_behind(connection, at)):
         _begin_anew(connection, rules, today)
         return True
     at = msgspec.structs.replace(at, dropped=max(at.dropped, today.toordinal() - KEPT_DAYS))
     if at.walked is not None:
-        return _walk(connection, rules, at, at.walked, patients)
-    return _follow(connection, rules, at, changes, patients)
+        return _walk(connection, rules, at, at.walked, patients, enough)
+    return _follow(connection, rules, at, changes, patients, enough)
 
 
 # --- lists ------------------------------------------------------------------------------------------------------------
@@ -261,28 +264,38 @@ def _begin_anew(connection: Connection, rules: Rules, today: date) -> None:
     _keep_position(connection, at)
 
 
-def _walk(connection: Connection, rules: Rules, at: _Position, walked: int, patients: int) -> bool:
+def _walk(
+    connection: Connection, rules: Rules, at: _Position, walked: int, patients: int, enough: Callable[[], bool]
+) -> bool:
     query = f"SELECT key {_PATIENTS} ORDER BY key LIMIT ?"
     keys = [key for (key,) in connection.execute(query, (_patient_type(connection), walked, patients))]
+    looked = 0
     for key in keys:
         _derive(connection, rules, key, at.dropped)
-    _keep_position(connection, msgspec.structs.replace(at, walked=keys[-1] if len(keys) == patients else None))
+        looked += 1
+        if enough():
+            break
+    more = looked < len(keys) or len(keys) == patients
+    _keep_position(connection, msgspec.structs.replace(at, walked=keys[looked - 1] if more else None))
     return True
 
 
-def _follow(connection: Connection, rules: Rules, at: _Position, changes: int, patients: int) -> bool:
+def _follow(
+    connection: Connection, rules: Rules, at: _Position, changes: int, patients: int, enough: Callable[[], bool]
+) -> bool:
     changed = connection.execute(_CHANGED, (at.updated, at.key, changes)).fetchall()
     if not changed:
         return False
-    concerned: dict[int, None] = {}
+    derived: set[int] = set()
     looked = 0
     for row in changed:
-        concerned.update(dict.fromkeys(_concerned(connection, rules, row)))
+        for patient in _concerned(connection, rules, row):
+            if patient not in derived:
+                _derive(connection, rules, patient, at.dropped)
+                derived.add(patient)
         looked += 1
-        if len(concerned) >= patients:
+        if len(derived) >= patients or (derived and enough()):
             break
-    for patient in concerned:
-        _derive(connection, rules, patient, at.dropped)
     updated, key = changed[looked - 1][3], changed[looked - 1][0]
     more = looked < len(changed) or len(changed) == changes
     after = (updated, key + 1) if more else (updated + 1, 0)

@@ -23,7 +23,6 @@ from typing import Any, Final
 import httpx
 import msgspec
 
-from edge_node.api.keeping_up import PAUSE_SECONDS
 from edge_node.store import due
 from edge_node.store.store import Store
 from edge_node.worklists import watching
@@ -152,7 +151,7 @@ def _wait_until_worked_out(url: str, token: str) -> None:
     """The rules may have changed since the data were made; then the server works them out itself."""
     with _client(url, token) as client:
         while "working-out" in client.get("/today").raise_for_status().text:
-            time.sleep(max(PAUSE_SECONDS, 1))
+            time.sleep(1)
 
 
 def _places(url: str, token: str, people: Sequence[dict[str, Any]]) -> list[str]:

@@ -58,12 +58,19 @@ async def test_a_running_server_works_out_what_was_written_and_what_comes(
     await parts.lists.stop()
 
 
-async def test_a_little_is_bounded_and_tells_what_is_left(app: Door, store: Store) -> None:
+async def test_a_little_is_bounded_and_tells_what_is_left(
+    app: Door, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping_up, "SLICE_SECONDS", 60)
     parts: Parts = app.app.state.parts
     register(store, 50)
     assert await parts.lists.a_little(seconds=0) == 50, "it has begun"
     assert await parts.lists.a_little(seconds=0) == 50 - due.PATIENTS_A_SLICE
     assert await parts.lists.a_little(seconds=60) == 0
+    monkeypatch.setattr(keeping_up, "SLICE_SECONDS", 0)
+    register(store, 3, first=50)
+    # The clock of this clinic stands still: all 53 of that moment are looked at again.
+    assert await parts.lists.a_little(seconds=0) == 52, "others may write after each patient"
 
 
 async def test_a_failure_passes(app: Door, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,10 +80,10 @@ async def test_a_failure_passes(app: Door, store: Store, monkeypatch: pytest.Mon
     failures = [DiskFull(), DiskFull()]
     catch_up = due.catch_up
 
-    def failing(*given: object) -> bool:
+    def failing(*given: object, **more: object) -> bool:
         if failures:
             raise failures.pop()
-        return catch_up(*given)  # type: ignore[arg-type]
+        return catch_up(*given, **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(due, "catch_up", failing)
     await parts.lists.start()

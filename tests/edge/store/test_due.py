@@ -240,3 +240,21 @@ def test_a_record_that_the_rules_fail_on_is_told_and_keeps_nobody_else_from_the_
         (unread,) = due.of_list(connection, due.UNREAD, today=TODAY, count=10)
         assert unread.patient == reading.key_of(connection, "Patient", "p")
         assert unread.due.about == {"error": "ValueError"}, "and nothing of the record"
+
+
+def test_a_slice_ends_when_it_is_enough_and_nothing_is_passed_over(store: Store) -> None:
+    """One patient at a time, whoever is followed and when all is derived anew."""
+    for name in ("p", "q", "r"):
+        put(store, f"Patient/{name}", 1)
+        observe(store, f"o-{name}", 2, "2026-03-01", patient=name)
+    slices = 0
+    for _ in range(2):
+        more = True
+        while more:
+            with store.transaction() as connection:
+                more = due.catch_up(connection, RULES, TODAY, enough=lambda: True)
+            slices += 1
+        assert listed(store) == ["o-p", "o-q", "o-r"]
+        for name in ("p", "q", "r"):
+            observe(store, f"o-{name}", 3, "2026-03-01", patient=name, said="again")
+    assert slices > 6
