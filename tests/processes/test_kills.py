@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from hub import runtime
+from hub.postgres.keeper import pid_file
 from hub.settings import load
 from hub.states import States
 from sync_protocol import digest, pack
@@ -50,15 +51,17 @@ def killed(hub: Hub, clinics: list[Clinic], chance: random.Random) -> str:
 
 def postmaster(hub: Hub) -> psutil.Process:
     """The hub's Postgres, once it is ready."""
-    path = hub.data / "postgres" / "data" / "postmaster.pid"
+    ready: list[psutil.Process] = []
 
-    def told() -> list[str]:
-        """Its process, and whatever else stands in its file; nothing when that is left from one that was killed."""
-        lines = path.read_text().split() if path.exists() else []
-        return lines if lines and psutil.pid_exists(int(lines[0])) else []
+    def found() -> bool:
+        """Whether the file of its process tells of one that runs: it may be left from one that was killed, or not be there yet."""
+        lines = pid_file(hub.data / "postgres" / "data")
+        if "ready" in lines and psutil.pid_exists(int(lines[0])):
+            ready.append(psutil.Process(int(lines[0])))
+        return bool(ready)
 
-    wait_until(lambda: "ready" in told(), 60, "Postgres")
-    return psutil.Process(int(told()[0]))
+    wait_until(found, 60, "Postgres")
+    return ready[0]
 
 
 @contextmanager

@@ -268,6 +268,7 @@ def test_every_page_fits_and_is_accessible(
 
 
 def check(page: Page, path: str) -> None:
+    """What holds for every page. After a click, expect something of the next page first: until then this may be the last one."""
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{path} scrolls sideways"
     assert page.title()
     small = page.evaluate(

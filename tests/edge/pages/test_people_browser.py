@@ -125,6 +125,7 @@ def test_the_pages_of_people_look_right_and_are_for_everybody(
     assert page.get_by_text("This is not the whole record").is_visible()
     looked_at(page, "registrar-patient")
     page.get_by_role("link", name="Open the whole record with a reason").click()
+    page.get_by_label("Why do you need it now?").wait_for()
     looked_at(page, "open")
     page.get_by_label("Why do you need it now?").fill(REASON)
     page.get_by_role("button", name="Open the record").click()
@@ -140,6 +141,7 @@ def test_the_pages_of_people_look_right_and_are_for_everybody(
     page.wait_for_url("**/login*")
     looked_at(page, "login-names")
     page.get_by_role("button", name="efua").click()
+    page.get_by_label("Password").wait_for()
     looked_at(page, "login-picked")
     for name, paths in {"ama": ("/opened",), "kofi": ("/people", "/opened", "/open")}.items():
         with browser.new_context(base_url=served.url) as other:
