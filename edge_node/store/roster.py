@@ -48,7 +48,7 @@ def take(connection: Connection, answer: Answer, now_ms: int) -> int:
 
 def _take(connection: Connection, person: Person, statement: bytes, now_ms: int) -> bool:
     row = connection.execute(
-        "SELECT origin, revision, role, secret, disabled FROM user WHERE name = ?", (person.name,)
+        "SELECT origin, revision, role, secret, disabled, patient FROM user WHERE name = ?", (person.name,)
     ).fetchone()
     if row is not None and row[0] == HUB and row[1] >= person.revision:
         if row[1] > person.revision:
@@ -57,7 +57,8 @@ def _take(connection: Connection, person: Person, statement: bytes, now_ms: int)
     if row is None:
         _insert(connection, person, statement, now_ms)
     else:
-        same = (HUB, person.role, person.secret, person.disabled) == (row[0], row[2], row[3], bool(row[4]))
+        now = (HUB, person.role, person.secret, person.disabled, person.patient)
+        same = now == (row[0], row[2], row[3], bool(row[4]), row[5] or "")
         _replace(connection, person, statement, same_secret=(row[0], row[3]) == (HUB, person.secret), same=same)
     action = "user-disabled" if person.disabled else "user-told" if row is None or row[0] == HUB else "user-taken-over"
     trail.record(connection, now_ms, EXCHANGE, action, detail={"name": person.name, "role": person.role})

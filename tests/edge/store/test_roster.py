@@ -8,6 +8,7 @@ import pytest
 from edge_node.errors import AlreadyExists, Unauthorised
 from edge_node.store import roster
 from edge_node.store.store import Store
+from sync_protocol import bounds
 from sync_protocol.exchange import people
 from sync_protocol.exchange.messages import Answer
 from sync_protocol.exchange.people import Mark, Person
@@ -20,9 +21,15 @@ SECRET = sealed(PASSWORD, bytes(SALT_BYTES))
 
 
 def person(
-    revision: int, name: str = "ama", disabled: bool = False, role: str = "midwife", gone: bool = False
+    revision: int,
+    name: str = "ama",
+    disabled: bool = False,
+    role: str = "midwife",
+    gone: bool = False,
+    patient: str = "",
+    secret: str = SECRET,
 ) -> Person:
-    return Person(name, "f0", role, SECRET, revision, disabled=disabled, gone=gone)
+    return Person(name, "f0", role, secret, revision, disabled=disabled, patient=patient, gone=gone)
 
 
 def tell(store: Store, *told: Person, whole: bool = False) -> int:
@@ -122,6 +129,37 @@ def test_what_the_hub_says_ends_logins_only_where_it_differs(store: Store) -> No
     assert first.generation == second.generation < third.generation
     assert second.has_pin
     assert third.has_pin
+
+
+def test_a_citizen_of_whom_the_hub_says_that_she_is_another_patient_logs_in_anew(store: Store) -> None:
+    tell(store, person(1, role="citizen", patient="p-1"))
+    first = store.users.get("ama")
+    tell(store, person(2, role="citizen", patient="p-2"))
+    second = store.users.get("ama")
+    assert first is not None
+    assert second is not None
+    assert (first.patient, second.patient) == ("p-1", "p-2")
+    assert first.generation < second.generation
+
+
+def test_another_password_of_the_hub_forgets_the_pin_and_the_wrong_tries(store: Store) -> None:
+    tell(store, person(1))
+    store.users.set_pin("ama", "7294")
+    with pytest.raises(Unauthorised):
+        store.users.verify("ama", "wrong horse", NOW)
+    tell(store, person(2, secret=sealed("another horse", bytes(SALT_BYTES))))
+    user = store.users.get("ama")
+    assert user is not None
+    assert (user.has_pin, user.wrong) == (False, 0)
+
+
+def test_who_is_not_among_the_first_of_many_is_not_taken_for_forgotten(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell(store, person(1), person(2, "efua"), person(3, "esi"))
+    monkeypatch.setattr(bounds, "PEOPLE_MAX", 2)
+    tell(store, person(1), person(2, "efua"), whole=True)
+    assert recalled(store) == []
 
 
 def test_who_works_elsewhere_now_is_let_in_no_more(store: Store) -> None:
