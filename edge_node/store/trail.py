@@ -58,14 +58,12 @@ def _entry(connection: Connection, row: tuple[Any, ...]) -> AuditEntry:
     )
 
 
-READ = "read"
-"""The action of opening a patient's page; `audit_read` indexes these entries alone, so that writes cost no page more."""
 _READINGS_MAX = 500
 
 
 def last_opened(connection: Connection, key: int, user: str, now_ms: int, visit_ms: int) -> int | None:
     """When somebody last opened a patient's page before now (ms since 1970 UTC): readings that follow each other within `visit_ms` are
-    one. None when she never did."""
+    one. None when she never did. `audit_read` indexes the entries of readings alone, so that writes cost no page more."""
     query = "SELECT at FROM audit WHERE action = 'read' AND key = ? AND user = ? AND at <= ? ORDER BY at DESC LIMIT ?"
     after = now_ms
     for (at,) in connection.execute(query, (key, user, now_ms, _READINGS_MAX)):
