@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from edge_node.errors import AlreadyEnrolled, HubRefused
+from edge_node.errors import AlreadyEnrolled, HubRefused, NotEnrolled
 from edge_node.store.schema import HOME_SCOPE
 from edge_node.store.store import Store
 from edge_node.sync.link import Link, decoded
@@ -33,6 +33,15 @@ def enroll(store: Store, hub: str, code: str, name: str = "") -> dict[str, Any]:
     except (KeyError, TypeError, ValueError) as error:
         raise HubRefused("The answer is not a hub's") from error
     return {"node": answer["node"], "facility": answer["facility"], "region": answer["region"], "hub": hub.rstrip("/")}
+
+
+def hub_of(store: Store) -> tuple[str, str]:
+    """The hub's address, and this node's credential there. Raises NotEnrolled."""
+    with store.reading() as connection:
+        hub, credential = connection.execute("SELECT hub, credential FROM sync").fetchone()
+    if hub is None:
+        raise NotEnrolled()
+    return hub, credential
 
 
 def keep(store: Store, hub: str, answer: dict[str, Any], name: str = "") -> None:

@@ -13,11 +13,12 @@ from typing import Final
 
 import msgspec
 
-from edge_node.errors import DatabaseBusy, HubRefused, NotEnrolled, SyncFault
+from edge_node.errors import DatabaseBusy, HubRefused, SyncFault
 from edge_node.store import exchange as stored
 from edge_node.store.reconciling import Question
 from edge_node.store.stale import end_reminders
 from edge_node.store.store import Store, new_incarnation
+from edge_node.sync.enrolment import hub_of
 from edge_node.sync.link import Link
 from edge_node.sync.reconciling import give_back, reconcile
 from sync_protocol import bounds
@@ -128,13 +129,10 @@ class Syncing:
         )
 
     def _linked(self) -> Link:
-        with self._store.reading() as connection:
-            hub, credential = connection.execute("SELECT hub, credential FROM sync").fetchone()
-        if hub is None:
-            raise NotEnrolled()
-        if self._link is None or self._link[0] != (hub, credential):
+        hub = hub_of(self._store)
+        if self._link is None or self._link[0] != hub:
             self.close()
-            self._link = ((hub, credential), Link(hub, credential))
+            self._link = (hub, Link(*hub))
         return self._link[1]
 
     @contextmanager
