@@ -67,13 +67,25 @@ def leaves(facility: str, role: str, after: Person) -> bool:
     return is_told(facility, role) and (facility != after.facility or not is_told(after.facility, after.role))
 
 
-async def put_left(connection: Connection, name: str, facility: str, revision: int) -> None:
-    """Notes that a person works at this facility no more."""
-    await connection.execute(
+def counts(person: Person, facility: str, revision: int) -> bool:
+    """Whether a statement says more than an account of this facility and revision does.
+
+    Of who moved there are two of one revision: where she is, and that she is gone from where she was. Clinics give them back in any
+    order, and the second says nothing of an account that is elsewhere.
+    """
+    if person.facility == facility:
+        return person.revision > revision
+    return person.gone or person.revision >= revision
+
+
+async def put_left(connection: Connection, name: str, facility: str, revision: int) -> bool:
+    """Notes that a person works at this facility no more. False when that was noted before."""
+    noted = await connection.fetchval(
         "INSERT INTO account_left (name, facility, revision) VALUES ($1, $2, $3) ON CONFLICT (facility, name)"
-        " DO UPDATE SET revision = greatest(account_left.revision, excluded.revision)",
+        " DO UPDATE SET revision = excluded.revision WHERE account_left.revision < excluded.revision RETURNING name",
         *(name, facility, revision),
     )
+    return noted is not None
 
 
 async def disable_account(connection: Connection, name: str, revision: int) -> AccountRow:
@@ -118,15 +130,18 @@ async def recall(connection: Connection, people: Sequence[Person]) -> list[str]:
     await next_revision(connection, max(person.revision for person in people))
     taken = []
     for person in sorted(people, key=lambda one: (one.name, one.revision)):
-        held = await connection.fetchval("SELECT revision FROM account WHERE name = $1 FOR UPDATE", person.name)
-        if held is not None and held >= person.revision:
+        held = await connection.fetchrow(
+            "SELECT facility, revision FROM account WHERE name = $1 FOR UPDATE", person.name
+        )
+        if held is not None and not counts(person, held["facility"], held["revision"]):
             continue
         if person.gone:
             await connection.execute(
                 "UPDATE account SET disabled = true, revision = $3 WHERE name = $1 AND facility = $2",
                 *(person.name, person.facility, person.revision),
             )
-            await put_left(connection, person.name, person.facility, person.revision)
+            if not await put_left(connection, person.name, person.facility, person.revision):
+                continue
         else:
             await put_account(connection, person)
         taken.append(person.name)

@@ -214,6 +214,22 @@ async def test_who_is_recalled_as_gone_does_not_log_in_there(shards: Hub) -> Non
         assert await shard.recall_people([gone]) == []
 
 
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("first", ["where she went", "where she was"])
+async def test_who_moved_is_where_she_went_whichever_clinic_reminds_the_hub_first(
+    shards: Hub, first: str, known: bool
+) -> None:
+    went, gone = person("ama", 8, "f1"), Person("ama", "f0", "", "", 8, disabled=True, gone=True)
+    async with shards.shard() as shard:
+        if known:
+            await shard.recall_people([person("ama", 5)])
+        for one in (went, gone) if first == "where she went" else (gone, went):
+            await shard.recall_people([one])
+        assert await shard.people_of("f0") == [gone]
+        assert await shard.people_of("f1") == [went]
+        assert await shard.recall_people([gone, went]) == []
+
+
 async def test_a_region_s_facilities_are_told_of_once(shards: Hub) -> None:
     async with shards.shard() as shard:
         both = await shard.facilities_of("west")

@@ -19,7 +19,7 @@ from hub.store.facts import FactKey
 from hub.store.feed import Pointer
 from hub.store.held import Parked, ParkedRow, Quarantined
 from hub.store.nodes import FacilityRow, IncarnationRow, NodeRow, Report
-from hub.store.people import is_told, leaves
+from hub.store.people import counts, is_told, leaves
 from hub.store.referrals import ReferralRow
 from hub.store.resources import ChangedRow, NewRow, ResourceRow
 from hub.store.scopes import DIGEST_MODULUS, GLOBAL, Advance, Epoch, ScopeRow, facility_scope, region_scope
@@ -227,11 +227,14 @@ class MemoryShard:
         taken = []
         for person in sorted(people, key=lambda one: (one.name, one.revision)):
             held = self.tables.people.get(person.name)
-            if held is not None and held.revision >= person.revision:
+            if held is not None and not counts(person, held.facility, held.revision):
                 continue
             if person.gone:
+                left = self.tables.left.get((person.name, person.facility))
                 if held is not None and held.facility == person.facility:
                     self.tables.people[held.name] = replace(held, disabled=True, revision=person.revision)
+                if left is not None and left.revision >= person.revision:
+                    continue
                 self.tables.left[person.name, person.facility] = person
             else:
                 self.put_person(person)
