@@ -109,7 +109,7 @@ def handlers(glass: Glass, access: Access, threads: Threads) -> list[HTTPRouteHa
 
 
 def _asked(content_type: str, body: bytes) -> Asked:
-    media.check_body(content_type.partition(";")[0].strip().lower(), frozenset({JSON}))
+    media.check_body(media.type_of(content_type), frozenset({JSON}))
     try:
         return msgspec.json.decode(body, type=Asked)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

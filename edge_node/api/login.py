@@ -92,8 +92,7 @@ def handlers(logins: Logins) -> list[HTTPRouteHandler]:
     )
     async def login(request: Request[Any, Any, Any]) -> Response[Session]:
         credentials = _credentials(request.headers.get("content-type", ""), await request.body())
-        address = request.client.host if request.client is not None else "unknown"
-        session = await logins.login(credentials, address)
+        session = await logins.login(credentials, address_of(request))
         return Response(session, cookies=[session_cookie(request, session.access_token, session.expires_in)])
 
     @post("/auth/logout", status_code=204, summary="The token is of no use any more", tags=["login"])
@@ -104,6 +103,11 @@ def handlers(logins: Logins) -> list[HTTPRouteHandler]:
     return [login, logout]
 
 
+def address_of(request: Request[Any, Any, Any]) -> str:
+    """Where a request comes from, for the throttle."""
+    return request.client.host if request.client is not None else "unknown"
+
+
 def session_cookie(request: Request[Any, Any, Any], token: str, seconds: int) -> Cookie:
     """The token as a cookie that no script reads and no other site sends."""
     secure = request.url.scheme == "https"
@@ -111,7 +115,7 @@ def session_cookie(request: Request[Any, Any, Any], token: str, seconds: int) ->
 
 
 def _credentials(content_type: str, body: bytes) -> Credentials:
-    media.check_body(content_type.partition(";")[0].strip().lower(), frozenset({"application/json"}))
+    media.check_body(media.type_of(content_type), frozenset({"application/json"}))
     try:
         credentials = msgspec.json.decode(body, type=Credentials)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:

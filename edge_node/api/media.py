@@ -12,6 +12,11 @@ FORMATS = frozenset({"json", *JSON})
 _WANTED = frozenset({"*/*", "application/*", *JSON})
 
 
+def type_of(content_type: str) -> str:
+    """The media type in a Content-Type header, without its parameters."""
+    return content_type.partition(";")[0].strip().lower()
+
+
 def check_body(media: str, understood: frozenset[str]) -> None:
     """Raises Refused (415) for a body of another media type, or of none."""
     if media not in understood:

@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from edge_node.api import preconditions
+from edge_node.api import media, preconditions
 from edge_node.api.outcome import FHIR_JSON
 from edge_node.api.sight import Sight
 from edge_node.store.model import Author, Stored
@@ -29,7 +29,7 @@ class Request(msgspec.Struct, frozen=True):
     @property
     def media(self) -> str:
         """The body's media type, without parameters."""
-        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        return media.type_of(self.headers.get("content-type", ""))
 
 
 class Response(msgspec.Struct, frozen=True):

@@ -124,7 +124,7 @@ def _conflicts(node: Node) -> list[HTTPRouteHandler]:
     @post("/api/v1/conflicts/{type_:str}/{id_:str}", status_code=200, summary="Settle one element", tags=["conflicts"])
     async def resolve(request: Request[Any, Any, Any], type_: FromPath[str], id_: FromPath[str]) -> Response[bytes]:
         author = may_settle(_caller(node, request), type_)
-        media.check_body(request.headers.get("content-type", "").partition(";")[0].strip().lower(), frozenset({JSON}))
+        media.check_body(media.type_of(request.headers.get("content-type", "")), frozenset({JSON}))
         choice = _choice(await request.body())
         written = await node.threads.write(settle, node.service, author, type_, id_, choice)
         node.feed.changed()

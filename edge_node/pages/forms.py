@@ -3,6 +3,7 @@
 import re
 from urllib.parse import parse_qsl
 
+from edge_node.api import media
 from edge_node.api.outcome import Refused
 from edge_node.language import _
 
@@ -13,7 +14,7 @@ _SAFE = re.compile(r"/(?![/\\])[A-Za-z0-9/._~-]*(?:\?at=[A-Za-z0-9_-]+)?").fullm
 
 def fields(content_type: str | None, body: bytes) -> dict[str, str]:
     """A form's fields. Raises Refused for what is no form."""
-    if (content_type or "").partition(";")[0].strip().lower() != _FORM:
+    if media.type_of(content_type or "") != _FORM:
         raise Refused(415, "not-supported", _("This is not what our form sends"), _("Go back and send the form again"))
     try:
         return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=FIELDS_MAX, errors="strict"))

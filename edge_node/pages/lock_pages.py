@@ -6,7 +6,7 @@ from urllib.parse import parse_qs
 from litestar import Request, Response, get, post
 
 from edge_node.api.access import Caller
-from edge_node.api.login import CREDENTIAL_CHARS_MAX, session_cookie
+from edge_node.api.login import CREDENTIAL_CHARS_MAX, address_of, session_cookie
 from edge_node.api.outcome import Refused
 from edge_node.api.places import from_here
 from edge_node.api.unlocking import WrongPin
@@ -120,11 +120,6 @@ async def _set(desk: Desk, caller: Caller, password: str, pin: str, address: str
     except SettingsWrong as wrong:
         return str(wrong)
     return ""
-
-
-def address_of(request: Request[Any, Any, Any]) -> str:
-    """Where a request comes from, for the throttle."""
-    return request.client.host if request.client is not None else "unknown"
 
 
 def _locked(desk: Desk, request: Request[Any, Any, Any]) -> Caller:

@@ -8,7 +8,7 @@ from litestar.datastructures import Cookie
 
 from edge_node.api import known_names
 from edge_node.api.access import bearer, cookie_value
-from edge_node.api.login import CREDENTIAL_CHARS_MAX, Credentials, session_cookie
+from edge_node.api.login import CREDENTIAL_CHARS_MAX, Credentials, address_of, session_cookie
 from edge_node.api.outcome import Refused
 from edge_node.api.places import from_here
 from edge_node.errors import EdgeError, TooManyTries, Unauthorised
@@ -16,7 +16,7 @@ from edge_node.language import N_, _
 from edge_node.pages import rendering
 from edge_node.pages.desk import Desk
 from edge_node.pages.forms import fields, safe_next
-from edge_node.pages.lock_pages import TOO_MANY, address_of
+from edge_node.pages.lock_pages import TOO_MANY
 
 SOMEBODY_ELSE = "other"
 WRONG = N_("The name or the password is wrong. An administrator of this clinic's computer can set a new password.")
