@@ -118,7 +118,7 @@ def _credentials(content_type: str, body: bytes) -> Credentials:
     media.check_body(media.type_of(content_type), frozenset({"application/json"}))
     try:
         credentials = msgspec.json.decode(body, type=Credentials)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Refused(400, "structure", "This is no login", 'Send {"username": …, "password": …} as JSON') from error
     if max(len(credentials.username), len(credentials.password)) > CREDENTIAL_CHARS_MAX:
         raise Refused(

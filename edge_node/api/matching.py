@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import msgspec
 
+from edge_node.api import media
 from edge_node.api.messages import Request, Response, document
 from edge_node.api.service import Service
-from edge_node.store.rows import object_of
 from edge_node.store.similar import Similar
 
 COUNT_DEFAULT: Final = 10
@@ -25,7 +25,7 @@ def match(service: Service, request: Request, described: bytes, *, count: int, c
 
     With `certain_only` at most one: two that are equally certain are none (the operation's definition).
     """
-    wanted = object_of(described)
+    wanted = media.read(described)
     wanted.pop("id", None)  # whoever asks has numbers of their own
     found = service.store.similar(wanted, max(0, min(count, COUNT_MAX)) if not certain_only else 2)
     if certain_only:

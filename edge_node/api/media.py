@@ -1,9 +1,13 @@
 """Which bodies are understood and which answers are wanted (https://hl7.org/fhir/R4/http.html#mime-type)."""
 
 from collections.abc import Mapping
+from typing import Any
+
+import msgspec
 
 from edge_node.api.outcome import Refused
 from edge_node.api.patching import JSON_PATCH, MERGE_PATCH
+from edge_node.store.rows import object_of
 
 JSON = frozenset({"application/fhir+json", "application/json", "text/json", "application/json+fhir"})
 PATCHES = frozenset({JSON_PATCH, MERGE_PATCH, *JSON})
@@ -22,6 +26,14 @@ def check_body(media: str, understood: frozenset[str]) -> None:
     if media not in understood:
         what = "The body has no media type" if not media else "Bodies of this media type are not understood here"
         raise Refused(415, "not-supported", what, f"Send {', '.join(sorted(understood))}")
+
+
+def read(body: bytes) -> dict[str, Any]:
+    """A resource that somebody sent, before it was looked at any further. Raises Refused (400) for what is none."""
+    try:
+        return object_of(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Refused(400, "structure", "The body cannot be read", "Send one FHIR resource as JSON, UTF-8") from error
 
 
 def check_charset(headers: Mapping[str, str]) -> None:

@@ -12,7 +12,6 @@ from edge_node.api.routes import Route
 from edge_node.api.service import Service
 from edge_node.errors import Forbidden
 from edge_node.fhir.validation import Issue, validate
-from edge_node.store.rows import object_of
 
 
 class _Parameter(msgspec.Struct, rename="camel"):
@@ -91,7 +90,7 @@ def _validate(service: Service, request: Request, route: Route) -> Response:
                     400, "required", "There is nothing to validate", "Send Parameters with one named resource"
                 )
     found = head(body)
-    issues = validate(object_of(body))
+    issues = validate(media.read(body))
     if route.type is not None and found.type != route.type:
         issues.append(
             Issue("error", "invalid", f"{found.type}.resourceType", "The resource is of another type than the address")

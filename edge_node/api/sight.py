@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from edge_node.api import media
 from edge_node.api.outcome import Refused
 from edge_node.errors import Forbidden
 from edge_node.fhir import compartment
@@ -103,7 +104,7 @@ class Sight(msgspec.Struct, frozen=True):
             return
         self.check_writes(type_)
         for body in bodies:
-            if body is not None and not self._is_own_consent(object_of(body)):
+            if body is not None and not self._is_own_consent(media.read(body)):
                 raise Forbidden("Only your own consent to reminders is yours to change", hint=HINT)
 
     def check_joined(self, type_: str, there: bytes | None, body: bytes | None) -> None:
@@ -116,8 +117,8 @@ class Sight(msgspec.Struct, frozen=True):
                 "To delete a person is not for your role: all of her record would be out of sight", hint=HINT
             )
         if body is not None:
-            before = _joined(object_of(there)) if there is not None else set[str]()
-            if _joined(object_of(body)) - before:
+            before = _joined(media.read(there)) if there is not None else set[str]()
+            if _joined(media.read(body)) - before:
                 raise Forbidden("To say that two records are one person's is not for your role", hint=HINT)
 
     def _is_own_consent(self, resource: dict[str, Any]) -> bool:
@@ -207,7 +208,7 @@ def _joined(patient: dict[str, Any]) -> set[str]:
     """What a Patient's links name for another record of the same person: all but RelatedPersons, since a placeholder may become any."""
     links = patient.get("link")
     others = [link.get("other") for link in links if isinstance(link, dict)] if isinstance(links, list) else []
-    named = {other.get("reference") for other in others if isinstance(other, dict)}
+    named = [other.get("reference") for other in others if isinstance(other, dict)]
     return {name for name in named if isinstance(name, str) and not name.startswith("RelatedPerson/")}
 
 

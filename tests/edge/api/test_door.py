@@ -89,6 +89,7 @@ async def test_wrong_passwords_are_audited_and_throttled(anyone: httpx.AsyncClie
         b'{"username":"ama"}',
         b'{"username":1,"password":2}',
         b"\xff",
+        b'{"username":"ama","password":"","x":' + b"[" * 5_000 + b"]" * 5_000 + b"}",
         b'{"username":"' + b"a" * 5000 + b'","password":""}',
     ],
 )

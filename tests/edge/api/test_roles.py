@@ -333,6 +333,33 @@ async def test_a_citizen_writes_her_own_consent_to_reminders_alone(
     assert (await anyone.delete("/fhir/Consent/x", headers=headers)).status_code == 403
 
 
+@pytest.mark.parametrize("role", ["registrar", "citizen", "clinician"])
+@pytest.mark.parametrize(
+    "members",
+    [
+        b'"name":[{"text":"\xff"}]',
+        b'"birthDate":1e999',
+        b'"contained":' + b"[" * 5_000 + b"]" * 5_000,
+        b'"link":{"other":[]}',
+        b'"link":[{"other":{"reference":{"a":1}}}]',
+    ],
+    ids=["letters", "number", "depth", "shape", "reference"],
+)
+async def test_what_is_no_resource_is_refused_in_words_to_whoever_sends_it(
+    anyone: httpx.AsyncClient, filled: Store, as_: Callable[[str], dict[str, str]], role: str, members: bytes
+) -> None:
+    headers = {**FHIR, **as_(role)}
+    type_ = "Consent" if role == "citizen" else "Patient"
+    body = b'{"resourceType":"%s","id":"p-1",%s}' % (type_.encode(), members)
+    for method, path in (("PUT", f"/fhir/{type_}/p-1"), ("POST", f"/fhir/{type_}")):
+        answer = await anyone.request(method, path, content=body, headers=headers)
+        assert 400 <= answer.status_code < 500, (method, answer.text)
+    assert (await anyone.post("/fhir/$validate", content=body, headers=headers)).status_code < 500
+    asked = b'{"resourceType":"Parameters","parameter":[{"name":"resource","resource":%s}]}' % body
+    for operation in ("$validate", "Patient/$match"):
+        assert (await anyone.post(f"/fhir/{operation}", content=asked, headers=headers)).status_code < 500, operation
+
+
 @pytest.mark.parametrize("role", ROLES)
 async def test_acts_over_http_are_those_of_the_table(
     anyone: httpx.AsyncClient, filled: Store, as_: Callable[[str], dict[str, str]], role: str
