@@ -185,7 +185,7 @@ class Ingest:
         if not strange:
             return {}
         home = self._scopes[self._home].name
-        keys = {rkey: self._hub.keys.resource_key(f"{home} {wanted[rkey][0].name}") for rkey in strange}
+        keys = {rkey: self._hub.keys.own_key(home, wanted[rkey][0].name) for rkey in strange}
         present = {row.rkey: row for row in await self._shard.lock_present(list(keys.values()))}
         await self._know({row.scope for row in present.values()})
         return {

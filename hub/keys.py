@@ -79,6 +79,10 @@ class Keys:
         """16 bytes for a resource's "Type/id"."""
         return blake2b(name.encode(), digest_size=RESOURCE_KEY_BYTES, key=self._index, person=b"resource").digest()
 
+    def own_key(self, scope: str, name: str) -> bytes:
+        """16 bytes for a facility's own record of a "Type/id" that another facility uses too (`hub.ingest`)."""
+        return self.resource_key(f"{scope} {name}")
+
     def element_hash(self, element: str) -> bytes:
         """4 bytes for an element key: how a feed pointer names it (`sync_protocol.exchange.hub.named`)."""
         return blake2b(element.encode(), digest_size=ELEMENT_HASH_BYTES, key=self._index, person=b"element").digest()

@@ -126,7 +126,7 @@ class _Move:
     async def _check_ids(self, going: Sequence[tuple[ResourceRow, Resource]]) -> None:
         """Two facilities may use one id, and the hub keeps them apart by keys (`hub.ingest`): within one facility an id is one record."""
         own = {row.rkey: self._hub.keys.resource_key(resource.name) for row, resource in going}
-        theirs = [self._hub.keys.resource_key(f"{self._new.name} {resource.name}") for _, resource in going]
+        theirs = [self._hub.keys.own_key(self._new.name, resource.name) for _, resource in going]
         if any(rkey != usual for rkey, usual in own.items()) or await self._shard.lock_present(theirs):
             raise IdShared
 
