@@ -7,7 +7,8 @@ of its own: what may be wrong with one patient's records holds nobody's exchange
 |---|---|---|
 | she is the facility's that refers her | her record goes to the other, who is told so at home | `moved` |
 | she is the other facility's already | nothing | `there` |
-| she is a third one's: another referral was first, or she left before this one was written | nothing; told at home | `elsewhere` |
+| she is a third one's: another referral was first, or she never was the patient of who refers her | nothing; told at home | `elsewhere` |
+| she had left the clinic that refers her | nothing | `elsewhere` |
 | the facility is not known, or in another region | nothing; told at home | `no-such-facility`, `another-region` |
 | one of her ids is used there for something else | nothing; told at home | `id-shared` |
 | it was revoked, completed or deleted meanwhile | nothing | `revoked` |
@@ -15,7 +16,8 @@ of its own: what may be wrong with one patient's records holds nobody's exchange
 | it was offered to a hub that had lost it | nothing: she may have come back since | `recovered` |
 | it is over, after she was moved | the facility that sent her is told | `ended` |
 
-A referral that is revoked or deleted after she was moved moves her back no more: whoever wants her admits her.
+A referral that is revoked or deleted after she was moved moves her back no more: whoever wants her admits her. Home is told the name of
+nobody who never was its patient: ids can be guessed.
 """
 
 from collections.abc import Collection, Sequence
@@ -74,6 +76,11 @@ def referral(resource: Resource) -> Referral | None:
     return Referral(patient, facilities[0], resource.elements["status"].shown.stamp.user)
 
 
+def _subject(request: Resource) -> str:
+    """The id of the Patient that a ServiceRequest is about."""
+    return _id_of("Patient", body_of(request).get("subject"))
+
+
 def _id_of(type_: str, reference: Any) -> str:
     text = reference.get("reference") if isinstance(reference, dict) else None
     given, _, id_ = text.partition("/") if isinstance(text, str) else ("", "", "")
@@ -129,9 +136,10 @@ class _Carrying:
 
     def __init__(self, hub: Hub, shard: Shard, now_ms: int) -> None:
         self._hub, self._shard, self._now_ms = hub, shard, now_ms
+        self._notice_id = ""
 
     async def run(self, key: int) -> None:
-        request, scope, patient = await self._locked(key)
+        request, patient = await self._locked(key)
         row = await self._shard.lock_referral(key)
         if row is None or row.state not in (WAITING, CLOSING):
             return
@@ -139,7 +147,7 @@ class _Carrying:
             await self._tell_end(key, request)
             return
         said = referral(request)
-        state = await self._decided(said, row.source, request, scope, patient) if said is not None else "revoked"
+        state = await self._decided(said, row.source, request, patient) if said is not None else "revoked"
         await self._shard.settle_referral(key, state)
         if state in notices.LEFT:
             await self._tell_left(request, patient, state, row.source)
@@ -148,30 +156,30 @@ class _Carrying:
 
     async def leave(self, key: int, state: str) -> None:
         """Writes down why a referral cannot be carried out, and tells it."""
-        request, scope, patient = await self._locked(key)
+        request, patient = await self._locked(key)
         row = await self._shard.lock_referral(key)
         if row is None or row.state != WAITING:
             return
         await self._shard.settle_referral(key, state)
-        await self._tell_left(request, patient, state, scope.id)
+        await self._tell_left(request, patient, state, row.source)
 
-    async def _locked(self, key: int) -> tuple[Resource, ScopeRow, ResourceRow | None]:
-        """The ServiceRequest with its scope, and whom it is about, locked."""
+    async def _locked(self, key: int) -> tuple[Resource, ResourceRow | None]:
+        """The ServiceRequest, and whom it is about, locked."""
         (seen,) = (await self._shard.read_states([key])).values()
-        request, _ = await self._open(seen)
-        subject = _id_of("Patient", body_of(request).get("subject"))
-        rkey = self._hub.keys.resource_key(f"Patient/{subject}")
-        rows = {row.rkey: row for row in await self._shard.lock_present([seen.rkey, rkey])}
-        request, scope = await self._open(rows[seen.rkey])
-        return request, scope, rows.get(rkey)
+        # Of its key: two facilities may use one id for two referrals.
+        self._notice_id = self._hub.keys.resource_key(f"notice of {seen.rkey.hex()}").hex()
+        request, scope = await self._open(seen)
+        name = f"Patient/{_subject(request)}"
+        own, usual = self._hub.keys.own_key(scope.name, name), self._hub.keys.resource_key(name)
+        rows = {row.rkey: row for row in await self._shard.lock_present([seen.rkey, own, usual])}
+        request, _ = await self._open(rows[seen.rkey])
+        return request, rows.get(own, rows.get(usual))
 
     async def _open(self, row: ResourceRow) -> tuple[Resource, ScopeRow]:
         (scope,) = await self._shard.read_scopes([row.scope])
         return States(self._hub).open(scope, row.rkey, row.state), scope
 
-    async def _decided(
-        self, said: Referral, source: int, request: Resource, scope: ScopeRow, row: ResourceRow | None
-    ) -> str:
+    async def _decided(self, said: Referral, source: int, request: Resource, row: ResourceRow | None) -> str:
         if source == RECOVERED:
             return "recovered"
         if row is None:
@@ -185,7 +193,7 @@ class _Carrying:
             return "there"
         if row.scope != source:
             return "elsewhere"
-        await self._move(said, request, scope, row, target)
+        await self._move(said, request, row, target)
         return MOVED
 
     async def _facilities(self, scope: int) -> dict[str, FacilityRow]:
@@ -193,15 +201,13 @@ class _Carrying:
         region = (await self._shard.regions_of([scope])).get(scope, "")
         return {facility.id: facility for facility in await self._shard.facilities_of(region)}
 
-    async def _move(
-        self, said: Referral, request: Resource, old: ScopeRow, row: ResourceRow, target: FacilityRow
-    ) -> None:
+    async def _move(self, said: Referral, request: Resource, row: ResourceRow, target: FacilityRow) -> None:
+        patient, old = await self._open(row)
         (new,) = await self._shard.read_scopes([target.scope])
-        patient = States(self._hub).open(old, row.rkey, row.state)
         source = next(one for one in (await self._facilities(old.id)).values() if one.scope == old.id)
         brought = await bring(self._hub, self._shard, row, patient, old, new)
         told = notices.moved(
-            self._notice_id(request),
+            self._notice_id,
             body_of(patient) or {"id": patient.id},
             source,
             target,
@@ -220,15 +226,18 @@ class _Carrying:
         homes = [one for one in (await self._facilities(source)).values() if one.scope == source]
         if not homes or row is None:
             return
-        patient, _ = await self._open(row)
+        body: dict[str, Any] = {}
+        if source == row.scope or source in (await self._shard.former_scopes([row.key])).get(row.key, frozenset()):
+            patient, _ = await self._open(row)
+            body = body_of(patient)
+        body = body or {"id": _subject(request)}
         (scope,) = await self._shard.read_scopes([source])
-        body = body_of(patient) or {"id": patient.id}
-        told = notices.left(self._notice_id(request), body, homes[0], reason, self._now_ms, request.id)
+        told = notices.left(self._notice_id, body, homes[0], reason, self._now_ms, request.id)
         await put(self._hub, self._shard, scope, [told], self._now_ms)
 
     async def _tell_end(self, key: int, request: Resource) -> None:
         """The notice at home says what became of it: she was seen, or the referral was given up."""
-        name = f"Communication/moved-{self._notice_id(request)}"
+        name = f"Communication/moved-{self._notice_id}"
         rows = await self._shard.lock_present([self._hub.keys.resource_key(name)])
         if rows:
             notice, scope = await self._open(rows[0])
@@ -236,6 +245,3 @@ class _Carrying:
             if body := body_of(notice):
                 await put(self._hub, self._shard, scope, [{**body, "status": status}], self._now_ms)
         await self._shard.settle_referral(key, "ended")
-
-    def _notice_id(self, request: Resource) -> str:
-        return self._hub.keys.resource_key(f"notice of {request.name}").hex()

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from hub.errors import SealBroken
@@ -21,6 +22,13 @@ def referral(facility: str, **members: Any) -> dict[str, Any]:
     performer = [{"reference": f"Organization/{facility}"}]
     said = {"intent": "order", "status": "active", "category": category, "performer": performer}
     return {**SUBJECT, **said, **members}
+
+
+def told_of(world: Script, edge: str) -> list[str]:
+    """Of whom the hub's notices to an edge speak."""
+    store = world.edges[edge].store
+    assert store is not None
+    return sorted(msgspec.json.decode(body)["about"][0]["display"] for body in store.export("Communication"))
 
 
 def state(world: Script) -> list[str]:
@@ -111,6 +119,7 @@ def test_of_two_referrals_the_first_moves_her_and_the_other_is_told(world: Scrip
         ("in-progress", "moved"),
         ("not-done", "referral-left"),
     }
+    assert told_of(world, "a") == ["Adaeze Okafor"] * 2
     assert world.body("b", "Patient/p") == ADAEZE
 
 
@@ -123,6 +132,7 @@ def test_the_clinic_that_she_left_refers_her_no_more(world: Script) -> None:
     world.sync("a", "b")
     assert world.body("b", "Patient/p") == ADAEZE
     assert state(world) == ["elsewhere"]
+    assert world.notices("a") == [("completed", "moved", "here")]
     world.check()
 
 
@@ -134,7 +144,31 @@ def test_a_clinic_cannot_refer_somebody_else_s_patient_to_itself(world: Script) 
     assert world.body("a", "Patient/p") == ADAEZE
     assert world.body("b", "Patient/p") is None
     assert state(world) == ["elsewhere"]
+    assert told_of(world, "b") == ["A patient without a name"]  # whose ids can be guessed is not told by name
     world.check()
+
+
+def test_a_clinic_that_refers_its_own_patient_of_a_shared_id_is_told_of_her_and_not_of_the_other(world: Script) -> None:
+    world.write("b", "Patient/p", birthDate="1950-05-06", name=[{"text": "Kwame Mensah"}])
+    world.write("b", "ServiceRequest/r", **referral("f0"))
+    world.sync("b")
+    world.carry_out()
+    world.sync("a", "b")
+    assert world.body("a", "Patient/p") == ADAEZE
+    assert world.notices("b") == [("not-done", "referral-left", "id-shared")]
+    assert told_of(world, "b") == ["Kwame Mensah"]
+    assert told_of(world, "a") == []
+
+
+def test_two_referrals_of_one_id_are_told_each_at_home(world: Script) -> None:
+    world.write("b", "Patient/k", birthDate="1950-05-06", name=[{"text": "Kwame Mensah"}])
+    world.write("b", "ServiceRequest/r", **referral("nowhere", subject={"reference": "Patient/k"}))
+    world.write("a", "ServiceRequest/r", **referral("nowhere"))
+    world.sync("a", "b")
+    world.carry_out()
+    world.sync("a", "b")
+    assert told_of(world, "a") == ["Adaeze Okafor"]
+    assert told_of(world, "b") == ["Kwame Mensah"]
 
 
 @pytest.mark.parametrize("ended", ["revoked", "deleted"])
