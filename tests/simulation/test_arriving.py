@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from hub.candidates import VALID_MS
 from hub.clues import backfill
@@ -75,8 +76,16 @@ def test_nobody_of_another_region_is_found(world: Script) -> None:
     assert world.find("c", identifier="407183259046").candidates == []
 
 
-def test_a_stranger_with_the_same_birth_date_is_not_told_of(world: Script) -> None:
-    assert world.find("b", names="Kwame Mensah", born="1991-03-14").candidates == []
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"names": "Kwame Mensah", "born": "1991-03-14"},
+        {"names": "Kwame", "born": "1991-03-14", "village": "Kétou", "sex": "female"},
+        {"names": "Adaeze Mensah", "born": "1990"},
+    ],
+)
+def test_a_stranger_who_shares_a_day_a_village_or_a_name_is_not_told_of(world: Script, asked: dict[str, str]) -> None:
+    assert world.find("b", **asked).candidates == []
 
 
 def test_her_own_clinic_is_told_her_id_and_others_are_not(world: Script) -> None:
@@ -121,6 +130,14 @@ def test_a_node_that_asks_and_asks_has_to_wait(world: Script) -> None:
         world.find("b", **ASKED)
     world.world.now_ms += (refused.value.retry_after_seconds or 0) * 1000
     assert world.find("b", **ASKED).candidates
+
+
+def test_what_may_still_be_asked_is_told_by_the_day_too(world: Script) -> None:
+    hub = world.hub.hub
+    hub.settings = replace(hub.settings, finds_per_hour=3, finds_per_day=4)
+    left = [world.find("b", **ASKED).left for _ in range(3)]
+    world.world.now_ms += HOUR_MS
+    assert [*left, world.find("b", **ASKED).left] == [2, 1, 0, 0]
 
 
 # --- admitting --------------------------------------------------------------------------------------------------------

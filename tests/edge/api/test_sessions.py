@@ -12,7 +12,7 @@ from edge_node.api.app import Options, Parts, make_app
 from edge_node.api.door import Door
 from edge_node.api.known_names import KnownNames
 from edge_node.api.unlocking import WrongPin
-from edge_node.errors import SessionLocked, Unauthorised
+from edge_node.errors import Forbidden, SessionLocked, Unauthorised
 from edge_node.store.model import Author, Write
 from edge_node.store.passwords import PIN_TRIES_MAX
 from edge_node.store.store import Store
@@ -109,6 +109,37 @@ async def test_five_wrong_pins_end_the_login_and_the_right_one_is_too_late(
     assert (await ama.get("/fhir/Patient")).status_code == 200
 
 
+async def test_the_last_pin_may_still_be_right_and_forgives_the_wrong_ones(
+    ama: httpx.AsyncClient, parts: Parts
+) -> None:
+    caller = parts.access.locked_caller(cookie(ama))
+    await parts.unlocking.set_pin(caller, PASSWORD, PIN, "here")
+    caller = parts.access.locked_caller(cookie(ama))
+    for _ in range(2):
+        await parts.unlocking.lock(caller)
+        for _ in range(PIN_TRIES_MAX - 1):
+            with pytest.raises(WrongPin):
+                await parts.unlocking.with_pin(caller, "8305")
+        await parts.unlocking.with_pin(caller, PIN)
+        assert (await ama.get("/fhir/Patient")).status_code == 200
+
+
+async def test_a_node_that_stopped_at_the_last_wrong_pin_asks_for_the_password(
+    ama: httpx.AsyncClient, parts: Parts, store: Store
+) -> None:
+    caller = parts.access.locked_caller(cookie(ama))
+    await parts.unlocking.set_pin(caller, PASSWORD, PIN, "here")
+    caller = parts.access.locked_caller(cookie(ama))
+    await parts.unlocking.lock(caller)
+    for _ in range(PIN_TRIES_MAX):
+        store.sessions.count_pin(caller.session)
+    with pytest.raises(Unauthorised):
+        await parts.unlocking.with_pin(caller, PIN)
+    outcome_of(await ama.get("/fhir/Patient"), 423)
+    await parts.unlocking.with_password(caller, PASSWORD, "here")
+    assert (await ama.get("/fhir/Patient")).status_code == 200
+
+
 async def test_the_password_unlocks_and_wrong_ones_count_as_wrong_logins(
     ama: httpx.AsyncClient, parts: Parts, store: Store
 ) -> None:
@@ -201,6 +232,18 @@ async def test_it_is_audited_with_the_reason_and_shown_to_a_supervisor(
     assert told["purposeOfEvent"][0]["coding"][0]["code"] == "BTG"
     assert told["purposeOfEvent"][0]["text"] == REASON
     problem_of(await desk.get("/api/v1/break-glass"), 403)
+
+
+async def test_only_a_supervisor_says_that_she_has_looked_at_it(
+    desk: httpx.AsyncClient, client: httpx.AsyncClient, parts: Parts
+) -> None:
+    await opens(desk, "p-1")
+    (one,) = parts.glass.latest()
+    with pytest.raises(Forbidden):
+        parts.glass.review(parts.access.caller(desk.headers["authorization"], None), one.number)
+    assert parts.glass.unseen() == 1
+    parts.glass.review(parts.access.caller(client.headers["authorization"], None), one.number)
+    assert parts.glass.unseen() == 0
 
 
 async def test_what_opens_nothing_is_refused(desk: httpx.AsyncClient, client: httpx.AsyncClient) -> None:
