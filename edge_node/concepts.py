@@ -201,15 +201,20 @@ _FACTORS: Final = MappingProxyType(
 )
 
 
+MOST: Final = Decimal(10) ** 12
+"""No measurement is as large, nor any but 0 as near to 0 as one by it, in whatever unit: the keyboard stuck."""
+
+
 def number(value: object) -> Decimal | None:
-    """A JSON number (int, float or Decimal, as the decoder has it) as Decimal; None for anything else, and for NaN."""
+    """A JSON number (int, float or Decimal, as the decoder has it) as Decimal; None for anything else, for NaN, and for what is so far
+    from all that is measured that no chart holds it (`MOST`)."""
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         return None
     try:
         found = Decimal(str(value))
     except InvalidOperation:
         return None
-    return found if found.is_finite() else None
+    return found if found.is_finite() and (found == 0 or 1 / MOST <= abs(found) <= MOST) else None
 
 
 def amount(of: object, unit: str) -> Decimal | None:
