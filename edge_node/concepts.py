@@ -240,6 +240,15 @@ def amount(of: object, unit: str) -> Decimal | None:
     return None
 
 
+RESULTS: Final = Table(
+    (
+        concept("positive", "Positive", snomed="10828004"),
+        concept("negative", "Negative", snomed="260385009"),
+        concept("inconclusive", "Not clear", snomed="419984006"),
+    )
+)
+"""Results of tests that have no codes of their own."""
+
 VITAL_SIGNS: Final = Table(
     (
         concept("blood-pressure", "Blood pressure", loinc="85354-9 55284-4", snomed="75367002"),

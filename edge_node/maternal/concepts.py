@@ -10,7 +10,10 @@ Codes that WHO's mapping gives to something else are left out: LOINC 8884-9 (hea
 from types import MappingProxyType
 from typing import Final
 
-from edge_node.concepts import Concept, Table, concept
+import msgspec
+
+from edge_node.concepts import RESULTS as PLAIN
+from edge_node.concepts import WHO_ANC, Coding, Concept, Table, concept
 
 EPISODES: Final = Table(
     (concept("antenatal-care", "Pregnancy and birth", snomed="424525001 134435003", local="pregnancy-episode"),)
@@ -211,49 +214,60 @@ NEWBORN_DANGER_SIGNS: Final = Table(
 )
 """Values of `newborn-danger-signs` (WHO recommendations on postnatal care 2013, recommendation 2; kept in 2022, table 3.2)."""
 
-RESULTS: Final = Table(
-    (
-        concept(
-            "positive",
-            "Positive",
-            loinc="LA6576-8",
-            snomed="10828004 165816005 165806002",
-            anc="B9.DE42 B9.DE46 B9.DE72 B9.DE75 B9.DE108 B9.DE111",
-            words=r"^(positive|reactive|pos|\+)$",
-        ),
-        concept(
-            "negative",
-            "Negative",
-            loinc="LA6577-6",
-            snomed="260385009 165815009 165780000 736693005",
-            anc="B9.DE43 B9.DE47 B9.DE73 B9.DE76 B9.DE109 B9.DE112",
-            words=r"^(negative|non-?reactive|neg|-|not hiv positive)$",
-        ),
-        concept(
-            "inconclusive",
-            "Not clear",
-            snomed="419984006 82334004",
-            anc="B9.DE44",
-            words=r"^(inconclusive|indeterminate)$",
-        ),
-    )
-)
-"""Values of tests for an infection, as they are read: all tests' codes together. `RESULT_VALUES` has them as they are written."""
+
+def _coded(result: str, anc: str) -> Concept:
+    """A plain result with the code that WHO has for it in one test."""
+    plain = PLAIN[result]
+    return msgspec.structs.replace(plain, codings=(*plain.codings, Coding(WHO_ANC, f"ANC.{anc}")))
+
 
 RESULT_VALUES: Final[MappingProxyType[tuple[str, str], Concept]] = MappingProxyType(
     {
         ("hiv-test", "positive"): concept("positive", "Positive", snomed="165816005", anc="B9.DE42"),
         ("hiv-test", "negative"): concept("negative", "Negative", snomed="165815009", anc="B9.DE43"),
-        ("hiv-test", "inconclusive"): concept("inconclusive", "Not clear", snomed="419984006", anc="B9.DE44"),
-        ("syphilis-test", "positive"): concept("positive", "Positive", snomed="10828004", anc="B9.DE108"),
-        ("syphilis-test", "negative"): concept("negative", "Negative", snomed="260385009", anc="B9.DE109"),
-        ("syphilis-test", "inconclusive"): concept("inconclusive", "Not clear", snomed="419984006"),
+        ("hiv-test", "inconclusive"): _coded("inconclusive", "B9.DE44"),
+        ("syphilis-test", "positive"): _coded("positive", "B9.DE108"),
+        ("syphilis-test", "negative"): _coded("negative", "B9.DE109"),
+        ("syphilis-test", "inconclusive"): PLAIN["inconclusive"],
         ("hepatitis-b-test", "positive"): concept("positive", "Positive", snomed="165806002", anc="B9.DE72"),
-        ("hepatitis-b-test", "negative"): concept("negative", "Negative", snomed="260385009", anc="B9.DE73"),
-        ("hepatitis-b-test", "inconclusive"): concept("inconclusive", "Not clear", snomed="419984006"),
+        ("hepatitis-b-test", "negative"): _coded("negative", "B9.DE73"),
+        ("hepatitis-b-test", "inconclusive"): PLAIN["inconclusive"],
     }
 )
 """(test in `STATEMENTS`, result) → what a form writes as the value."""
+
+
+def _as_read(result: Concept) -> Concept:
+    """A result by all that forms write for it in any test, and by the codings it has besides."""
+    written = (each for (_, name), each in RESULT_VALUES.items() if name == result.name)
+    codings = (coding for each in (*written, result) for coding in each.codings)
+    return msgspec.structs.replace(result, codings=tuple(dict.fromkeys(codings)))
+
+
+RESULTS: Final = Table(
+    map(
+        _as_read,
+        (
+            concept(
+                "positive",
+                "Positive",
+                loinc="LA6576-8",
+                anc="B9.DE46 B9.DE75 B9.DE111",
+                words=r"^(positive|reactive|pos|\+)$",
+            ),
+            concept(
+                "negative",
+                "Negative",
+                loinc="LA6577-6",
+                snomed="165780000 736693005",
+                anc="B9.DE47 B9.DE76 B9.DE112",
+                words=r"^(negative|non-?reactive|neg|-|not hiv positive)$",
+            ),
+            concept("inconclusive", "Not clear", snomed="82334004", words=r"^(inconclusive|indeterminate)$"),
+        ),
+    )
+)
+"""Values of tests for an infection, as they are read: all tests' codes together."""
 
 PROTEIN: Final = Table(
     (

@@ -7,6 +7,7 @@ vaccines. Medicines and allergies are often written by hand, so each has words t
 from typing import Final
 
 from edge_node.concepts import Coding, Table, concept
+from edge_node.immunisation.vaccines import VACCINES as CHILD_VACCINES
 
 _RXNORM: Final = "http://www.nlm.nih.gov/research/umls/rxnorm"
 
@@ -28,7 +29,7 @@ CONDITIONS: Final = Table(
         concept("epilepsy", "Epilepsy", snomed="84757009 128613002", anc="B6.DE94"),
         concept("heart-disease", "Heart disease", snomed="56265001"),
         concept("tuberculosis", "Tuberculosis", snomed="56717001"),
-        concept("hiv", "HIV", snomed="86406008 165816005", anc="B6.DE95"),
+        concept("hiv", "HIV", snomed="86406008 165816005 91947003 62479008", anc="B6.DE95"),
         concept("anaemia", "Anaemia", snomed="271737000 87522002"),
         concept("heavy-bleeding", "Heavy bleeding at a birth", snomed="47821001", anc="B6.DE44"),
         concept("early-neonatal-death", "Baby died within a day", anc="B6.DE40"),
@@ -137,9 +138,12 @@ VACCINES: Final = Table(
             "tetanus",
             "Tetanus vaccine",
             atc="J07AM01 J07AM51",
-            cvx="35 01 09 20 22 28 50 102 106 107 110 113 115 120 130 132 138 139 142 146 170 196 198",
-            snomed="333621002 170330007 170331006 170332004 127786006 170334003",
-            anc="B10.DE165 B10.DE167 B10.DE169 B10.DE171 B10.DE173",
+            cvx="35",
+            snomed="333621002",
+            anc="B10.DE165",
+            more=tuple(
+                code for one in CHILD_VACCINES.values() if "tetanus" in one.antigens for code in one.concept.codings
+            ),
             words=r"tetanus|\btt\s?[1-5]?\b|\btd\b|\bdpt\b|\bdtp\b",
         ),
         concept(
@@ -150,7 +154,8 @@ VACCINES: Final = Table(
         ),
     )
 )
-"""Immunization.vaccineCode. WHO's examples write doses of SP as immunisations, which is read."""
+"""Immunization.vaccineCode. Whatever holds tetanus vaccine counts, by the codes of `edge_node/immunisation/vaccines.py`.
+WHO's examples write doses of SP as immunisations, which is read."""
 
 ALLERGIES: Final = Table(
     (

@@ -11,27 +11,26 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from edge_node.concepts import Concept, Table, concept
-from edge_node.language import CLINICAL, Text
+from edge_node.concepts import RESULTS, Concept, Table, concept
+from edge_node.language import C_, CLINICAL, Text
 from edge_node.maternal import concepts as maternal
 
 POSITIVE: Final = "positive"
-RESULTS: Final = Table(
-    (
-        concept("positive", "Positive", snomed="10828004"),
-        concept("negative", "Negative", snomed="260385009"),
-        concept("inconclusive", "Not clear", snomed="419984006"),
-    )
-)
-"""Results of tests that have no codes of their own."""
+
+
+def _called(result: str, text: Text) -> Concept:
+    """A plain result in the words of one test."""
+    return structs.replace(RESULTS[result], text=text.message)
+
+
 TUBERCULOSIS: Final = Table(
     (
-        concept("negative", "No tuberculosis found", snomed="260385009"),
-        concept("positive", "Tuberculosis found", snomed="10828004"),
+        _called("negative", C_("No tuberculosis found")),
+        _called("positive", C_("Tuberculosis found")),
         concept("resistant", "Tuberculosis found, rifampicin does not help", local="mtb-rifampicin-resistant"),
-        concept("inconclusive", "Not clear", snomed="419984006"),
+        RESULTS["inconclusive"],
     )
 )
 FILM: Final = Table(
@@ -53,12 +52,7 @@ STRIP: Final = Table(
         concept("3", "+++", local="strip-3"),
     )
 )
-SICKLE: Final = Table(
-    (
-        concept("negative", "No sickle cells", snomed="260385009"),
-        concept("positive", "Sickle cells", snomed="10828004"),
-    )
-)
+SICKLE: Final = Table((_called("negative", C_("No sickle cells")), _called("positive", C_("Sickle cells"))))
 
 
 class Test(Struct, frozen=True, kw_only=True):

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from edge_node.concepts import LOINC, VITAL_SIGNS, WHO_ANC, Table, amount, codeable, concept, quantity, says
+from edge_node.concepts import LOINC, VITAL_SIGNS, WHO_ANC, Concept, Table, amount, codeable, concept, quantity, says
+from edge_node.immunisation.vaccines import VACCINES
 from edge_node.maternal import concepts, history_concepts
 
 TABLES = [
@@ -26,6 +27,22 @@ def test_statements_and_vital_signs_share_no_code() -> None:
     assert [each.name for each in Table([*VITAL_SIGNS, *concepts.STATEMENTS])] == [
         each.name for table in (VITAL_SIGNS, concepts.STATEMENTS) for each in table
     ]
+
+
+def test_every_vaccine_that_holds_tetanus_is_a_tetanus_dose() -> None:
+    for vaccine in VACCINES.values():
+        for coding in vaccine.concept.codings:
+            found = history_concepts.VACCINES.find({"coding": [{"system": coding.system, "code": coding.code}]})
+            assert (found is not None and found.name == "tetanus") is ("tetanus" in vaccine.antigens)
+
+
+@pytest.mark.parametrize("said", concepts.RESULT_VALUES.items(), ids=lambda said: " ".join(said[0]))
+def test_each_result_that_is_written_is_read_as_itself(said: tuple[tuple[str, str], Concept]) -> None:
+    (_, name), written = said
+    for coding in codeable(written)["coding"]:
+        found = concepts.RESULTS.find({"coding": [coding]})
+        assert found is not None
+        assert found.name == name == written.name
 
 
 def test_a_table_refuses_a_code_with_two_meanings() -> None:
