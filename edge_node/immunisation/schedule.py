@@ -45,6 +45,8 @@ from edge_node.immunisation.vaccines import VACCINES
 
 NAMES: Final = ("who-child", "kenya-child", "tetanus-mother")
 """The schedules that come with the program."""
+CHILD: Final = "who-child"
+"""The one by which children are asked for."""
 
 ANCHORS: Final = frozenset({"birth", "pregnancy"})
 

@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from edge_node.maternal.dating import TERM_DAYS
 from edge_node.maternal.facts import (
     BIRTHS,
     LOSSES,
@@ -29,7 +30,7 @@ from edge_node.maternal.facts import (
     ordered,
 )
 
-TERM: Final = timedelta(days=280)
+TERM: Final = timedelta(TERM_DAYS)
 LONGEST: Final = timedelta(days=308)
 """44 weeks: no pregnancy is taken to go on longer."""
 AFTER_BIRTH: Final = timedelta(days=84)

@@ -1,10 +1,10 @@
 """An ongoing pregnancy with its dating, and the items that the rules find due in it."""
 
-import calendar
 from datetime import date, timedelta
 
 import msgspec
 
+from edge_node.immunisation.periods import Period
 from edge_node.maternal.contacts import known_since
 from edge_node.maternal.dating import TERM_DAYS, Dating, dating, day_at
 from edge_node.maternal.facts import Pregnancy
@@ -59,6 +59,4 @@ def course(pregnancy: Pregnancy) -> Course | None:
 
 def months_later(day: date, months: int) -> date:
     """The same day of a later month; its last day where the month is shorter."""
-    years, month = divmod(day.month - 1 + months, 12)
-    year = day.year + years
-    return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
+    return Period(months).after(day)

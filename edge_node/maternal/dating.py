@@ -15,6 +15,7 @@ import msgspec
 from edge_node.maternal.facts import Accepted, Evidence, Pregnancy, latest
 
 TERM_DAYS: Final = 280
+"""From the first day of the last period to the expected day of birth (WHO SMART ANC, ANCS01; Naegele)."""
 EARLY_SCAN_DAYS: Final = 24 * 7
 """A scan before 24 weeks is early (WHO ANC 2016, B2.4)."""
 

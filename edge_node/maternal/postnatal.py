@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from edge_node.maternal.course import Due
-from edge_node.maternal.facts import BIRTHS, Contact, Mother, Newborn, Pregnancy, born_on
+from edge_node.maternal.facts import Contact, Mother, Newborn, Pregnancy, born_on
 
 
 class After(msgspec.Struct, frozen=True):
@@ -70,8 +70,3 @@ def newborn_due(newborn: Newborn) -> tuple[Due, ...]:
     if newborn.born is None or newborn.dead:
         return ()
     return plan_after(f"Patient/{newborn.id}", "newborn-contact", newborn.born, newborn.contacts)
-
-
-def has_newborn(pregnancy: Pregnancy) -> bool:
-    """Whether a baby was born alive, or may have been."""
-    return any(each.kind in BIRTHS - {"stillbirth"} for each in pregnancy.outcomes)

@@ -8,6 +8,7 @@ from typing import Final
 
 from edge_node.concepts import VITAL_SIGNS, Concept, Table, amount, codes_of, number, text_of
 from edge_node.maternal import concepts as said
+from edge_node.maternal.dating import TERM_DAYS
 from edge_node.maternal.facts import (
     Accepted,
     Allergy,
@@ -24,9 +25,6 @@ from edge_node.maternal.facts import (
 )
 from edge_node.maternal.history_concepts import ALLERGIES, CONDITIONS, MEDICINES, MODES, OUTCOMES, TETANUS_HISTORY
 from edge_node.maternal.reading import Resource, items, moment, ref_of, target, targets, who, whole_day, written
-
-TERM_DAYS: Final = 280
-"""From the first day of the last period to the expected day of birth (WHO SMART ANC, ANCS01; Naegele)."""
 
 AGE_DAYS_MAX: Final = 315
 """45 weeks. An age of a pregnancy above this was mistyped."""

@@ -15,6 +15,7 @@ from typing import Final
 
 from edge_node.immunisation.due import Standing
 from edge_node.language import N_
+from edge_node.maternal.course import months_later
 from edge_node.maternal.facts import Mother, born_on
 from edge_node.maternal.indicators import INDICATORS as MATERNAL
 from edge_node.maternal.indicators import Indicator, Month, month_counts
@@ -51,7 +52,7 @@ def counts(mother: Mother, standing: Standing, born: date | None) -> Iterator[Du
 def _at_one(standing: Standing, born: date | None, died: date | None, *, dead: bool) -> Iterator[Due]:
     if born is None or (dead and died is None):
         return
-    birthday = date(born.year + 1, born.month, min(born.day, 28) if born.month == 2 else born.day)
+    birthday = months_later(born, 12)
     if died is not None and died < birthday:
         return
     month = Month(birthday.year, birthday.month)

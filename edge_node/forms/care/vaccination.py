@@ -18,14 +18,14 @@ from edge_node.forms.parsing import Doubt, Problem
 from edge_node.immunisation.due import Due, Standing, stand
 from edge_node.immunisation.facts import Facts, Given
 from edge_node.immunisation.record import read
-from edge_node.immunisation.schedule import load
+from edge_node.immunisation.schedule import CHILD, load
 from edge_node.immunisation.vaccines import VACCINES
 from edge_node.immunisation.visits import next_visit
 from edge_node.language import C_, N_, Text, _
 from edge_node.maternal.reading import about_day
 from edge_node.store.model import Write
 
-CHILD_SCHEDULE: Final = "who-child"
+CHILD_SCHEDULE: Final = CHILD
 CHILD_YEARS: Final = 18
 NOT_COUNTED: Final = MappingProxyType(
     {
