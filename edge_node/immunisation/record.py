@@ -21,6 +21,7 @@ import msgspec
 from edge_node.concepts import SNOMED, Coding, Concept, Table, codes_of, text_of
 from edge_node.immunisation.facts import Facts, Given
 from edge_node.immunisation.vaccines import NO_VACCINES, recognise
+from edge_node.maternal.reading import is_dead
 
 ICD10: Final = frozenset({"http://hl7.org/fhir/sid/icd-10", "http://hl7.org/fhir/sid/icd-10-cm"})
 _HIV_ICD10: Final = ("B20", "B21", "B22", "B23", "B24", "Z21")
@@ -93,7 +94,7 @@ def read(
         pregnant_since=pregnant_since,
         given=given,
         traits=frozenset(own) | traits,
-        dead=patient.get("deceasedBoolean") is True or bool(patient.get("deceasedDateTime")),
+        dead=is_dead(patient),
     )
     return Read(facts, unclear, _refusals(vaccinations))
 

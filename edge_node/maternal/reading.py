@@ -47,6 +47,40 @@ def target(reference: object) -> str:
     return "/".join(parts[-2:])
 
 
+def about(resource: Resource) -> str:
+    """The patient whom a resource is about, `Patient/id`; "" where it names none."""
+    if resource.get("resourceType") == "Patient":
+        return ref_of(resource)
+    whose = target(resource.get("subject")) or target(resource.get("patient"))
+    return whose if whose.startswith("Patient/") else ""
+
+
+def is_dead(patient: Resource) -> bool:
+    """Whether a Patient died."""
+    return bool(patient.get("deceasedBoolean")) or bool(patient.get("deceasedDateTime"))
+
+
+def same_people(patient: str, resources: Iterable[Resource]) -> set[str]:
+    """Ids under which a person is known in what is shown together as hers: her own, and those of records that a merge joined to it
+    (`edge_node/same_person.py`), whichever of the two says so."""
+    links = {
+        str(each.get("id")): {
+            target(link.get("other")).removeprefix("Patient/")
+            for link in items(each.get("link"))
+            if link.get("type") in _MERGES
+        }
+        for each in resources
+        if each.get("resourceType") == "Patient"
+    }
+    found = {patient}
+    while more := {id_ for one, others in links.items() for id_ in (one, *others) if found & {one, *others}} - found:
+        found |= more
+    return {patient, *(found & links.keys())}
+
+
+_MERGES: Final = frozenset({"replaces", "replaced-by"})
+
+
 def targets(references: object) -> tuple[str, ...]:
     """What a list of references (or a single one) means."""
     many = references if isinstance(references, list) else [references]

@@ -86,14 +86,17 @@ from edge_node.maternal.history_concepts import CONDITIONS, OUTCOMES
 from edge_node.maternal.medicines_read import allergies, medicines_and_doses
 from edge_node.maternal.reading import (
     Resource,
+    about,
     about_day,
     by_type,
     coded,
     encounter,
+    is_dead,
     items,
     linked_episodes,
     recorded,
     ref_of,
+    same_people,
     target,
     whole_day,
     written,
@@ -123,13 +126,13 @@ class _Visits(msgspec.Struct, frozen=True):
         return linked_episodes(resource) or self.episodes.get(encounter(resource), ())
 
 
-def read_mother(patient: str, resources: Iterable[Resource], also: Iterable[str] = ()) -> Mother:
+def read_mother(patient: str, resources: Iterable[Resource]) -> Mother:
     """The facts of the woman with the id `patient`, from the resources of her compartment (decoded JSON), in any order.
 
-    `also`: ids of records that were joined to hers. What is said of any other patient (her baby) is passed over. Nothing here raises on
-    what a valid resource says: what cannot be understood is left out, and told in `unread`.
+    What stands in a record that was merged into hers is hers. What is said of any other patient (her baby) is passed over. Nothing here
+    raises on what a valid resource says: what cannot be understood is left out, and told in `unread`.
     """
-    mine = _of_patient(resources, {patient, *also})
+    mine = _of_patient(resources, patient)
     visits = _visits(mine)
     found, unread = _observed(mine, visits)
     more = [*_done(mine, visits), *medicines_and_doses(mine, visits.day, visits.links)]
@@ -141,12 +144,12 @@ def read_mother(patient: str, resources: Iterable[Resource], also: Iterable[str]
     pregnancies, ambiguous = assign(shells, _implied(mine), [*_held(visits), *placed])
     facts = ordered({each.fact for each in placed})
     person = next((each for each in mine if ref_of(each) == f"Patient/{patient}"), {})
-    died = whole_day(person.get("deceasedDateTime"))
+    died = _died(mine)
     outcomes = [each for each in facts if isinstance(each, Outcome) and each.kind == "mother-died"]
     return Mother(
         id=patient,
         born=about_day(person.get("birthDate")),
-        dead=bool(person.get("deceasedBoolean")) or died is not None or "deceasedDateTime" in person or bool(outcomes),
+        dead=_is_dead(mine) or bool(outcomes),
         died=died or (outcomes[0].on if outcomes else None),
         allergies=tuple(sorted({*allergies(mine), *(each for each in loose if isinstance(each, Allergy))}, key=repr)),
         medicines=tuple(sorted({each for each in loose if isinstance(each, Medicine)}, key=repr)),
@@ -165,7 +168,7 @@ def read_mother(patient: str, resources: Iterable[Resource], also: Iterable[str]
 
 def read_newborn(patient: str, resources: Iterable[Resource]) -> Newborn:
     """The facts of the baby with the id `patient`, from the resources of its compartment, in any order."""
-    mine = _of_patient(resources, {patient})
+    mine = _of_patient(resources, patient)
     visits = _visits(mine)
     facts = ordered(each.fact for each in _observed(mine, visits)[0] if isinstance(each, Placed))
     person = next((each for each in mine if ref_of(each) == f"Patient/{patient}"), {})
@@ -173,8 +176,8 @@ def read_newborn(patient: str, resources: Iterable[Resource]) -> Newborn:
     return Newborn(
         id=patient,
         born=whole_day(person.get("birthDate")),
-        dead=bool(person.get("deceasedBoolean")) or "deceasedDateTime" in person,
-        died=whole_day(person.get("deceasedDateTime")),
+        dead=_is_dead(mine),
+        died=_died(mine),
         mothers=tuple(
             ref_of(each)
             for each in related
@@ -186,17 +189,20 @@ def read_newborn(patient: str, resources: Iterable[Resource]) -> Newborn:
     )
 
 
-def _of_patient(resources: Iterable[Resource], ids: set[str]) -> list[Resource]:
-    """The resources about these patients, by reference; those that name nobody are taken for theirs."""
-    theirs = {"", *(f"Patient/{each}" for each in ids)}
-    return sorted((each for each in resources if _about(each) in theirs), key=ref_of)
+def _of_patient(resources: Iterable[Resource], patient: str) -> list[Resource]:
+    """The resources about this person, by reference; those that name nobody are taken for hers."""
+    held = list(resources)
+    hers = {"", *(f"Patient/{each}" for each in same_people(patient, held))}
+    return sorted((each for each in held if about(each) in hers), key=ref_of)
 
 
-def _about(resource: Resource) -> str:
-    if resource.get("resourceType") == "Patient":
-        return ref_of(resource)
-    whose = target(resource.get("subject")) or target(resource.get("patient"))
-    return whose if whose.startswith("Patient/") else ""
+def _is_dead(mine: list[Resource]) -> bool:
+    return any(is_dead(each) for each in mine if each.get("resourceType") == "Patient")
+
+
+def _died(mine: list[Resource]) -> date | None:
+    days = (whole_day(each.get("deceasedDateTime")) for each in mine if each.get("resourceType") == "Patient")
+    return next((day for day in days if day is not None), None)
 
 
 def _visits(resources: list[Resource]) -> _Visits:

@@ -20,17 +20,17 @@ from typing import Any, Final
 
 import msgspec
 
-from edge_node import growth, immunisation, maternal
+from edge_node import immunisation, maternal
 from edge_node.immunisation import record as vaccinations
 from edge_node.immunisation.due import Due as Dose
 from edge_node.immunisation.due import Standing, stand
-from edge_node.immunisation.schedule import load
+from edge_node.immunisation.schedule import CHILD, load
 from edge_node.maternal.contradictions import contradictions
 from edge_node.maternal.course import Due as Item
+from edge_node.maternal.course import months_later
 from edge_node.maternal.facts import Mother
 from edge_node.maternal.lists import BIRTH_AFTER, BIRTH_BEFORE, Work, newborn_work, work
 from edge_node.maternal.programme import Programme
-from edge_node.maternal.reading import items, target
 from edge_node.maternal.record import read_mother, read_newborn
 from edge_node.store.due import Due, Rules
 from edge_node.worklists import counting
@@ -46,13 +46,11 @@ LISTS: Final = (DUE, OVERDUE, HIGH_RISK, LOST, BIRTHS, IMMUNISATION, CONTRADICTI
 
 SOON: Final = timedelta(days=6)
 """A week's list has what is due today or within six days more."""
-SCHEDULE: Final = "who-child"
 CHILD_YEARS: Final = 5
 LATER_DAYS: Final = 365
 """The list of immunisations has children under five, whom a clinic's sessions are for, and what becomes due later for a year: else
 everybody who was not immunised as a child stood there until she is eighteen. Her own page says what she may still have. Ours."""
 _LONG_AGO: Final = date(1970, 1, 1)
-_MERGES: Final = frozenset({"replaces", "replaced-by"})
 
 SUBJECTS: Final[Mapping[str, str]] = {
     "AllergyIntolerance": "patient",
@@ -81,8 +79,8 @@ def rules() -> Rules:
 
 def version(programme: Programme) -> str:
     """A name for what these rules answer, made of the text of every module of the packages they come from and of the settings."""
-    found = blake2b(msgspec.json.encode((programme, SCHEDULE)), digest_size=16)
-    for package in (maternal, immunisation, growth):
+    found = blake2b(msgspec.json.encode((programme, CHILD)), digest_size=16)
+    for package in (maternal, immunisation):
         folders = [files(package), files(package).joinpath("schedules")]
         for file in sorted((f for at in folders if at.is_dir() for f in at.iterdir()), key=lambda f: f.name):
             if file.is_file():
@@ -96,12 +94,10 @@ def version(programme: Programme) -> str:
 def derive(resources: Sequence[Resource], programme: Programme) -> Iterator[Due]:
     """All rows of one person. The first resource is her Patient; records that were merged into hers may be among the others."""
     person = resources[0]
-    id_, also = str(person["id"]), sorted(_merged(resources))
-    mother = read_mother(id_, resources, also)
-    if any(_is_dead(each) for each in resources if each.get("resourceType") == "Patient"):
-        mother = msgspec.structs.replace(mother, dead=True)
+    id_ = str(person["id"])
+    mother = read_mother(id_, resources)
     place = village(person)
-    standing = stand(load(SCHEDULE), vaccinations.read(person, resources).facts)
+    standing = stand(load(CHILD), vaccinations.read(person, resources).facts)
     rows = [*_contradictions(mother), *counting.counts(mother, standing, _born(person))]
     if not mother.dead:
         rows += _care((work(mother, programme), newborn_work(read_newborn(id_, resources))))
@@ -145,8 +141,7 @@ def _vaccines(standing: Standing, born: date | None) -> Iterator[Due]:
 
 
 def _listed_until(dose: Dose, born: date) -> date:
-    child = date(born.year + CHILD_YEARS, born.month, min(born.day, 28))
-    until = max(child, dose.due_from + timedelta(LATER_DAYS))
+    until = max(months_later(born, 12 * CHILD_YEARS), dose.due_from + timedelta(LATER_DAYS))
     return until if dose.not_after is None else min(until, dose.not_after + DAY)
 
 
@@ -182,20 +177,6 @@ def village(patient: Resource) -> str:
     first = sorted(addresses, key=lambda each: (each.get("use") == "old", each.get("use") != "home"))[:1]
     named = (each.get(name) for each in first for name in ("city", "district", "text"))
     return next((text.strip() for text in named if isinstance(text, str) and text.strip()), "")
-
-
-def _merged(resources: Sequence[Resource]) -> set[str]:
-    """Ids of records that were merged into the first one: those among its resources that a merge links, from either side."""
-    patients = {str(each["id"]): each for each in resources if each.get("resourceType") == "Patient"}
-    linked: set[str] = set()
-    for id_, patient in patients.items():
-        targets = [target(link.get("other")) for link in items(patient.get("link")) if link.get("type") in _MERGES]
-        linked |= {id_, *(each.removeprefix("Patient/") for each in targets)} if targets else set()
-    return (linked & set(patients)) - {str(resources[0]["id"])}
-
-
-def _is_dead(patient: Resource) -> bool:
-    return patient.get("deceasedBoolean") is True or bool(patient.get("deceasedDateTime"))
 
 
 def _born(patient: Resource) -> date | None:

@@ -290,8 +290,22 @@ def test_what_is_said_of_another_patient_is_not_hers_unless_the_records_were_joi
     record.measure("weight", 3, week(39), episode)
     record.resources[-1]["subject"] = {"reference": "Patient/baby"}
     assert record.pregnancy().measures == ()
-    joined = read_mother("mother", record.resources, also=["baby"])
+    other: dict[str, Any] = {"resourceType": "Patient", "id": "baby"}
+    for kind, measured in (("seealso", []), ("replaced-by", [3]), ("replaces", [3])):
+        link = [{"other": {"reference": "Patient/mother"}, "type": kind}]
+        joined = read_mother("mother", [*record.resources, other | {"link": link}])
+        assert [each.value for each in joined.pregnancies[0].measures] == measured
+    third = {
+        "resourceType": "Patient",
+        "id": "third",
+        "link": [{"other": {"reference": "Patient/baby"}, "type": "replaces"}],
+    }
+    apart = read_mother("mother", [*record.resources, other, third])
+    assert apart.pregnancies[0].measures == (), "those two are one person, and not she"
+    record.patient["link"] = [{"other": {"reference": "Patient/baby"}, "type": "replaces"}]  # type: ignore[assignment]
+    joined = read_mother("mother", [*record.resources, other | {"deceasedDateTime": "2021-11-03"}])
     assert [each.value for each in joined.pregnancies[0].measures] == [3]
+    assert (joined.dead, joined.died) == (True, date(2021, 11, 3)), "one person, one death"
 
 
 def test_a_newborn_names_its_mother_as_in_the_example_of_hl7() -> None:
