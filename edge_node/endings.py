@@ -1,7 +1,8 @@
 """What ends with a write, within its transaction: reminders of what is due no more. Pure; the store asks it of whatever is written.
 
 A message that asks a woman to come who lost her child, or one to the telephone of somebody who died, must not go out because nobody
-thought of cancelling it. So it is not left to pages: whoever writes (page, FHIR API), `edge_node/store/consequences.py` asks here.
+thought of cancelling it. So it is not left to pages: whoever writes (page, FHIR API, import), `edge_node/store/consequences.py` and
+`edge_node/store/stale.py` ask here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,88 +10,95 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from edge_node.concepts import Table
-from edge_node.maternal.concepts import ACTS, STATEMENTS, VISITS
-from edge_node.maternal.ending import ending, newborn_ending
-from edge_node.maternal.history_concepts import CONDITIONS, MEDICINES, OUTCOMES, VACCINES
-from edge_node.maternal.reading import target
+from edge_node.immunisation.due import due as doses_due
+from edge_node.immunisation.record import read as read_vaccinations
+from edge_node.immunisation.reminders import VACCINE_KEY
+from edge_node.immunisation.reminders import items as dose_items
+from edge_node.immunisation.schedule import CHILD, load
+from edge_node.maternal.concepts import ACTS, STATEMENTS
+from edge_node.maternal.course import Due
+from edge_node.maternal.ending import ending, items_ending
+from edge_node.maternal.history_concepts import MEDICINES
+from edge_node.maternal.postnatal import newborn_due
+from edge_node.maternal.reading import is_dead, ref_of, same_people, target
 from edge_node.maternal.record import read_mother, read_newborn
-from edge_node.maternal.reminders import key_of
+from edge_node.maternal.reminders import REMINDER_KEY, key_of
 
 Resource = Mapping[str, Any]
 
 REMINDERS: Final = ("Task", "CommunicationRequest")
 """Types that may end."""
-SUBJECTS: Final[Mapping[str, str]] = MappingProxyType(
+SYSTEMS: Final = (REMINDER_KEY, VACCINE_KEY)
+"""Identifier systems of the reminders that are made here."""
+TYPES: Final = frozenset(
     {
-        "Patient": "",
-        "EpisodeOfCare": "patient",
-        "Encounter": "subject",
-        "Observation": "subject",
-        "Condition": "subject",
-        "Procedure": "subject",
-        "Immunization": "patient",
-        "MedicationAdministration": "subject",
-        "MedicationRequest": "subject",
+        "AllergyIntolerance",
+        "Condition",
+        "Encounter",
+        "EpisodeOfCare",
+        "Immunization",
+        "MedicationAdministration",
+        "MedicationRequest",
+        "MedicationStatement",
+        "Observation",
+        "Patient",
+        "Procedure",
     }
 )
-"""Types that may end something → the element that names the patient; "" of the patient herself."""
-_ENDING_STATEMENTS: Final = frozenset(
+"""Types that may end something: all by which rules find what is due."""
+_CODED: Final[Mapping[str, tuple[str, Table]]] = MappingProxyType(
     {
-        "outcome",
-        "delivery-date",
-        "accepted-dating",
-        "lmp",
-        "age-by-ultrasound",
-        "gestational-age",
-        "expected-birth",
-        "expected-birth-by-lmp",
-        "expected-birth-by-ultrasound",
-        "deworming",
+        "Observation": ("code", STATEMENTS),
+        "Procedure": ("code", ACTS),
+        "MedicationAdministration": ("medicationCodeableConcept", MEDICINES),
+        "MedicationRequest": ("medicationCodeableConcept", MEDICINES),
+        "MedicationStatement": ("medicationCodeableConcept", MEDICINES),
     }
 )
-"""Observations by which something is due no more, or on another day. All others pass without a look at the record."""
-
-
-_CODED: Final[Mapping[str, tuple[str, tuple[Table, ...]]]] = MappingProxyType(
-    {
-        "Encounter": ("type", (VISITS,)),
-        "Condition": ("code", (CONDITIONS, OUTCOMES)),
-        "Procedure": ("code", (ACTS,)),
-        "Immunization": ("vaccineCode", (VACCINES,)),
-        "MedicationAdministration": ("medicationCodeableConcept", (MEDICINES,)),
-        "MedicationRequest": ("medicationCodeableConcept", (MEDICINES,)),
-    }
-)
-"""Where each other type says what it is, and the tables of what matters. Medicines and vaccines are recognised by words too."""
+"""Of the types that mostly end nothing: where they say what they are, and the table of what matters. Medicines are recognised by words
+too. All other observations pass without a look at the record."""
 
 
 def may_end(resource: Resource) -> bool:
     """Whether a resource that is being written may end a reminder. Looks at nothing but the resource."""
     type_ = str(resource.get("resourceType"))
     if type_ == "Patient":
-        return bool(resource.get("deceasedBoolean")) or "deceasedDateTime" in resource
-    if type_ == "Observation":
-        found = STATEMENTS.find(resource.get("code"))
-        return found is not None and found.name in _ENDING_STATEMENTS
+        return is_dead(resource)
     if type_ in _CODED:
-        element, tables = _CODED[type_]
-        said = resource.get(element)
-        return any(table.read(one) for one in (said if isinstance(said, list) else [said]) for table in tables)
-    return type_ in SUBJECTS
+        element, table = _CODED[type_]
+        return bool(table.read(resource.get(element)))
+    return type_ in TYPES
 
 
 def ended(patient: str, before: Sequence[Resource], after: Sequence[Resource]) -> tuple[dict[str, Any], ...]:
     """The reminders that end, as they are to be written. `before`, `after`: the patient's compartment around the write.
 
-    Each package of rules looks at its own reminders: those whose Task names one of her pregnancies, or the baby itself. A death ends all.
+    Each package of rules looks at its own reminders: those whose Task names one of her pregnancies, or the baby itself, and those of
+    doses. A death ends all.
     """
     was, now = read_mother(patient, before), read_mother(patient, after)
-    reminders = [each for each in after if each.get("resourceType") in REMINDERS]
+    people = {f"Patient/{id_}" for id_ in same_people(patient, after)}
+    reminders = [each for each in after if each.get("resourceType") in REMINDERS and _whose(each) in people]
     if now.dead:
         return ending(was, now, reminders)
     about = {key_of(each): target(each.get("focus")) for each in reminders if each.get("resourceType") == "Task"}
     pregnancies = {each.ref for each in (*was.pregnancies, *now.pregnancies)}
     hers = [each for each in reminders if not key_of(each) or about.get(key_of(each)) in pregnancies]
     its = [each for each in reminders if key_of(each) and about.get(key_of(each)) == f"Patient/{patient}"]
-    of_baby = newborn_ending(read_newborn(patient, before), read_newborn(patient, after), its) if its else ()
-    return (*ending(was, now, hers), *of_baby)
+    doses = [each for each in reminders if key_of(each, VACCINE_KEY)]
+    found = [*ending(was, now, hers)]
+    if its:
+        contacts, left = (newborn_due(read_newborn(patient, record)) for record in (before, after))
+        found += items_ending(contacts, left, its)
+    if doses:
+        found += items_ending(_doses(patient, before), _doses(patient, after), doses, VACCINE_KEY)
+    return tuple(found)
+
+
+def _whose(reminder: Resource) -> str:
+    return target(reminder.get("for")) or target(reminder.get("subject"))
+
+
+def _doses(patient: str, resources: Sequence[Resource]) -> tuple[Due, ...]:
+    person = next((each for each in resources if ref_of(each) == f"Patient/{patient}"), {})
+    return dose_items(patient, doses_due(load(CHILD), read_vaccinations(person, resources).facts))

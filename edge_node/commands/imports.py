@@ -1,5 +1,6 @@
 """`medtech-edge import`."""
 
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import click
 from edge_node.commands.run import Node, author, now_ms, on_node, warn, working
 from edge_node.errors import InvalidResource
 from edge_node.store.bundles import Item, resources
+from edge_node.store.stale import end_reminders
 
 
 @click.command("import")
@@ -34,6 +36,7 @@ def command(node: Node, files: tuple[Path, ...]) -> dict[str, Any]:
     reading = Reading(files)
     with working("importing") as bar:
         report = node.store.import_resources(reading.items(), author(), now_ms, bar, reading.part)
+    end_reminders(node.store, now_ms(), os.urandom)
     if report.quarantined:
         warn(f"{report.quarantined} resources are not valid; they are kept in quarantine with the reason.")
     if report.quarantined and not report.resources:

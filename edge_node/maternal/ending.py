@@ -9,11 +9,10 @@ from typing import Any, Final
 
 from edge_node.maternal.course import Due
 from edge_node.maternal.due import due
-from edge_node.maternal.facts import Mother, Newborn, is_over
-from edge_node.maternal.postnatal import newborn_due
+from edge_node.maternal.facts import Mother, is_over
 from edge_node.maternal.programme import Programme
 from edge_node.maternal.reading import Resource, ref_of, target, targets
-from edge_node.maternal.reminders import key_of, reminder_key
+from edge_node.maternal.reminders import REMINDER_KEY, key_of, reminder_key
 
 OPEN: Final[Mapping[str, frozenset[str]]] = {
     "Task": frozenset({"draft", "requested", "received", "accepted", "ready", "in-progress", "on-hold"}),
@@ -28,31 +27,23 @@ def ending(
 ) -> tuple[dict[str, Any], ...]:
     """The woman's reminders that end, each as it is to be written, in order of reference.
 
-    `reminders`: Task and CommunicationRequest resources; those that are closed, or for another patient, are passed over. A reminder
-    of ours ends when its item is due no more or on another day; one of another program when she died, or when it names a pregnancy
-    that is over.
+    `reminders`: her Task and CommunicationRequest resources; those that are closed are passed over. A reminder of ours ends when its
+    item is due no more or on another day; one of another program when she died, or when it names a pregnancy that is over.
     """
+    if after.dead:
+        return _ended(reminders)
     settings = programme or Programme()
     over = {each.ref for each in before.pregnancies} - {each.ref for each in after.pregnancies if not is_over(each)}
-    return _those(after.id, after.dead, over, due(before, settings), due(after, settings), reminders)
+    was, now = _by_key(due(before, settings)), _by_key(due(after, settings))
+    return _ended(each for each in reminders if _ends(each, over, was, now))
 
 
-def newborn_ending(before: Newborn, after: Newborn, reminders: Iterable[Resource]) -> tuple[dict[str, Any], ...]:
-    """The same for a baby's own reminders."""
-    return _those(after.id, after.dead, set(), newborn_due(before), newborn_due(after), reminders)
-
-
-def _those(
-    patient: str, dead: bool, over: set[str], before: Iterable[Due], after: Iterable[Due], reminders: Iterable[Resource]
+def items_ending(
+    before: Iterable[Due], after: Iterable[Due], reminders: Iterable[Resource], system: str = REMINDER_KEY
 ) -> tuple[dict[str, Any], ...]:
+    """The same of reminders of items that stand for themselves: a baby's contacts, doses of vaccine (`system`: of their keys)."""
     was, now = _by_key(before), _by_key(after)
-    found = [_ended(each) for each in reminders if _is_open(each, patient) and (dead or _ends(each, over, was, now))]
-    return tuple(sorted(found, key=ref_of))
-
-
-def _is_open(resource: Resource, patient: str) -> bool:
-    whose = target(resource.get("for")) or target(resource.get("subject"))
-    return resource.get("status") in OPEN.get(str(resource.get("resourceType")), ()) and whose == f"Patient/{patient}"
+    return _ended(each for each in reminders if _is_moved(key_of(each, system), was, now))
 
 
 def _by_key(items: Iterable[Due]) -> dict[str, Due]:
@@ -63,10 +54,15 @@ def _ends(resource: Resource, over: set[str], was: dict[str, Due], now: dict[str
     key = key_of(resource)
     if not key:
         return bool(over & {target(resource.get("focus")), *targets(resource.get("about"))})
-    if key not in now:
-        return True
-    return key in was and was[key].due_from != now[key].due_from
+    return _is_moved(key, was, now)
 
 
-def _ended(resource: Resource) -> dict[str, Any]:
-    return dict(resource) | {"status": ENDED[str(resource["resourceType"])]}
+def _is_moved(key: str, was: dict[str, Due], now: dict[str, Due]) -> bool:
+    return key not in now or (key in was and was[key].due_from != now[key].due_from)
+
+
+def _ended(reminders: Iterable[Resource]) -> tuple[dict[str, Any], ...]:
+    """The open ones among them, ended."""
+    still_open = (each for each in reminders if each.get("status") in OPEN.get(str(each.get("resourceType")), ()))
+    found = (dict(each) | {"status": ENDED[str(each["resourceType"])]} for each in still_open)
+    return tuple(sorted(found, key=ref_of))

@@ -52,10 +52,10 @@ def reminder_message(item: Due, patient: str, text: str, on: date, authored: dat
     }
 
 
-def key_of(resource: Mapping[str, Any]) -> str:
-    """The key of a reminder's item; "" for a Task or message that is no reminder of ours."""
+def key_of(resource: Mapping[str, Any], system: str = REMINDER_KEY) -> str:
+    """The key of a reminder's item; "" for a Task or message that is no reminder of ours (or of the package with that `system`)."""
     identifiers = resource.get("identifier")
     for each in identifiers if isinstance(identifiers, list) else ():
-        if isinstance(each, dict) and each.get("system") == REMINDER_KEY:
+        if isinstance(each, dict) and each.get("system") == system:
             return str(each.get("value", ""))
     return ""

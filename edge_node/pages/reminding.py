@@ -13,6 +13,8 @@ import msgspec
 from edge_node.concepts import LOCAL
 from edge_node.forms.context import create
 from edge_node.forms.maternal.reminding import language_of
+from edge_node.immunisation.reminders import VACCINE_KEY
+from edge_node.immunisation.reminders import item as dose_item
 from edge_node.language import reading
 from edge_node.maternal.course import Due as Item
 from edge_node.maternal.reminders import REMINDER_KEY, reminder_key, reminder_message, reminder_task
@@ -23,8 +25,6 @@ from edge_node.store.due import Due
 from edge_node.store.model import Stored, Write
 from edge_node.worklists import watching
 
-VACCINE_KEY: Final = "urn:medtech-edge:reminder:immunisation"
-"""Identifier system of reminders of immunisation, whose items are no maternal care's."""
 _DAY: Final = timedelta(days=1)
 
 
@@ -83,9 +83,7 @@ def _item(row: Due, patient: str) -> tuple[Item, str]:
     """The item of a kept row, and the system of its reminder's key."""
     if row.list != watching.VACCINES:
         return due_words.care_item(row), REMINDER_KEY
-    late, ends = row.overdue or row.since, row.until or date.max
-    item = Item(kind=row.code, of=f"Patient/{patient}", due_from=row.since, overdue_from=late, ends=ends)
-    return item, VACCINE_KEY
+    return dose_item(row.code, patient, row.since, row.overdue, row.until), VACCINE_KEY
 
 
 def _under(system: str, body: dict[str, Any]) -> dict[str, Any]:

@@ -1,16 +1,19 @@
 """What a write brings about in other resources, within its transaction: reminders end with a loss, a birth, a death (`edge_node.endings`).
 
 Most writes bring about nothing, and cost a look at their type and code. Only where a resource may end something, and her record has a
-Task or CommunicationRequest, is her record read: as it is before the write, and again after it.
+Task or CommunicationRequest, is her record read: as it is before the write, and again after it. What is written under a record that was
+merged into hers concerns her, too.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 
 from edge_node import endings
+from edge_node.maternal.reading import about
 from edge_node.store import reading, rows, searching
 from edge_node.store.connection import Connection
 from edge_node.store.model import Author, Stored, Write
@@ -31,13 +34,42 @@ class Watched(msgspec.Struct, frozen=True):
 
 def watched(connection: Connection, prepared: Sequence[Prepared]) -> list[Watched]:
     """The patients whose reminders these writes may end; none for most writes. Before they are written."""
-    ids = {id_: None for p in prepared if p.write.type in endings.SUBJECTS for id_ in _patients(connection, p)}
-    found = []
-    for id_ in ids:
-        key = reading.key_of(connection, "Patient", id_)
-        if key is not None and _has_reminders(connection, key):
-            found.append(Watched(key, id_, tuple(resource for _, resource in record_of(connection, key))))
-    return found
+    said = [_said(connection, p) for p in prepared if p.write.type in endings.TYPES]
+    return _watched(connection, [one for one in said if one is not None and endings.may_end(one)])
+
+
+def watched_by(connection: Connection, type_: str, id_: str) -> list[Watched]:
+    """The same of a resource one element of which is being settled, whatever it says before."""
+    stored = reading.read(connection, type_, id_) if type_ in endings.TYPES else None
+    return _watched(connection, [rows.object_of(stored.body)] if stored is not None and stored.body is not None else [])
+
+
+def of_record(connection: Connection, key: int) -> Watched | None:
+    """A patient, watched; None where she left or was deleted."""
+    record = record_of(connection, key)
+    if not record or record[0][0].key != key:
+        return None
+    return Watched(key, record[0][0].id, tuple(resource for _, resource in record))
+
+
+def _watched(connection: Connection, concerned: Iterable[Mapping[str, Any]]) -> list[Watched]:
+    ids = dict.fromkeys(about(one).removeprefix("Patient/") for one in concerned)
+    keys = dict.fromkeys(key for id_ in ids for key in searching.going_on(connection, id_))
+    found = (of_record(connection, key) for key in keys if _has_reminders(connection, key))
+    return [one for one in found if one is not None]
+
+
+@contextmanager
+def followed(
+    connection: Connection,
+    concerned: Sequence[Watched],
+    author: Author,
+    now_ms: int,
+    random_bytes: Callable[[int], bytes],
+) -> Iterator[None]:
+    """What is written within ends what has to end; nothing where it fails."""
+    yield
+    follow(connection, concerned, author, now_ms, random_bytes)
 
 
 def follow(
@@ -62,21 +94,12 @@ def _write(resource: Mapping[str, Any], versions: Mapping[str, str]) -> Write:
     return Write(type_, id_, _ENCODER.encode(resource), seen=versions[f"{type_}/{id_}"])
 
 
-def _patients(connection: Connection, p: Prepared) -> Iterator[str]:
-    """Ids of the patients whom a write may end something for: as it says, and of a deletion as it said."""
-    shown = p.shown
-    if shown is None:
-        stored = reading.read(connection, p.write.type, p.id)
-        shown = rows.object_of(stored.body) if stored is not None and stored.body is not None else None
-    if shown is None or not endings.may_end(shown):
-        return
-    if p.write.type == "Patient":
-        yield p.id
-        return
-    subject = shown.get(endings.SUBJECTS[p.write.type])
-    type_, _, id_ = str(subject.get("reference", "") if isinstance(subject, dict) else "").partition("/")
-    if type_ == "Patient" and id_:
-        yield id_
+def _said(connection: Connection, p: Prepared) -> Mapping[str, Any] | None:
+    """What is written; of a deletion what was."""
+    if p.shown is not None:
+        return {**p.shown, "resourceType": p.write.type, "id": p.id}
+    stored = reading.read(connection, p.write.type, p.id)
+    return rows.object_of(stored.body) if stored is not None and stored.body is not None else None
 
 
 def _has_reminders(connection: Connection, patient: int) -> bool:

@@ -26,7 +26,6 @@ from edge_node import same_person
 from edge_node.fhir.search_sql import TYPE_SLOT
 from edge_node.store import reading, rows, searching
 from edge_node.store.connection import Connection
-from edge_node.store.model import Stored
 from sync_protocol.resource import shown
 
 CHANGES_A_SLICE: Final = 200
@@ -319,20 +318,7 @@ def _concerned(connection: Connection, rules: Rules, changed: tuple[Any, ...]) -
     element = "link" if name == "Patient" else rules.subjects[name]
     ids = {id_: None} if name == "Patient" else {}
     ids.update(dict.fromkeys(target for one in resources for target in _ids(one.get(element))))
-    return [one for target in ids for one in _keys(connection, target)]
-
-
-def _keys(connection: Connection, id_: str) -> list[int]:
-    """The key of a patient's record, and of those that go on for it."""
-    key = reading.key_of(connection, "Patient", id_)
-    stored = reading.read(connection, "Patient", id_)
-    if key is None or stored is None:
-        return [] if key is None else [key]
-    return list(dict.fromkeys([key, *(one.key for one in _survivors(connection, stored))]))
-
-
-def _survivors(connection: Connection, stored: Stored) -> list[Stored]:
-    return same_person.survivors(stored, searching.patient_reader(connection))
+    return [one for target in ids for one in searching.going_on(connection, target)]
 
 
 def _ids(value: bytes | None) -> Iterable[str]:
@@ -355,7 +341,7 @@ def _derive(connection: Connection, rules: Rules, patient: int, dropped: int) ->
     stored = [entry for entry in reading.read_many(connection, keys) if not entry.gone]
     if not stored or stored[0].key != patient:
         return
-    if patient not in {one.key for one in _survivors(connection, stored[0])}:
+    if patient not in {one.key for one in same_person.survivors(stored[0], searching.patient_reader(connection))}:
         return
     wanted = [rows.object_of(e.body) for e in stored if e.body is not None and e.type in {"Patient", *rules.subjects}]
     found = [row for due in _answered(rules, wanted) if (row := _row(due))[4] >= dropped]

@@ -133,6 +133,15 @@ def _backward(connection: Connection, query: Query, sources: list[Stored], first
 # --- people -----------------------------------------------------------------------------------------------------------
 
 
+def going_on(connection: Connection, id_: str) -> list[int]:
+    """The key of a patient's record, and of those that go on for it."""
+    key, stored = reading.key_of(connection, "Patient", id_), reading.read(connection, "Patient", id_)
+    if key is None or stored is None:
+        return [] if key is None else [key]
+    survivors = same_person.survivors(stored, patient_reader(connection))
+    return list(dict.fromkeys([key, *(one.key for one in survivors)]))
+
+
 def everything(connection: Connection, patient: int) -> list[int]:
     """Keys of a patient and of what is in the patient's compartment, in the order in which they came; with those of the
     records that were merged into hers, these records themselves among them."""

@@ -201,13 +201,7 @@ class Store:
             return reading.history_of(connection, key, since_ms=since_ms, count=count, before=last)
 
     def write(
-        self,
-        writes: Sequence[Write],
-        author: Author,
-        now_ms: int,
-        *,
-        validate: bool = True,
-        once: Once | None = None,
+        self, writes: Sequence[Write], author: Author, now_ms: int, *, validate: bool = True, once: Once | None = None
     ) -> list[Written]:
         """Writes all of them, audited, in one transaction, or none; reminders that end with them are ended in it (`consequences`).
         `once`: they are a form's, which is carried out once.
@@ -218,10 +212,9 @@ class Store:
         with self.writing() as connection:
             if once is not None:
                 submitting.submit(connection, once, now_ms)
-            concerned = consequences.watched(connection, prepared)
-            written = writing.write_all(connection, prepared, author, now_ms)
-            consequences.follow(connection, concerned, author, now_ms, self._random_bytes)
-            return written
+            watched = consequences.watched(connection, prepared)
+            with consequences.followed(connection, watched, author, now_ms, self._random_bytes):
+                return writing.write_all(connection, prepared, author, now_ms)
 
     def submitted(self, token: str) -> str | None:
         """The page that a form led to when it was sent before; None when it was not."""
@@ -334,14 +327,16 @@ class Store:
         *,
         seen: str | None = None,
     ) -> Written:
-        """Settles one element: `value` is one of the values, a new one, or None to remove it.
+        """Settles one element, and ends reminders as `write` does. `value`: one of the values, a new one, or None to remove it.
 
         For the deletion (`~`): `sync_protocol.resource.ALIVE` keeps the resource, None deletes it. `seen` is the version on the
         author's screen: what arrived since is settled by nobody. Raises NotFound, VersionConflict, InvalidResource.
         """
         disputes.check_value(type_, element, value)
         with self.writing() as connection:
-            return writing.resolve(connection, (type_, id_), element, value, author, now_ms, seen)
+            watched = consequences.watched_by(connection, type_, id_)
+            with consequences.followed(connection, watched, author, now_ms, self._random_bytes):
+                return writing.resolve(connection, (type_, id_), element, value, author, now_ms, seen)
 
     # --- the node itself ---
 

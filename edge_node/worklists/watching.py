@@ -24,6 +24,7 @@ from edge_node import immunisation, maternal
 from edge_node.immunisation import record as vaccinations
 from edge_node.immunisation.due import Due as Dose
 from edge_node.immunisation.due import Standing, stand
+from edge_node.immunisation.reminders import name_of
 from edge_node.immunisation.schedule import CHILD, load
 from edge_node.maternal.contradictions import contradictions
 from edge_node.maternal.course import Due as Item
@@ -135,7 +136,7 @@ def _vaccines(standing: Standing, born: date | None) -> Iterator[Due]:
         return
     for dose in standing.due:
         about = {"text": dose.text, "dose": dose.dose}
-        yield Due(VACCINES, f"{dose.series} {dose.dose}", dose.due_from, dose.overdue_from, dose.not_after, about)
+        yield Due(VACCINES, name_of(dose), dose.due_from, dose.overdue_from, dose.not_after, about)
     asked = (span(dose.due_from - SOON, _listed_until(dose, born), dose.due_from) for dose in standing.due)
     yield from _rows(IMMUNISATION, joined(asked))
 

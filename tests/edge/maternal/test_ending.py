@@ -7,7 +7,7 @@ import pytest
 
 from edge_node.fhir.validation import validate
 from edge_node.maternal.due import due
-from edge_node.maternal.ending import ending, newborn_ending
+from edge_node.maternal.ending import ending, items_ending
 from edge_node.maternal.facts import Contact, Newborn
 from edge_node.maternal.postnatal import newborn_due
 from edge_node.maternal.reminders import key_of, reminder_key, reminder_message, reminder_task
@@ -102,18 +102,15 @@ def test_a_redating_ends_the_reminders_of_days_that_moved() -> None:
     assert moved <= ended
 
 
-def test_reminders_of_her_baby_stay_and_end_with_the_babys_own_record() -> None:
-    record, episode = dated()
-    before = record.read()
-    record.outcome("live-birth", week(39), episode)
+def test_reminders_of_a_baby_end_with_its_own_record() -> None:
     baby = Newborn(id="baby", born=week(39))
     made = [reminder_task(item, "baby", week(39)) | {"id": f"b{item.number}"} for item in newborn_due(baby)]
-    assert ending(before, record.read(), made) == ()
+    assert items_ending(newborn_due(baby), newborn_due(baby), made) == ()
     dead = Newborn(id="baby", born=week(39), dead=True)
-    assert [each["id"] for each in newborn_ending(baby, dead, made)] == ["b1", "b2", "b3", "b4"]
+    assert [each["id"] for each in items_ending(newborn_due(baby), newborn_due(dead), made)] == ["b1", "b2", "b3", "b4"]
     visit = Contact(ref="Encounter/1", on=week(39), kind="postnatal-contact")
     seen = Newborn(id="baby", born=week(39), contacts=(visit,))
-    assert [each["id"] for each in newborn_ending(baby, seen, made)] == ["b1"]
+    assert [each["id"] for each in items_ending(newborn_due(baby), newborn_due(seen), made)] == ["b1"]
 
 
 def test_reminders_of_another_package_are_left_to_it() -> None:

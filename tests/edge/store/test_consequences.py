@@ -7,14 +7,21 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from edge_node import endings
+from edge_node import endings, same_person
 from edge_node.concepts import codeable
 from edge_node.errors import AlreadyExists
+from edge_node.immunisation import schedule
+from edge_node.immunisation.due import stand
+from edge_node.immunisation.record import read
+from edge_node.immunisation.reminders import VACCINE_KEY, items
+from edge_node.immunisation.schedule import load
+from edge_node.immunisation.vaccines import VACCINES
 from edge_node.maternal import concepts as said
 from edge_node.maternal.due import due
-from edge_node.maternal.history_concepts import OUTCOMES
+from edge_node.maternal.history_concepts import ALLERGIES, OUTCOMES
 from edge_node.maternal.record import read_mother
 from edge_node.maternal.reminders import reminder_message, reminder_task
 from edge_node.store.model import Author, Write
@@ -178,3 +185,114 @@ def test_a_loss_that_came_from_another_clinic_ends_reminders_after_the_exchange(
     assert states(store) == ENDED
     assert state_of(store, "Task", "vaccine") == "requested"
     assert not end_reminders(store, NOW_MS, os.urandom)
+
+
+HIV_TEST = observation(
+    "hiv",
+    codeable(said.STATEMENTS["hiv-test"]),
+    valueCodeableConcept=codeable(said.RESULT_VALUES["hiv-test", "negative"]),
+)
+ALLERGY: dict[str, Any] = {
+    "resourceType": "AllergyIntolerance",
+    "id": "sulfa",
+    "patient": HER,
+    "code": codeable(ALLERGIES["sulfa"]),
+}
+CONTACT: dict[str, Any] = {
+    "resourceType": "Encounter",
+    "id": "visit",
+    "status": "finished",
+    "class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "AMB"},
+    "reasonCode": [codeable(said.VISITS["antenatal-contact"])],
+    "subject": HER,
+    "episodeOfCare": [{"reference": "EpisodeOfCare/p1"}],
+    "period": {"start": "2026-07-01"},
+}
+
+
+@pytest.mark.parametrize(("resource", "kind"), [(HIV_TEST, "hiv-test"), (ALLERGY, "iptp"), (CONTACT, "contact")])
+def test_what_makes_one_thing_needless_ends_its_reminder_alone(
+    store: Store, resource: dict[str, Any], kind: str
+) -> None:
+    write(store, resource)
+    items = due(read_mother("amina", [AMINA, EPISODE, LMP]))
+    ended = {item.kind for number, item in enumerate(items) if state_of(store, "Task", f"t{number}") == "cancelled"}
+    assert ended == {kind}
+
+
+def test_a_loss_that_a_person_chose_in_a_conflict_ends_them(store: Store) -> None:
+    write(store, {**LOSS, "valueCodeableConcept": codeable(OUTCOMES["lost"])})
+    assert states(store) == OPEN
+    chosen = msgspec.json.encode({"valueCodeableConcept": codeable(OUTCOMES["miscarriage"])})
+    store.resolve("Observation", "end", "value[x]", chosen, MIDWIFE, NOW_MS)
+    assert states(store) == ENDED
+
+
+@pytest.mark.parametrize("under", ["amina", "other"])
+def test_a_loss_ends_reminders_whichever_of_two_merged_records_it_is_written_under(store: Store, under: str) -> None:
+    write(store, {**AMINA, "id": "other"})
+    kept, other = store.read("Patient", "amina"), store.read("Patient", "other")
+    assert kept is not None
+    assert other is not None
+    store.write(same_person.merge(kept, other), MIDWIFE, NOW_MS)
+    write(store, {**LOSS, "subject": {"reference": f"Patient/{under}"}})
+    assert states(store) == ENDED
+
+
+def test_a_pregnancy_under_the_record_that_was_merged_ends_with_its_reminders(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "node", bytes(range(32)), create=True) as store:
+        write(store, AMINA, EPISODE, LMP, {**AMINA, "id": "first"})
+        kept, other = store.read("Patient", "first"), store.read("Patient", "amina")
+        assert kept is not None
+        assert other is not None
+        store.write(same_person.merge(kept, other), MIDWIFE, NOW_MS)
+        (item, *_) = due(read_mother("amina", [AMINA, EPISODE, LMP]))
+        write(store, {**reminder_task(item, "first", date(2026, 7, 1)), "id": "t0"})
+        write(store, {**LOSS, "subject": {"reference": "Patient/first"}})
+        assert state_of(store, "Task", "t0") == "cancelled"
+
+
+def test_a_message_to_her_about_her_baby_is_not_hers(store: Store) -> None:
+    about_baby = {"resourceType": "CommunicationRequest", "id": "baby", "status": "active", "recipient": [HER]}
+    write(store, {**CHILD, "id": "baby"}, {**about_baby, "subject": {"reference": "Patient/baby"}})
+    write(store, {**AMINA, "deceasedBoolean": True})
+    assert state_of(store, "CommunicationRequest", "m0") == "revoked"
+    assert state_of(store, "CommunicationRequest", "baby") == "active"
+
+
+CHILD: dict[str, Any] = {"resourceType": "Patient", "id": "child", "birthDate": "2026-05-01"}
+BCG: dict[str, Any] = {
+    "resourceType": "Immunization",
+    "id": "bcg",
+    "status": "completed",
+    "vaccineCode": codeable(VACCINES["bcg"].concept),
+    "patient": {"reference": "Patient/child"},
+    "occurrenceDateTime": "2026-07-01",
+}
+
+
+def child_reminded(store: Store) -> None:
+    """A child with a reminder of each dose that is due for it."""
+    write(store, CHILD)
+    for one in items("child", stand(load(schedule.CHILD), read(CHILD, []).facts).due):
+        task = reminder_task(one, "child", date(2026, 6, 1))
+        name = one.kind.split()[-1]
+        write(store, {**task, "id": name, "identifier": [{**task["identifier"][0], "system": VACCINE_KEY}]})
+
+
+def test_a_dose_ends_its_own_reminder_and_a_death_all(store: Store) -> None:
+    child_reminded(store)
+    write(store, BCG)
+    assert (state_of(store, "Task", "bcg"), state_of(store, "Task", "dtp-1")) == ("cancelled", "requested")
+    write(store, {**CHILD, "deceasedBoolean": True})
+    assert state_of(store, "Task", "dtp-1") == "cancelled"
+    assert states(store) == OPEN, "those of others stay"
+
+
+@pytest.mark.parametrize(("came", "left"), [(BCG, "requested"), ({**CHILD, "deceasedBoolean": True}, "cancelled")])
+def test_a_dose_or_a_death_that_was_imported_ends_reminders_too(store: Store, came: dict[str, Any], left: str) -> None:
+    child_reminded(store)
+    store.import_resources([json.dumps(came).encode()], MIDWIFE, lambda: NOW_MS)
+    assert end_reminders(store, NOW_MS, os.urandom)
+    assert (state_of(store, "Task", "bcg"), state_of(store, "Task", "dtp-1")) == ("cancelled", left)
+    assert states(store) == OPEN
