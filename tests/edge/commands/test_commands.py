@@ -68,6 +68,18 @@ def test_import_tells_what_it_did_and_export_gives_it_back(edge: Edge, tmp_path:
     assert (again["resources"], again["changed"]) == (2, 0)
 
 
+def test_an_import_ends_the_reminders_of_who_died(edge: Edge, tmp_path: Path) -> None:
+    reminder = (
+        '{"resourceType":"Task","id":"t","status":"requested","intent":"order","for":{"reference":"Patient/p"},'
+        '"identifier":[{"system":"urn:medtech-edge:reminder:immunisation","value":"bcg"}]}'
+    )
+    died = PATIENT.replace('"multipleBirthInteger":2', '"deceasedBoolean":true')
+    (tmp_path / "more.ndjson").write_text(f"{reminder}\n{died}\n")
+    edge.json("import", tmp_path / "more.ndjson")
+    task = json.loads(edge.run("export", "--type", "Task").stdout)
+    assert task["status"] == "cancelled"
+
+
 def test_status_has_the_shape_that_scripts_read(edge: Edge) -> None:
     status = edge.json("status")
     assert status.keys() >= {
