@@ -1,6 +1,7 @@
 """A loss, a birth, a death or a visit ends the reminders that it makes needless, and no reminder tells why she should come."""
 
 import json
+from datetime import date
 from typing import Any
 
 import pytest
@@ -93,10 +94,11 @@ def test_a_visit_ends_the_reminder_of_its_contact_alone() -> None:
     assert keys == {reminder_key(contact)}
 
 
-def test_a_redating_ends_the_reminders_of_days_that_moved() -> None:
+@pytest.mark.parametrize("born", [week(38), week(42)], ids=["sooner", "later"])
+def test_a_redating_ends_the_reminders_of_days_that_moved(born: date) -> None:
     record, episode = dated()
     before, made = record.read(), reminders(record)
-    record.accept(week(42), week(11), episode, "ultrasound")
+    record.accept(born, week(11), episode, "ultrasound")
     ended = {key_of(each) for each in ending(before, record.read(), made)}
     moved = {reminder_key(item) for item in due(before) if item.kind == "contact" and item.number > 1}
     assert moved <= ended
