@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from edge_node.forms.care.growth_words import INDICATORS, NAMES
 from edge_node.growth import curves
 from edge_node.growth.child import PLAUSIBLE, classify
 from edge_node.growth.standard import BY_LENGTH, Indicator, OutOfReference, Sex, z_score
@@ -30,17 +31,6 @@ class Measure(msgspec.Struct, frozen=True):
     value: float
 
 
-TITLES: Final = MappingProxyType(
-    {
-        Indicator.WEIGHT_FOR_AGE: N_("Weight for age"),
-        Indicator.LENGTH_FOR_AGE: N_("Length or height for age"),
-        Indicator.WEIGHT_FOR_LENGTH: N_("Weight for length"),
-        Indicator.WEIGHT_FOR_HEIGHT: N_("Weight for height"),
-        Indicator.BMI_FOR_AGE: N_("Body mass index for age"),
-        Indicator.HEAD_FOR_AGE: N_("Head circumference for age"),
-        Indicator.MUAC_FOR_AGE: N_("Upper arm circumference for age"),
-    }
-)
 KILOGRAMS: Final = N_("kg")
 UNITS: Final = MappingProxyType(
     {
@@ -50,27 +40,6 @@ UNITS: Final = MappingProxyType(
         Indicator.BMI_FOR_AGE: N_("kg/m²"),
     }
 )
-WORDS: Final = MappingProxyType(
-    {
-        "severely-stunted": C_("severely short for age"),
-        "stunted": C_("short for age"),
-        "very-tall": C_("very tall for age"),
-        "severely-underweight": C_("severely light for age"),
-        "underweight": C_("light for age"),
-        "severely-wasted": C_("severely thin"),
-        "wasted": C_("thin"),
-        "may-become-overweight": C_("may become overweight"),
-        "overweight": C_("overweight"),
-        "obese": C_("obese"),
-        "head-very-small": C_("very small head"),
-        "head-small": C_("small head"),
-        "head-very-large": C_("very large head"),
-        "head-large": C_("large head"),
-        "arm-very-thin": C_("very thin arm"),
-        "arm-thin": C_("thin arm"),
-    }
-)
-"""What `growth.child` calls a score, in plain words; what is as it should be has none."""
 AGAIN: Final = C_("measure again")
 AGES: Final = ((0, 183), (0, 731), (0, 1856))
 """A chart shows the first half year, two years, or all five: the shortest that holds the child's points."""
@@ -92,7 +61,7 @@ def growth(indicator: Indicator, sex: Sex, measures: Sequence[Measure], reader: 
         Point(one.at, one.value, f"{row[1]}: {row[2]}", abs(z) > 2) for (one, z), row in zip(held, rows, strict=True)
     )
     ys = [one.value for one, _ in held] + [y for curve in references for _, y in curve.points]
-    by_length, title = indicator in BY_LENGTH, reader.say(TITLES[indicator].message)
+    by_length, title = indicator in BY_LENGTH, reader.clinical(INDICATORS[indicator].message)
     behind = reader.clinical("The curves are the middle, and two and three standard deviations to either side.")
     return Chart(
         title=title,
@@ -116,7 +85,9 @@ def growth(indicator: Indicator, sex: Sex, measures: Sequence[Measure], reader: 
 def _growth_row(indicator: Indicator, one: Measure, z: float, reader: Reader) -> tuple[str, ...]:
     place = centimetres(one.at, reader) if indicator in BY_LENGTH else _age(one, reader)
     low, high = PLAUSIBLE[indicator]
-    word = WORDS.get(classify(indicator, z)[0]) if low <= z <= high else AGAIN
+    name = classify(indicator, z)[0]
+    # What is as it should be stands there without a word.
+    word = (NAMES[name] if name else None) if low <= z <= high else AGAIN
     value = f"{reader.number(one.value, 1)} {reader.say(UNITS.get(indicator, KILOGRAMS).message)}"
     return reader.day(one.day), place, value, reader.number(z, 1), reader.clinical(word.message) if word else ""
 
