@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from edge_node.concepts import codes_of
+from edge_node.concepts import LOINC, codes_of
 from edge_node.forms.context import Context, create
 from edge_node.roles import REMINDER_CONSENT
 from edge_node.store.model import Write
@@ -18,7 +18,7 @@ def reminder_consent(context: Context, patient: str, *, agreed: bool) -> Write:
         "status": "active",
         "scope": {"coding": [{"system": f"{terms}consentscope", "code": "patient-privacy"}]},
         "category": [
-            {"coding": [{"system": "http://loinc.org", "code": "59284-0"}]},
+            {"coding": [{"system": LOINC, "code": "59284-0"}]},
             {"coding": [{"system": system, "code": code}], "text": "Reminders by telephone"},
         ],
         "patient": {"reference": f"Patient/{patient}"},

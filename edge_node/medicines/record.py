@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
-from edge_node.concepts import ATC, codes_of, text_of
+from edge_node.concepts import ATC, codes_of
 from edge_node.maternal.dating import age_days, dating
 from edge_node.maternal.facts import Mother, is_over
 from edge_node.maternal.reading import VOID, about_day, by_type, coded, items, state
@@ -145,7 +145,8 @@ def _taken(resource: Resource) -> Taken:
 
 
 def said(code: object) -> str:
-    """What a CodeableConcept is called: its text, else what stands beside its codes."""
-    if isinstance(code, dict) and isinstance(code.get("text"), str):
-        return str(code["text"])
-    return text_of(code)
+    """What a CodeableConcept is called: its text, else what stands beside the first code that has a name."""
+    if not isinstance(code, Mapping):
+        return ""
+    displays = (each.get("display") for each in items(code.get("coding")) if isinstance(each, Mapping))
+    return next((called for called in (code.get("text"), *displays) if isinstance(called, str) and called), "")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
+from edge_node.concepts import LOINC
 from edge_node.forms.answers import Answers
 from edge_node.forms.care import notes, saying
 from edge_node.forms.context import Context, Sheet, changed
@@ -12,7 +13,7 @@ from edge_node.language import C_, N_, _
 from edge_node.maternal.reading import about_day
 from edge_node.store.model import Write
 
-_KIND: Final = {"coding": [{"system": notes.LOINC, "code": "34109-9"}], "text": "Note on a death"}
+_KIND: Final = {"coding": [{"system": LOINC, "code": "34109-9"}], "text": "Note on a death"}
 
 
 def form(context: Context) -> Form:

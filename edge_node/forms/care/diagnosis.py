@@ -1,6 +1,6 @@
 """A problem that is found (Condition), changed, and closed."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from edge_node.forms.answers import Answers, Dated
@@ -11,6 +11,7 @@ from edge_node.forms.parsing import Doubt
 from edge_node.forms.showing import Standing, date_parts
 from edge_node.language import C_, N_, Text, _
 from edge_node.maternal.reading import coded
+from edge_node.medicines import record
 from edge_node.problems import catalogue
 from edge_node.store.model import Write
 
@@ -121,7 +122,7 @@ def start_change(context: Context) -> Standing:
     onset = resource.get("onsetDateTime")
     categories = resource.get("category") or [{}]
     started: dict[str, str | tuple[str, ...]] = {
-        "problem": name_of(resource.get("code")),
+        "problem": record.said(resource.get("code")),
         "sure": _one_of(coded(resource.get("verificationStatus")), CERTAINTIES) or "confirmed",
         "span": _one_of(coded(categories[0]), SPANS),
     }
@@ -130,14 +131,6 @@ def start_change(context: Context) -> Standing:
 
 def _one_of(value: str, choices: Iterable[Choice]) -> str:
     return value if value in {choice.value for choice in choices} else ""
-
-
-def name_of(code: Any) -> str:
-    """What a CodeableConcept is called: its text, else what stands beside its first code."""
-    if not isinstance(code, Mapping):
-        return ""
-    codings = code.get("coding") or [{}]
-    return str(code.get("text") or codings[0].get("display") or "")
 
 
 def change(answers: Answers, context: Context) -> list[Write]:
@@ -176,7 +169,7 @@ def close_form(context: Context) -> Form:
         ),
         Field(name="note", label=N_("Remark"), kind=Kind.LONG, chars_max=2000),
     )
-    title = C_("Close a problem: %(problem)s").of(problem=name_of(held.resource.get("code")))
+    title = C_("Close a problem: %(problem)s").of(problem=record.said(held.resource.get("code")))
     return Form(title=title, sections=(Section(title=C_("The end"), fields=fields),), send=C_("Close the problem"))
 
 

@@ -10,6 +10,7 @@ note that was signed is not changed but replaced (`relatesTo`), so what was read
 import base64
 from typing import Any, Final
 
+from edge_node.concepts import LOINC
 from edge_node.errors import NotFound
 from edge_node.forms.answers import Answers
 from edge_node.forms.care import saying
@@ -18,7 +19,6 @@ from edge_node.forms.fields import Field, Form, Kind, Section
 from edge_node.language import N_, _
 from edge_node.store.model import Write
 
-LOINC: Final = "http://loinc.org"
 NOTE: Final = {"coding": [{"system": LOINC, "code": "34109-9"}], "text": "Note"}
 VISIT_NOTE: Final = {"coding": [{"system": LOINC, "code": "34109-9"}], "text": "Note of a visit"}
 TEXT: Final = "text/plain"

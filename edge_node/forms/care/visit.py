@@ -185,7 +185,7 @@ def measure_form(context: Context) -> Form:
     return Form(
         title=C_("Measurements"),
         sections=(vital_signs.section(context),),
-        checks=(lambda answers: _something(answers), lambda answers: vital_signs.check(answers, context)),
+        checks=(_something, lambda answers: vital_signs.check(answers, context)),
     )
 
 

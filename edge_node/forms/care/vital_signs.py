@@ -19,6 +19,7 @@ from edge_node.forms.answers import Answers
 from edge_node.forms.care import growth_words, saying
 from edge_node.forms.context import Context
 from edge_node.forms.fields import Choice, Field, Kind, Section, between, when
+from edge_node.forms.maternal.blood_pressure import check_pair
 from edge_node.forms.parsing import Doubt, Problem
 from edge_node.growth.child import STANDING_FROM_DAYS, Assessment, Measured, Position, assess
 from edge_node.growth.record import OEDEMA
@@ -132,12 +133,7 @@ def _position(days: int) -> Field:
 
 def check(answers: Answers, context: Context) -> Iterator[Problem | Doubt]:
     """The lower pressure above the upper one, one without the other, a weight that leaped, a size that hardly any child has."""
-    high, low = answers.number("systolic"), answers.number("diastolic")
-    if high is not None and low is not None and low >= high:
-        yield Problem("diastolic", C_("The lower blood pressure has to be less than the upper one."))
-    if (high is None) != (low is None):
-        missing, typed = ("diastolic", high) if low is None else ("systolic", low)
-        yield Doubt(missing, C_("Only one of the two numbers is filled in. Leave it so?"), str(typed))
+    yield from check_pair(answers, *_PANEL)
     yield from _leap(answers, context)
     assessed = assessment(answers, context)
     if assessed is not None:

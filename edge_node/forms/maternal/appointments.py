@@ -1,10 +1,11 @@
 """The next appointment: proposed by the plan of contacts, chosen by the midwife, written as an Appointment."""
 
-from datetime import date, datetime, time, timedelta
-from typing import Any, Final
+from datetime import date, timedelta
+from typing import Final
 
 from edge_node.forms.answers import Answers
-from edge_node.forms.context import Context, create
+from edge_node.forms.care import saying
+from edge_node.forms.context import Context
 from edge_node.forms.fields import Field, Kind, Section, Span
 from edge_node.forms.maternal.case import Case
 from edge_node.language import C_, N_
@@ -12,9 +13,6 @@ from edge_node.maternal.contacts import plan
 from edge_node.maternal.programme import Programme
 from edge_node.store.model import Write
 
-OPENS: Final = time(8)
-"""FHIR wants a time of day of an appointment. Who is given a day comes in the morning."""
-LASTS: Final = timedelta(minutes=30)
 SOONEST: Final = timedelta(days=3)
 
 
@@ -47,13 +45,4 @@ def booked(answers: Answers, context: Context) -> list[Write]:
     on = answers.date("next_on")
     if on is None:
         return []
-    begin = datetime.combine(on.first, OPENS, context.at.tzinfo)
-    body: dict[str, Any] = {
-        "status": "booked",
-        "description": "Visit",
-        "start": begin.isoformat(timespec="seconds"),
-        "end": (begin + LASTS).isoformat(timespec="seconds"),
-        "created": context.moment,
-        "participant": [{"actor": context.subject, "status": "accepted"}],
-    }
-    return [create("Appointment", context.new_id(), body)]
+    return [saying.appointment(context, on.first, what="Visit")]

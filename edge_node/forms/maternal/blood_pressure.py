@@ -66,15 +66,20 @@ _PAIRS: Final = (("systolic", "diastolic"), ("systolic_again", "diastolic_again"
 def check(answers: Answers) -> Iterator[Problem | Doubt]:
     """The lower one above the upper one, one without the other, and a high one that was not taken again."""
     for upper, lower in _PAIRS:
-        high, low = answers.number(upper), answers.number(lower)
-        if high is not None and low is not None and low >= high:
-            yield Problem(lower, C_("The lower blood pressure has to be less than the upper one."))
-        if (high is None) != (low is None):
-            missing, typed = (lower, high) if low is None else (upper, low)
-            yield Doubt(missing, C_("Only one of the two numbers is filled in. Leave it so?"), str(typed))
+        yield from check_pair(answers, upper, lower)
     if _raised(answers) and not any(answers.number(name) for name in _PAIRS[1]):
         text = C_("Her blood pressure is high and was not taken again after rest. Save it without a second reading?")
         yield Doubt("systolic_again", text, f"{answers.number('systolic')}/{answers.number('diastolic')}")
+
+
+def check_pair(answers: Answers, upper: str, lower: str) -> Iterator[Problem | Doubt]:
+    """Of the two fields of one reading: the lower one above the upper one, one without the other."""
+    high, low = answers.number(upper), answers.number(lower)
+    if high is not None and low is not None and low >= high:
+        yield Problem(lower, C_("The lower blood pressure has to be less than the upper one."))
+    if (high is None) != (low is None):
+        missing, typed = (lower, high) if low is None else (upper, low)
+        yield Doubt(missing, C_("Only one of the two numbers is filled in. Leave it so?"), str(typed))
 
 
 def _raised(answers: Answers) -> bool:

@@ -3,10 +3,11 @@ her death."""
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 from edge_node.concepts import codeable
 from edge_node.forms.answers import Answers
+from edge_node.forms.care import saying
 from edge_node.forms.context import Context, Held, Sheet, changed
 from edge_node.forms.fields import Choice, Field, Form, Kind, Section, Span
 from edge_node.forms.maternal.birth import closed, death
@@ -21,7 +22,6 @@ from edge_node.maternal.history_concepts import OUTCOMES
 from edge_node.store.model import Write
 
 COMPLETE, DIED, LOST, MISTAKE = "complete", "mother-died", "lost", "mistake"
-_CLINICAL: Final = "http://terminology.hl7.org/CodeSystem/condition-clinical"
 _PASSING: Final = frozenset({"heavy-bleeding", "deep-tear", "pre-eclampsia", "eclampsia"})
 """Problems of a birth that are past when the care after it is complete."""
 
@@ -33,7 +33,7 @@ def form(context: Context) -> Form:
         title=C_("End the care of this pregnancy"),
         intro=C_("For a birth or a loss use their own forms."),
         sections=(_why(context, case),),
-        checks=(lambda answers: _checks(answers),),
+        checks=(_checks,),
     )
 
 
@@ -100,8 +100,7 @@ def _problems(context: Context, case: Case) -> Iterator[Held]:
 
 
 def _past(held: Held, day: str) -> Write:
-    resolved: dict[str, Any] = {"coding": [{"system": _CLINICAL, "code": "resolved"}]}
-    return changed(held, clinicalStatus=resolved, abatementDateTime=day)
+    return changed(held, clinicalStatus=saying.term("condition-clinical", "resolved"), abatementDateTime=day)
 
 
 def edits(context: Context) -> Iterator[str]:

@@ -124,7 +124,7 @@ def sp_trouble(case: Case) -> Text | None:
 def check(answers: Answers, case: Case) -> Iterator[Problem | Doubt]:
     """SP that must not be given, by what is on record or by what was just told."""
     if answers.yes("sp"):
-        told = {"sulfa": "sulfa-allergy"}.get(next(iter({"sulfa"} & set(answers.chosen("allergies"))), ""), "")
+        told = "sulfa-allergy" if "sulfa" in answers.chosen("allergies") else ""
         taken = "co-trimoxazole" if "co-trimoxazole" in answers.chosen("medicines") else ""
         trouble = BARRED.get(told or taken) or sp_trouble(case)
         if trouble is not None:

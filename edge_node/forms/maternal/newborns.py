@@ -21,7 +21,7 @@ BORN: Final = ("live-birth", "stillbirth")
 AT_BIRTH: Final = ("bcg", "opv", "hepb")
 """Vaccines of the first day (WHO recommendations for routine immunization, summary table 1)."""
 _ROLES: Final = "http://terminology.hl7.org/CodeSystem/v3-RoleCode"
-_TITLES: Final = (C_("The baby"), C_("The second baby"), C_("The third baby"))
+TITLES: Final = (C_("The baby"), C_("The second baby"), C_("The third baby"))
 
 
 def name(field: str, number: int) -> str:
@@ -32,7 +32,7 @@ def name(field: str, number: int) -> str:
 def section(number: int) -> Section:
     """What is asked of one baby; of the second when there are two, of the third when there are three."""
     at_least: tuple[Condition, ...] = () if number == 1 else (When("babies", at_least=Decimal(number)),)
-    return Section(title=_TITLES[number - 1], fields=tuple(_fields(number)), when=at_least)
+    return Section(title=TITLES[number - 1], fields=tuple(_fields(number)), when=at_least)
 
 
 def _fields(number: int) -> list[Field]:

@@ -6,14 +6,14 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from edge_node.concepts import VITAL_SIGNS, Concept, Table, codeable, quantity
+from edge_node.forms.care import saying
 from edge_node.forms.context import Context, create
 from edge_node.maternal import concepts as said
 from edge_node.maternal.history_concepts import ALLERGIES, CONDITIONS, MEDICINES, VACCINES
 from edge_node.maternal.reading import EPISODE_LINK
 from edge_node.store.model import Write
 
-_TERMS: Final = "http://terminology.hl7.org/CodeSystem/"
-_CLASSES: Final = f"{_TERMS}v3-ActCode"
+_CLASSES: Final = f"{saying.TERMS}v3-ActCode"
 _LABORATORY: Final = (
     "haemoglobin urine-protein hiv-test hiv-status syphilis-test hepatitis-b-test blood-group rhesus random-glucose"
 )
@@ -102,11 +102,10 @@ class Notes:
 
     def observe(self, name: str, *, at: str = "", **members: Any) -> str:
         """An Observation; its reference. `members`: the value, components and what else it has."""
-        category = {"system": f"{_TERMS}observation-category", "code": _CATEGORIES.get(name, "exam")}
         return self.add(
             "Observation",
             status="final",
-            category=[{"coding": [category]}],
+            category=[saying.term("observation-category", _CATEGORIES.get(name, "exam"))],
             code=codeable(statement(name)),
             subject=self.subject,
             effectiveDateTime=at or self.at,
@@ -146,10 +145,9 @@ class Notes:
 
     def illness(self, name: str) -> None:
         """A Condition that is there now."""
-        active = {"system": f"{_TERMS}condition-clinical", "code": "active"}
         self.add(
             "Condition",
-            clinicalStatus={"coding": [active]},
+            clinicalStatus=saying.term("condition-clinical", "active"),
             code=codeable(CONDITIONS[name]),
             subject=self.subject,
             recordedDate=self.at,
@@ -158,10 +156,9 @@ class Notes:
 
     def allergy(self, name: str) -> None:
         """An AllergyIntolerance; `none` says that she has no allergy that she knows of."""
-        active = {"system": f"{_TERMS}allergyintolerance-clinical", "code": "active"}
         self.add(
             "AllergyIntolerance",
-            clinicalStatus={"coding": [active]},
+            clinicalStatus=saying.term("allergyintolerance-clinical", "active"),
             code=codeable(ALLERGIES[name]),
             patient=self.subject,
             recordedDate=self.at,

@@ -15,6 +15,7 @@ from edge_node.forms.maternal import appointments, blood_pressure
 from edge_node.forms.maternal.case import Case, latest
 from edge_node.forms.maternal.choices import choices
 from edge_node.forms.maternal.contact import day_of, to_pregnancy, when_section
+from edge_node.forms.maternal.newborns import BABIES_MAX, TITLES, name
 from edge_node.forms.maternal.notes import Notes, time_of
 from edge_node.forms.showing import Standing
 from edge_node.language import C_, N_, Text, _
@@ -29,7 +30,6 @@ TALKS: Final = (
     "nutrition-counselling",
     "family-planning-counselling",
 )
-_TITLES: Final = (C_("The baby"), C_("The second baby"), C_("The third baby"))
 
 
 def babies_of(case: Case) -> tuple[str, ...]:
@@ -44,13 +44,13 @@ def form(context: Context) -> Form:
     case = latest(context)
     if born_on(case.pregnancy) is None:
         raise NotFound()
-    babies = babies_of(case)[: len(_TITLES)]
+    babies = babies_of(case)[:BABIES_MAX]
     return Form(
         title=C_("Contact after birth"),
         intro=_since(case),
         sections=(
             _danger(),
-            *(_baby(number, title) for number, title in enumerate(_TITLES[: len(babies)], 1)),
+            *(_baby(number, title) for number, title in enumerate(TITLES[: len(babies)], 1)),
             blood_pressure.section(),
             _mother(),
             appointments.section(context),
@@ -79,11 +79,6 @@ def _danger() -> Section:
             ),
         ),
     )
-
-
-def name(field: str, number: int) -> str:
-    """The field of a baby, from 1."""
-    return f"baby{number}_{field}"
 
 
 def _baby(number: int, title: Text) -> Section:

@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from edge_node.concepts import codeable
+from edge_node.forms.care import saying
 from edge_node.forms.context import Context, Held, changed
 from edge_node.language import C_, Text
 from edge_node.maternal.concepts import BLOOD_GROUPS, RESULT_VALUES, RHESUS, STATEMENTS
@@ -21,7 +22,6 @@ from edge_node.maternal.findings import Param
 from edge_node.maternal.history_concepts import OUTCOMES
 from edge_node.store.model import Write
 
-_VERIFICATION: Final = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
 BY_DATING: Final = frozenset({"expected-dates"})
 """Settled by accepting a dating: a scan found what it found."""
 
@@ -97,8 +97,7 @@ def _rhesus(held: Held, value: Param, context: Context) -> Write:
 def _hiv(held: Held, value: Param, context: Context) -> Write:
     """A test's result. An illness that she has not is refuted."""
     if held.type == "Condition":
-        refuted = {"coding": [{"system": _VERIFICATION, "code": "refuted"}]}
-        return changed(held, verificationStatus=refuted, clinicalStatus=None)
+        return changed(held, verificationStatus=saying.term("condition-ver-status", "refuted"), clinicalStatus=None)
     return changed(held, valueCodeableConcept=codeable(RESULT_VALUES["hiv-test", str(value)]))
 
 
