@@ -10,7 +10,6 @@ from edge_node.forms.context import Context, Sheet, changed
 from edge_node.forms.fields import Field, Form, Kind, Section, Span
 from edge_node.forms.parsing import Doubt, Problem
 from edge_node.language import C_, N_, _
-from edge_node.maternal.reading import about_day
 from edge_node.store.model import Write
 
 _KIND: Final = {"coding": [{"system": LOINC, "code": "34109-9"}], "text": "Note on a death"}
@@ -18,7 +17,6 @@ _KIND: Final = {"coding": [{"system": LOINC, "code": "34109-9"}], "text": "Note 
 
 def form(context: Context) -> Form:
     """When, and how."""
-    born = about_day(context.she.resource.get("birthDate"))
     fields = (
         Field(
             name="on",
@@ -27,7 +25,7 @@ def form(context: Context) -> Form:
             kind=Kind.DATE,
             partial=True,
             required=True,
-            possible_days=Span(born.replace(month=1, day=1) if born is not None else None, context.today),
+            possible_days=Span(saying.born_from(context), context.today),
         ),
         Field(name="how", label=C_("Cause and circumstances, as far as known"), kind=Kind.LONG, chars_max=2000),
     )

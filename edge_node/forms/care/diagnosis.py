@@ -35,8 +35,6 @@ ENDS: Final = (
 
 
 def _form(context: Context, title: Text) -> Form:
-    born = str(context.she.resource.get("birthDate") or "")
-    first = Dated(born).first if born else None
     fields = (
         Field(
             name="problem",
@@ -55,7 +53,7 @@ def _form(context: Context, title: Text) -> Form:
             hint=N_("The year alone is enough."),
             kind=Kind.DATE,
             partial=True,
-            possible_days=Span(first, context.today),
+            possible_days=Span(saying.born_from(context), context.today),
         ),
         Field(name="note", label=N_("Remark"), kind=Kind.LONG, chars_max=2000),
     )

@@ -12,6 +12,7 @@ from edge_node.concepts import Concept, codeable, quantity
 from edge_node.errors import NotFound
 from edge_node.forms.answers import Answers, Dated
 from edge_node.forms.context import Context, Held, create, without_empty
+from edge_node.forms.registration import is_estimated
 from edge_node.maternal.reading import VOID, about_day, coded, state, target, whole_day
 from edge_node.store.model import Write
 
@@ -19,6 +20,8 @@ TERMS: Final = "http://terminology.hl7.org/CodeSystem/"
 OPENS: Final = time(8)
 """FHIR wants a time of day of an appointment. Who is given a day comes in the morning."""
 LASTS: Final = timedelta(minutes=30)
+GUESSED_YEARS: Final = 10
+"""So far an age that was guessed may be wrong."""
 
 
 def term(system: str, code: str, text: str = "") -> dict[str, Any]:
@@ -122,10 +125,16 @@ def age_days(context: Context) -> int | None:
     return (context.today - born).days if born is not None else None
 
 
-def years(context: Context) -> int | None:
-    """The same in completed years."""
-    days = age_days(context)
-    return int(days / 365.25) if days is not None else None
+def born_from(context: Context) -> date | None:
+    """The first day on which she may have been born; None where nothing of her birth is known. Of a birth that somebody guessed, years
+    before: nothing that a card says is to be refused for it."""
+    text = context.she.resource.get("birthDate")
+    about = about_day(text)
+    if about is None:
+        return None
+    if is_estimated(context.she.resource):
+        return date(about.year - GUESSED_YEARS, 1, 1)
+    return {4: about.replace(month=1, day=1), 7: about.replace(day=1)}.get(len(str(text)), about)
 
 
 def is_dead(context: Context) -> bool:

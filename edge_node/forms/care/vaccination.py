@@ -3,10 +3,12 @@
 The schedules are those of `edge_node/immunisation`: a child's, and tetanus for a woman who is or may become pregnant.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from types import MappingProxyType
 from typing import Final
+
+import msgspec
 
 from edge_node.concepts import codeable
 from edge_node.forms.answers import Answers, Dated
@@ -15,14 +17,13 @@ from edge_node.forms.context import Context, Sheet, create
 from edge_node.forms.fields import NO, YES, Choice, Field, Form, Kind, Section, Span, when
 from edge_node.forms.maternal.choices import words
 from edge_node.forms.parsing import Doubt, Problem
-from edge_node.immunisation.due import Due, Standing, stand
+from edge_node.immunisation.due import Due, stand
 from edge_node.immunisation.facts import Facts, Given
 from edge_node.immunisation.record import read
 from edge_node.immunisation.schedule import CHILD, load
 from edge_node.immunisation.vaccines import VACCINES
-from edge_node.immunisation.visits import next_visit
+from edge_node.immunisation.visits import Visit, next_visit
 from edge_node.language import C_, N_, Text, _
-from edge_node.maternal.reading import about_day
 from edge_node.store.model import Write
 
 CHILD_SCHEDULE: Final = CHILD
@@ -60,33 +61,33 @@ def facts_of(context: Context) -> Facts:
     return read(context.she.resource, [held.resource for held in context.records]).facts
 
 
-def standing(context: Context) -> Standing | None:
-    """Where she stands in the schedule of children; None of who is grown up, or whose birth date is not known."""
-    years = saying.years(context)
-    if years is None or years >= CHILD_YEARS:
+def is_child(context: Context) -> bool:
+    """Whether the schedule of children says something of her: not of who is grown up, or whose birth date is not known."""
+    days = saying.age_days(context)
+    return days is not None and days < CHILD_YEARS * 365.25
+
+
+def visit_of_today(context: Context) -> Visit | None:
+    """What may be given today; None when nothing may."""
+    if not is_child(context):
         return None
-    return stand(load(CHILD_SCHEDULE), facts_of(context))
-
-
-def due_now(context: Context) -> tuple[Due, ...]:
-    """The doses that may be given today."""
-    found = standing(context)
-    visit = next_visit(found.due, context.today) if found is not None else None
-    return visit.items if visit is not None and visit.day <= context.today else ()
+    visit = next_visit(stand(load(CHILD_SCHEDULE), facts_of(context)).due, context.today)
+    return visit if visit is not None and visit.day <= context.today else None
 
 
 def proposed(context: Context) -> tuple[str, ...]:
     """The vaccines to give today, each once."""
-    found = standing(context)
-    visit = next_visit(found.due, context.today) if found is not None else None
-    return visit.vaccines if visit is not None and visit.day <= context.today else ()
+    visit = visit_of_today(context)
+    return visit.vaccines if visit is not None else ()
 
 
 def form(context: Context) -> Form:
     """The vaccines that are due, then any other; the day; lot numbers; what was not given."""
-    due = proposed(context)
+    visit = visit_of_today(context)
+    due = visit.vaccines if visit is not None else ()
+    items = visit.items if visit is not None else ()
     more = _chosen("more", C_("Other vaccines given"), [name for name in VACCINES if name not in due])
-    given = (_chosen("due", C_("Due today"), due, due_now(context), context.today),) if due else ()
+    given = (_chosen("due", C_("Due today"), due, items, context.today),) if due else ()
     others = (
         _chosen("not_given", C_("Due, and not given"), due),
         Field(
@@ -124,7 +125,7 @@ def _how(context: Context, due: tuple[str, ...]) -> Iterator[Field]:
         kind=Kind.DATE,
         partial=True,
         required=True,
-        possible_days=Span(about_day(context.she.resource.get("birthDate")), context.today),
+        possible_days=Span(saying.born_from(context), context.today),
     )
     yield Field(
         name="here",
@@ -152,42 +153,38 @@ def given_in(answers: Answers) -> tuple[str, ...]:
 def check(answers: Answers, context: Context) -> Iterator[Problem | Doubt]:
     """Nothing ticked; ticked as given and as not given; given before; too early, or for nothing else of use."""
     names = given_in(answers)
-    first = "due" if proposed(context) else "more"
+    due = proposed(context)
     if not names and not answers.chosen("not_given"):
-        yield Problem(first, N_("Choose at least one of these."))
+        yield Problem("due" if due else "more", N_("Choose at least one of these."))
     if set(names) & set(answers.chosen("not_given")):
         yield Problem("not_given", C_("This vaccine is ticked as given, too."))
     dated = answers.date("on")
     if dated is not None:
-        yield from _uncounted(names, dated, context)
+        yield from _uncounted(names, dated, due, context)
 
 
-def _uncounted(names: tuple[str, ...], dated: Dated, context: Context) -> Iterator[Doubt]:
+def _uncounted(names: tuple[str, ...], dated: Dated, due: tuple[str, ...], context: Context) -> Iterator[Doubt]:
     facts = facts_of(context)
     day = dated.last
+    reasons = not_counted(names, day, facts) if is_child(context) else {}
     for name in names:
-        field = "due" if name in proposed(context) else "more"
+        field = "due" if name in due else "more"
         said = words(VACCINES[name].concept)
         if any(one.vaccine == name and one.day == day for one in facts.given):
             text = C_("%(vaccine)s of this day is on record already. Add it once more?")
             yield Doubt(field, text.of(vaccine=said), f"{name} {dated.text} twice")
             continue
-        reason = why_not_counted(name, day, names, facts, context)
-        if reason:
+        reason = reasons.get(name)
+        if reason is not None:
             text = C_("%(vaccine)s will not count: %(why)s. Was it given so?")
             yield Doubt(field, text.of(vaccine=said, why=NOT_COUNTED[reason]), f"{name} {dated.text} {reason}")
 
 
-def why_not_counted(name: str, day: date, names: tuple[str, ...], facts: Facts, context: Context) -> str:
-    """Why a vaccine of this day would count for nothing in the child's schedule; "" if it counts, or none asks for it."""
-    if standing(context) is None:
-        return ""
-    all_of_day = tuple(Given(one, day) for one in names)
-    after = stand(load(CHILD_SCHEDULE), Facts(
-        born=facts.born, born_exact=facts.born_exact, pregnant_since=facts.pregnant_since,
-        given=(*facts.given, *all_of_day), traits=facts.traits, dead=facts.dead,
-    ))  # fmt: skip
-    return next((one.reason for one in after.uncounted if one.vaccine == name and one.day == day), "")
+def not_counted(names: tuple[str, ...], day: date, facts: Facts) -> Mapping[str, str]:
+    """Those vaccines which, given on this day, would count for nothing in the child's schedule → why."""
+    given = (*facts.given, *(Given(name, day) for name in names))
+    after = stand(load(CHILD_SCHEDULE), msgspec.structs.replace(facts, given=given))
+    return {one.vaccine: one.reason for one in reversed(after.uncounted) if one.vaccine in names and one.day == day}
 
 
 def write(answers: Answers, context: Context) -> list[Write]:
