@@ -121,7 +121,7 @@ def start_change(context: Context) -> Standing:
     categories = resource.get("category") or [{}]
     started: dict[str, str | tuple[str, ...]] = {
         "problem": record.said(resource.get("code")),
-        "sure": _one_of(coded(resource.get("verificationStatus")), CERTAINTIES) or "confirmed",
+        "sure": _one_of(coded(resource.get("verificationStatus")), CERTAINTIES),
         "span": _one_of(coded(categories[0]), SPANS),
     }
     return {**started, **(date_parts("since", Dated(str(onset)[:10])) if onset else {})}
@@ -137,13 +137,20 @@ def change(answers: Answers, context: Context) -> list[Write]:
     resource = held.resource
     since = answers.date("since")
     same_name = answers.text("problem") == before["problem"]
+    same_sure = answers.text("sure") == before["sure"]
     same_span = answers.text("span") == before["span"]
     same_day = (since.text if since else "") == str(resource.get("onsetDateTime") or "")[:10]
+    # FHIR has one onset: a day that was given takes the place of an age or a period.
+    others = {name: None for name in resource if name.startswith("onset")}
     members = {
         "code": resource.get("code") if same_name else catalogue.said(answers.text("problem")),
-        "verificationStatus": saying.term("condition-ver-status", answers.text("sure")),
+        "verificationStatus": (
+            resource.get("verificationStatus")
+            if same_sure
+            else saying.term("condition-ver-status", answers.text("sure"))
+        ),
         "category": resource.get("category") if same_span else [saying.term("condition-category", span_of(answers))],
-        "onsetDateTime": resource.get("onsetDateTime") if same_day else (since.text if since else None),
+        **({} if same_day else {**others, "onsetDateTime": since.text if since else None}),
         "note": [*(resource.get("note") or []), *saying.note(context, answers.text("note"))],
     }
     return [changed(held, **members)]
