@@ -7,7 +7,7 @@ chart; the reason is a note, or the extension below for types that have no notes
 from collections.abc import Mapping
 from typing import Any, Final
 
-from edge_node.concepts import VITAL_SIGNS
+from edge_node.concepts import VITAL_SIGNS, amount
 from edge_node.errors import NotFound
 from edge_node.forms.answers import Answers
 from edge_node.forms.care import saying
@@ -124,10 +124,12 @@ def correct_form(context: Context) -> Form:
 
 
 def _number(name: str, part: Mapping[str, Any], age: str) -> Field:
-    found = VITAL_SIGNS.find(part.get("code"))
-    vital = next((one for one in VITALS if found is not None and one.meant == found.name), None)
     code = part.get("code") or {}
     quantity = part["valueQuantity"]
+    found = VITAL_SIGNS.find(code)
+    # What another program wrote in grams or pounds is corrected in these, and our range is of another unit.
+    ours = found is not None and amount(quantity, found.unit) == quantity.get("value")
+    vital = next((one for one in VITALS if found is not None and ours and one.meant == found.name), None)
     return Field(
         name=name,
         label=Text(str(code.get("text") or "Value"), "clinical"),
