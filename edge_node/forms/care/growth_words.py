@@ -75,9 +75,9 @@ def _score(score: Score) -> str:
     return clinical("%(what)s %(z)s: %(name)s.", what=INDICATORS[score.indicator], z=z, name=NAMES[score.name])
 
 
-def unlikely(assessment: Assessment) -> Iterator[Text]:
-    """What is asked once more: a measurement that hardly any child of that age and sex has."""
+def unlikely(assessment: Assessment) -> Iterator[tuple[Indicator, Text]]:
+    """What is asked once more, and of what: a measurement that hardly any child of that age and sex has."""
     for score in assessment.scores:
         if not score.plausible:
             text = C_("Hardly any child of this age and sex has such a measurement (%(what)s). Is it right?")
-            yield text.of(what=INDICATORS[score.indicator])
+            yield score.indicator, text.of(what=INDICATORS[score.indicator])

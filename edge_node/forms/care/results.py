@@ -12,6 +12,7 @@ from edge_node.forms.context import Context, Sheet, create
 from edge_node.forms.fields import Choice, Field, Form, Kind, Range, Section, Span, between, when
 from edge_node.forms.maternal.choices import words
 from edge_node.forms.parsing import Doubt
+from edge_node.forms.reading import Amount
 from edge_node.language import C_, N_, Text, _
 from edge_node.store.model import Write
 
@@ -113,7 +114,7 @@ def _sugar(answers: Answers) -> Iterator[Doubt]:
         unit = answers.text(f"{test.field}_unit")
         if not plausible.holds(mmol_of(value) if unit == MG else value):
             text = C_("Is %(value)s %(unit)s right?")
-            yield Doubt(test.field, text.of(value=value, unit=unit.replace("L", "l")), f"{value} {unit}")
+            yield Doubt(test.field, text.of(value=Amount(str(value)), unit=unit.replace("L", "l")), f"{value} {unit}")
 
 
 def write(answers: Answers, context: Context) -> list[Write]:
@@ -170,7 +171,7 @@ def _told(test: Test, answers: Answers) -> str:
     if test.values:
         return f"{test.text}: {words(test.values[answers.text(test.field)])}"
     unit = answers.text(f"{test.field}_unit").replace("L", "l") if test.name in GLUCOSES else _spoken(test)
-    return f"{test.text}: {answers.number(test.field)} {unit}".strip()
+    return f"{test.text}: {Amount(str(answers.number(test.field)), unit)}"
 
 
 def _spoken(test: Test) -> str | Text:

@@ -21,9 +21,10 @@ from edge_node.forms.context import Context
 from edge_node.forms.fields import Choice, Field, Kind, Section, between, when
 from edge_node.forms.maternal.blood_pressure import check_pair
 from edge_node.forms.parsing import Doubt, Problem
+from edge_node.forms.reading import Amount
 from edge_node.growth.child import STANDING_FROM_DAYS, Assessment, Measured, Position, assess
 from edge_node.growth.record import OEDEMA
-from edge_node.growth.standard import Sex
+from edge_node.growth.standard import Indicator, Sex
 from edge_node.language import C_, N_, Text
 from edge_node.maternal.reading import about_day
 from edge_node.store.model import Write
@@ -137,9 +138,24 @@ def check(answers: Answers, context: Context) -> Iterator[Problem | Doubt]:
     yield from _leap(answers, context)
     assessed = assessment(answers, context)
     if assessed is not None:
-        field = "weight" if "weight" in answers else "height" if "height" in answers else "muac"
-        for text in growth_words.unlikely(assessed):
-            yield Doubt(field, text, f"{answers.number('weight')} {answers.number('height')} {text.message}")
+        for indicator, text in growth_words.unlikely(assessed):
+            # The tick counts for all that was compared: a size that is corrected to another unlikely one is asked about again.
+            fields = _GROWN[indicator]
+            yield Doubt(fields[0], text, " ".join([indicator, *(str(answers.number(name)) for name in fields)]))
+
+
+_GROWN: Final[Mapping[Indicator, tuple[str, ...]]] = MappingProxyType(
+    {
+        Indicator.WEIGHT_FOR_AGE: ("weight",),
+        Indicator.LENGTH_FOR_AGE: ("height",),
+        Indicator.WEIGHT_FOR_LENGTH: ("weight", "height"),
+        Indicator.WEIGHT_FOR_HEIGHT: ("weight", "height"),
+        Indicator.BMI_FOR_AGE: ("weight", "height"),
+        Indicator.HEAD_FOR_AGE: ("head",),
+        Indicator.MUAC_FOR_AGE: ("muac",),
+    }
+)
+"""The fields that a score compares; it is asked about beside the first."""
 
 
 def _leap(answers: Answers, context: Context) -> Iterator[Doubt]:
@@ -149,7 +165,8 @@ def _leap(answers: Answers, context: Context) -> Iterator[Doubt]:
         return
     if abs(weight - last) * 5 > last:
         text = C_("The last weight was %(last)s kg. Is %(now)s kg right?")
-        yield Doubt("weight", text.of(last=last, now=weight), f"last {last}, now {weight}")
+        told = text.of(last=Amount(str(last)), now=Amount(str(weight)))
+        yield Doubt("weight", told, f"last {last}, now {weight}")
 
 
 def _last_weight(context: Context) -> Decimal | None:
