@@ -79,10 +79,6 @@ class Rule(Struct, frozen=True):
     weeks: tuple[int, int] = (0, TERM_WEEKS + 3)
     harms: bool = False
 
-    def holds(self, atc: str) -> bool:
-        """Whether a medicine with this code is meant."""
-        return bool(atc) and atc.startswith(self.atc)
-
 
 class AgeRule(Struct, frozen=True):
     """Of medicines whose ATC code begins so: the age in days below which it counts, and why."""
@@ -172,12 +168,13 @@ AGES: Final = (
 
 def cautions(medicine: Medicine, person: Person, *, instead_of: str = "") -> tuple[Caution, ...]:
     """All reasons against giving it, the gravest first. `instead_of`: the record that it replaces, which is no second one."""
+    codes = ingredients(medicine)
     found = [
-        *_allergies(medicine, person.allergies),
-        *_pregnancy(medicine, person),
-        *_breastfeeding(medicine, person),
-        *_age(medicine, person.age_days),
-        *_twice(medicine, person.medicines, instead_of),
+        *_allergies(medicine, codes, person.allergies),
+        *_pregnancy(codes, person),
+        *_breastfeeding(codes, person),
+        *_age(codes, person.age_days),
+        *_twice(medicine, codes, person.medicines, instead_of),
     ]
     return tuple(sorted(dict.fromkeys(found), key=lambda one: (one.degree != "avoid", _ORDER.index(one.kind))))
 
@@ -185,10 +182,9 @@ def cautions(medicine: Medicine, person: Person, *, instead_of: str = "") -> tup
 _ORDER: Final = ("allergy", "cross-allergy", "pregnancy", "may-be-pregnant", "breastfeeding", "age", "twice")
 
 
-def _allergies(medicine: Medicine, allergies: Iterable[Allergy]) -> Iterator[Caution]:
+def _allergies(medicine: Medicine, codes: frozenset[str], allergies: Iterable[Allergy]) -> Iterator[Caution]:
     own = {group.name for group in substances.groups_in(formulary.said(formulary.Product(medicine)))}
     near = {other for name in own for other in substances.CROSS.get(name, ())}
-    codes = ingredients(medicine)
     for allergy in allergies:
         if own & allergy.groups or codes & allergy.atc or medicine.name in allergy.names:
             yield Caution("allergy", "avoid", C_("An allergy is on record: %(what)s.").of(what=allergy.text))
@@ -197,9 +193,9 @@ def _allergies(medicine: Medicine, allergies: Iterable[Allergy]) -> Iterator[Cau
             yield Caution("cross-allergy", "avoid" if allergy.severe else "care", text.of(what=allergy.text))
 
 
-def _pregnancy(medicine: Medicine, person: Person) -> Iterator[Caution]:
+def _pregnancy(codes: frozenset[str], person: Person) -> Iterator[Caution]:
     for rule in PREGNANCY:
-        if not any(rule.holds(code) for code in ingredients(medicine)):
+        if not any(code.startswith(rule.atc) for code in codes):
             continue
         if person.pregnant and (person.weeks is None or rule.weeks[0] <= person.weeks <= rule.weeks[1]):
             yield Caution("pregnancy", rule.degree, C_("She is pregnant. %(why)s").of(why=rule.text))
@@ -208,22 +204,22 @@ def _pregnancy(medicine: Medicine, person: Person) -> Iterator[Caution]:
             yield Caution("may-be-pregnant", "care", text.of(why=rule.text))
 
 
-def _breastfeeding(medicine: Medicine, person: Person) -> Iterator[Caution]:
+def _breastfeeding(codes: frozenset[str], person: Person) -> Iterator[Caution]:
     if person.breastfeeding and not person.pregnant:
         for rule in BREASTFEEDING:
-            if any(rule.holds(code) for code in ingredients(medicine)):
+            if any(code.startswith(rule.atc) for code in codes):
                 text = C_("She may be breast-feeding. %(why)s")
                 yield Caution("breastfeeding", rule.degree, text.of(why=rule.text))
 
 
-def _age(medicine: Medicine, age_days: int | None) -> Iterator[Caution]:
+def _age(codes: frozenset[str], age_days: int | None) -> Iterator[Caution]:
     for rule in AGES:
-        if age_days is not None and age_days < rule.below_days and medicine.atc.startswith(rule.atc):
+        young = age_days is not None and age_days < rule.below_days
+        if young and any(code.startswith(rule.atc) for code in codes):
             yield Caution("age", rule.degree, rule.text)
 
 
-def _twice(medicine: Medicine, taken: Iterable[Taken], instead_of: str) -> Iterator[Caution]:
-    codes = ingredients(medicine)
+def _twice(medicine: Medicine, codes: frozenset[str], taken: Iterable[Taken], instead_of: str) -> Iterator[Caution]:
     key = formulary.key_of(medicine.name)
     for one in taken:
         if one.ref == instead_of:
@@ -235,8 +231,9 @@ def _twice(medicine: Medicine, taken: Iterable[Taken], instead_of: str) -> Itera
 
 
 def ingredients(medicine: Medicine) -> frozenset[str]:
-    """ATC codes of a medicine and, of a combination ("… and …"), of each part that the formulary knows."""
+    """ATC codes of a medicine and, of a combination ("… and …") or words of one's own, of each part that the formulary knows."""
     key = f" {formulary.key_of(medicine.name)} "
-    whole = " and " in key
-    parts = {one.atc for one in formulary.medicines() if whole and f" {formulary.key_of(one.name)} " in key}
+    if medicine.atc and " and " not in key:
+        return frozenset({medicine.atc})
+    parts = {one.atc for one in formulary.medicines() if f" {formulary.key_of(one.name)} " in key}
     return frozenset({*parts, medicine.atc} - {""})

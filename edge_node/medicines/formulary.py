@@ -8,6 +8,7 @@ Collaborating Centre for Drug Statistics Methodology, ATC/DDD index 2024 (codes)
 """
 
 import csv
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
@@ -18,6 +19,9 @@ from msgspec import Struct
 
 from edge_node.concepts import ATC
 from sync_protocol.matching.folding import words as folded
+
+
+_GOES_ON = re.compile(r"(and|with|plus)\b|[+/&]", re.IGNORECASE).match
 
 
 class Medicine(Struct, frozen=True):
@@ -82,15 +86,18 @@ def key_of(text: str) -> str:
 
 def find(typed: str) -> Product:
     """The product that was typed. A name with other words behind it ("amoxicillin 1 g vial") is still that medicine, in a form of one's
-    own; what begins with no name that is known is a medicine of one's own, without a code."""
+    own; what begins with no name that is known is a medicine of one's own, without a code. So is a name that goes on with another
+    medicine ("paracetamol and codeine"): it is not the first one alone."""
     words = key_of(typed)
     known = _by_words().get(words)
     if known is not None:
         return known
     leading = [key for key in _by_words() if words.startswith(f"{key} ")]
     if leading:
-        medicine = _by_words()[max(leading, key=len)].medicine
-        return Product(Medicine(medicine.name, medicine.atc), _rest(typed, max(leading, key=len)))
+        key = max(leading, key=len)
+        medicine, rest = _by_words()[key].medicine, _rest(typed, key)
+        if rest and not _GOES_ON(rest):
+            return Product(Medicine(medicine.name, medicine.atc), rest)
     return Product(Medicine(typed))
 
 
