@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
-from edge_node.concepts import ATC, codes_of
+from edge_node.concepts import ATC, codes_of, number
 from edge_node.maternal.dating import age_days, dating
 from edge_node.maternal.facts import Mother, is_over
 from edge_node.maternal.reading import VOID, about_day, by_type, coded, items, state
@@ -17,6 +17,8 @@ BREASTFEEDING: Final = timedelta(days=730)
 """WHO recommends breast-feeding for two years and beyond; nobody records when it ends."""
 IN_FORCE: Final = frozenset({"active", "on-hold", "intended", "draft"})
 _PREGNANT_DAYS_MAX: Final = 315
+DAYS_MAX: Final = 36_600
+"""A prescription of more days was mistyped, and goes on."""
 Resource = Mapping[str, Any]
 
 
@@ -121,20 +123,25 @@ def medicines(resources: Iterable[Resource], today: date) -> list[Resource]:
 
 
 def _is_used_up(resource: Resource, today: date) -> bool:
-    ends = [_end(resource, dosage) for dosage in items(resource.get("dosageInstruction"))]
     period = resource.get("effectivePeriod")
-    ends.append(about_day(period.get("end")) if isinstance(period, dict) else None)
-    known = [end for end in ends if end is not None]
+    told = about_day(period.get("end")) if isinstance(period, dict) else None
+    steps = [_end(resource, dosage) for dosage in items(resource.get("dosageInstruction"))]
+    # A step without an end goes on, whatever came before it.
+    known = [end for end in steps if end is not None] if None not in steps else []
+    known += [told] if told is not None else []
     return bool(known) and max(known) < today
 
 
 def _end(resource: Resource, dosage: Any) -> date | None:
-    """The last day of a step of a prescription, where it is said."""
+    """The last day of a step of a prescription, where it is said: of what is given once, the day itself."""
     repeat = ((dosage.get("timing") or {}).get("repeat") or {}) if isinstance(dosage, dict) else {}
     begin = about_day(resource.get("authoredOn"))
     length = repeat.get("boundsDuration")
     if isinstance(length, dict) and begin is not None and length.get("code") == "d":
-        return begin + timedelta(days=int(length.get("value") or 0))
+        days = number(length.get("value"))
+        return begin + timedelta(days=int(days)) if days is not None and 0 <= days <= DAYS_MAX else None
+    if repeat.get("count") == 1:
+        return begin
     return about_day((repeat.get("boundsPeriod") or {}).get("end"))
 
 
