@@ -1,10 +1,12 @@
 """What a patient agrees to: reminders by telephone."""
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 from edge_node.concepts import LOINC, codes_of
 from edge_node.forms.context import Context, create
+from edge_node.maternal.reading import about_day, moment
 from edge_node.roles import REMINDER_CONSENT
 from edge_node.store.model import Write
 
@@ -34,9 +36,15 @@ def agrees(records: Iterable[Mapping[str, Any]]) -> bool:
 
     Consents of another category, to be photographed or studied, say nothing about reminders.
     """
-    said = [(str(one.get("dateTime", "")), _permits(one)) for one in records if _is_about_reminders(one)]
-    last = max((at for at, _permitted in said), default="")
+    said = [(_said_at(one), _permits(one)) for one in records if _is_about_reminders(one)]
+    last = max((at for at, _permitted in said), default=None)
     return bool(said) and all(permitted for at, permitted in said if at == last)
+
+
+def _said_at(consent: Mapping[str, Any]) -> datetime:
+    """When it was said, wherever its clock stood; of a day alone its beginning, and without one, before all others."""
+    at = consent.get("dateTime")
+    return moment(at) or datetime.combine(about_day(at) or date.min, time(), UTC)
 
 
 def _is_about_reminders(record: Mapping[str, Any]) -> bool:
