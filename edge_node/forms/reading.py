@@ -147,7 +147,8 @@ def _parts(field: Field, sent: Sent) -> Dated | None:
 
 def _checked(year: str, month: str, day: str) -> Dated:
     try:
-        if len(year) != len("1990"):
+        # int() takes signs and "1_90", too.
+        if len(year) != len("1990") or not f"{year}{month}{day}".isdigit():
             raise ValueError(year)
         date(int(year), int(month or 1), int(day or 1))
     except ValueError:
