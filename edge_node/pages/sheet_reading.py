@@ -1,5 +1,6 @@
 """A form's context out of the store: who it is about, her records as they were on the screen, suggestions."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -59,8 +60,11 @@ class Desktop:
         )
 
     def _places(self) -> dict[str, str]:
+        """The others of the region by name; those that share one, with their ids, so that none stands for another."""
         own = referrals.own_facility(self.store)
-        return {one.name: one.id for one in referrals.facilities(self.store) if one.id != own}
+        others = [one for one in referrals.facilities(self.store) if one.id != own]
+        of_name = Counter(one.name.casefold() for one in others)
+        return {one.name if of_name[one.name.casefold()] == 1 else f"{one.name} ({one.id})": one.id for one in others}
 
     def _facility(self) -> str:
         with self.store.reading() as connection:
