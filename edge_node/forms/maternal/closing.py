@@ -38,8 +38,10 @@ def form(context: Context) -> Form:
 
 
 def _why(context: Context, case: Case) -> Section:
-    complete = (Choice(COMPLETE, C_("The care after the birth is complete")),) if is_over(case.pregnancy) else ()
-    others = ("moved", LOST, "not-pregnant", MISTAKE, DIED)
+    # Without an episode there is nothing that could be marked as over or as a mistake.
+    over = is_over(case.pregnancy) and case.link
+    complete = (Choice(COMPLETE, C_("The care after the birth is complete")),) if over else ()
+    others = ("moved", LOST, "not-pregnant", *((MISTAKE,) if case.link else ()), DIED)
     return Section(
         title=C_("Why does it end?"),
         fields=(
