@@ -60,17 +60,18 @@ def _described(sent: Sent, today: date) -> dict[str, Any]:
     """As much of a Patient as was typed so far; what cannot be read yet is left out."""
     typed = {name: values[0][: people.TEXT_CHARS_MAX] for name, values in sent.items() if values and values[0].strip()}
     name = {"given": [typed.get("given", "")], "family": typed.get("family", "")}
-    mother = {
+    kin = {
         "relationship": [{"coding": [{"code": typed.get("kin_relation")}]}],
         "name": {"text": typed.get("kin_name")},
     }
+    mother = {"relationship": [{"coding": [{"code": "MTH"}]}], "name": {"text": typed.get("mother")}}
     return {
         "name": [name] if len(typed.get("given", "") + typed.get("family", "")) >= _LETTERS_MIN else [],
         "gender": typed.get("sex"),
         "telecom": [{"system": "phone", "value": typed.get("phone", "")}],
         "address": [{"city": typed.get("village", "")}],
         "identifier": [{"system": registration.NATIONAL_SYSTEM, "value": typed.get("national", "")}],
-        "contact": [mother],
+        "contact": [kin, mother],
         **_born(sent, today),
     }
 
