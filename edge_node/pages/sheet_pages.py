@@ -15,7 +15,7 @@ from edge_node.errors import AlreadySubmitted
 from edge_node.fhir.primitives import is_id
 from edge_node.forms.answers import Answers
 from edge_node.forms.context import Context, Sheet
-from edge_node.forms.fields import Form
+from edge_node.forms.fields import Form, Kind
 from edge_node.forms.parsing import CONFIRM, Found, Questions, named, parse
 from edge_node.forms.reading import Sent
 from edge_node.forms.showing import as_sent
@@ -25,7 +25,6 @@ from edge_node.pages.desk import Desk
 from edge_node.pages.sending import Sending
 from edge_node.pages.sheet_reading import Desktop, seen_versions, versions
 from edge_node.pages.sheets import SHEETS
-from edge_node.store import submitting
 from edge_node.store.model import Author, Once, Write
 from edge_node.store.store import Store
 
@@ -81,7 +80,7 @@ def _of(desk: Desk, desktop: Desktop, sheet: Sheet) -> list[Any]:
         context = await desk.threads.search(desktop.context, author, place.patient, place.about)
         if place.patient is not None:
             await desk.looked_at(author, place.patient)
-        drawn = _fresh(sheet, context, place, desktop.new_id())
+        drawn = await desk.threads.search(_fresh, sheet, context, place, desktop.new_id())
         return await _page(desk, request, author, sheet, context, drawn)
 
     @post(path, status_code=200, name=f"{sheet.name} sent")
@@ -92,18 +91,27 @@ def _of(desk: Desk, desktop: Desktop, sheet: Sheet) -> list[Any]:
         if not is_id(token):
             raise Refused(400, "structure", _("The form could not be read"), _("Go back and send it again"))
         said = _said(author, place, sent)
-        before = await desk.threads.search(_before, desk.store, token)
+        before = await desk.threads.search(desk.store.submitted, token)
         if before is not None:
             return _sent_before(before.location, before.said, said)
         seen = sent.values.get(SEEN, ())
         context = await desk.threads.search(desktop.context, author, place.patient, place.about, versions(seen))
-        sent = await desk.threads.search(upload_pages.received, desk.store, author.user, sent)
         read = await desk.threads.search(_read, desk.store, sheet, context, sent)
         if isinstance(read, Asked):
-            drawn = _again(sheet, context, place, token, seen, sent, read)
+            drawn = Drawn(
+                read.form,
+                sent.values,
+                read.questions,
+                context.lists,
+                token,
+                seen,
+                place.address,
+                _beside(sheet),
+                read.alike,
+            )
             return await _page(desk, request, author, sheet, context, drawn, 422)
         answer = await _save(desk, desktop, author, sheet, context, read, Once(token, "", said))
-        if sheet.form(context).sends_files:
+        if upload_pages.given(sent):
             await desk.threads.write(upload_pages.done, desk.store, author.user, sent)
         return answer
 
@@ -131,24 +139,9 @@ def _fresh(sheet: Sheet, context: Context, place: Place, token: str) -> Drawn:
 class Asked(Struct, frozen=True):
     """What has to be asked back."""
 
+    form: Form
     questions: Questions
     alike: tuple[likeness.Alike, ...] = ()
-
-
-def _again(
-    sheet: Sheet, context: Context, place: Place, token: str, seen: tuple[str, ...], sent: Sending, asked: Asked
-) -> Drawn:
-    return Drawn(
-        sheet.form(context),
-        sent.values,
-        asked.questions,
-        context.lists,
-        token,
-        seen,
-        place.address,
-        _beside(sheet),
-        asked.alike,
-    )
 
 
 def _beside(sheet: Sheet) -> str:
@@ -177,13 +170,15 @@ def _read(store: Store, sheet: Sheet, context: Context, sent: Sending) -> Answer
     """What was sent, as answers; or what has to be asked back."""
     form = sheet.form(context)
     found = {name: likeness.named(store, typed, context.today) for name, typed in named(form, sent.values).items()}
-    read = parse(form, sent.values, context.today, sent.files, found)
+    asked = [field.name for field in form.fields() if field.kind in (Kind.PHOTO, Kind.FILE)]
+    files = upload_pages.received(store, context.author.user, sent, asked)
+    read = parse(form, sent.values, context.today, files, found)
     alike = likeness.similar(store, sent.values, context.today) if sheet.registers else ()
     known = {id_ for given in sent.values.get(ALIKE, ()) for id_ in given.split()}
     unknown = tuple(one for one in alike if one.id not in known)
     if isinstance(read, Questions):
-        return Asked(read, alike)
-    return Asked(Questions(), alike) if unknown else read
+        return Asked(form, read, alike)
+    return Asked(form, Questions(), alike) if unknown else read
 
 
 async def _save(
@@ -208,11 +203,6 @@ def _said(author: Author, place: Place, sent: Sending) -> str:
     files = {name: hashlib.sha256(file.content).hexdigest() for name, file in sent.files.items()}
     told = msgspec.json.encode([author.user, place.address, typed, files], order="sorted")
     return hashlib.sha256(told).hexdigest()
-
-
-def _before(store: Store, token: str) -> Once | None:
-    with store.reading() as connection:
-        return submitting.saved(connection, token)
 
 
 def _sent_before(location: str, before: str, said: str) -> Response[Any]:

@@ -9,7 +9,7 @@ it counts for one user alone. A form then sends `FIELD.upload` = "token count" i
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from litestar import Request, Response, get, put
@@ -70,25 +70,28 @@ def _put(desk: Desk, user: str, token: str, number: int, content: bytes) -> bool
 # --- forms ------------------------------------------------------------------------------------------------------------
 
 
-def received(store: Store, user: str, sent: Sending) -> Sending:
-    """What was sent, with the files that came in chunks before. One that is not complete is not there, and the form asks for it."""
+def received(store: Store, user: str, sent: Sending, asked: Collection[str]) -> Mapping[str, Upload]:
+    """The files that were sent, with those that came in chunks before. One that is not complete is not there, and the form asks for it.
+    `asked`: the form's fields for files: no others are read."""
     files = dict(sent.files)
-    for name, (token, count) in _given(sent).items():
+    for name, (token, count) in given(sent).items():
+        if name not in asked:
+            continue
         with store.reading() as connection:
             content = uploads.joined(connection, user, token, count)
         if content is not None:
             files[name] = Upload("", "", content)
-    return Sending(sent.values, files)
+    return files
 
 
 def done(store: Store, user: str, sent: Sending) -> None:
     """Forgets the chunks of what was saved."""
-    for token, _count in _given(sent).values():
+    for token, _count in given(sent).values():
         with store.transaction() as connection:
             uploads.drop(connection, user, token)
 
 
-def _given(sent: Sending) -> Mapping[str, tuple[str, int]]:
+def given(sent: Sending) -> Mapping[str, tuple[str, int]]:
     """Field → token and number of chunks."""
     names = [name for name in sent.values if name.endswith(SUFFIX)]
     read = {name.removesuffix(SUFFIX): _GIVEN(sent.one(name)) for name in names}

@@ -216,10 +216,10 @@ class Store:
             with consequences.followed(connection, watched, author, now_ms, self._random_bytes):
                 return writing.write_all(connection, prepared, author, now_ms)
 
-    def submitted(self, token: str) -> str | None:
-        """The page that a form led to when it was sent before; None when it was not."""
+    def submitted(self, token: str) -> Once | None:
+        """A form as it was sent before; None when it was not."""
         with self.reading() as connection:
-            return submitting.location(connection, token)
+            return submitting.saved(connection, token)
 
     def merge(
         self,

@@ -31,9 +31,3 @@ def saved(connection: Connection, token: str) -> Once | None:
     """A form as it was sent before; None when it was not."""
     row = connection.execute("SELECT location, said FROM submitted WHERE token = ?", (token,)).fetchone()
     return None if row is None else Once(token, *row)
-
-
-def location(connection: Connection, token: str) -> str | None:
-    """The page that a form led to when it was sent before; None when it was not."""
-    before = saved(connection, token)
-    return None if before is None else before.location

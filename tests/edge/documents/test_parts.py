@@ -16,6 +16,9 @@ from PIL import Image
 
 from edge_node.documents import kinds, parts
 from edge_node.documents.kinds import Kept, NoDocument
+from edge_node.forms.answers import Upload
+from edge_node.pages import upload_pages
+from edge_node.pages.sending import Sending
 from edge_node.store import uploads
 from edge_node.store.store import Store
 from sync_protocol import elements
@@ -115,3 +118,14 @@ def test_what_is_too_large_is_not_kept_and_what_is_old_goes(tmp_path: Path) -> N
         assert uploads.put(connection, "ama", "old", 0, b"x", 0)
         assert uploads.put(connection, "ama", "new", 0, b"x", uploads.KEPT_MS + 1)
         assert uploads.have(connection, "ama", "old") == {}
+
+
+def test_a_form_is_given_the_files_that_it_asks_for_and_no_others(tmp_path: Path) -> None:
+    token = "0" * 16
+    sent = Sending(dict.fromkeys(("paper.upload", "other.upload"), (f"{token} 1",)), {"photo": Upload("", "", b"y")})
+    with Store.open(tmp_path, KEY, create=True) as store:
+        with store.transaction() as connection:
+            assert uploads.put(connection, "ama", token, 0, b"x", 0)
+        files = upload_pages.received(store, "ama", sent, ["paper"])
+        assert {name: file.content for name, file in files.items()} == {"paper": b"x", "photo": b"y"}
+        assert list(upload_pages.received(store, "kofi", sent, ["paper"])) == ["photo"], "another user's"

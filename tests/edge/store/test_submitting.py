@@ -33,7 +33,7 @@ def test_a_second_sending_is_led_to_the_first_and_writes_nothing(store: Store) -
     with pytest.raises(AlreadySubmitted) as raised:
         store.write([patient("b")], AMA, NOW + 1, once=Once("t1", "/patients/b"))
     assert raised.value.location == "/patients/a"
-    assert store.submitted("t1") == "/patients/a"
+    assert store.submitted("t1") == Once("t1", "/patients/a")
     assert store.read("Patient", "b") is None
 
 
@@ -56,13 +56,13 @@ def test_a_form_that_could_not_be_saved_may_be_sent_again(store: Store) -> None:
         store.write([patient("a", gender="nonsense")], AMA, NOW, once=Once("t", "/patients/a"))
     assert store.submitted("t") is None
     store.write([patient("a", gender="female")], AMA, NOW, once=Once("t", "/patients/a"))
-    assert store.submitted("t") == "/patients/a"
+    assert store.submitted("t") == Once("t", "/patients/a")
 
 
 def test_tokens_are_forgotten_after_three_months(store: Store) -> None:
     store.write([patient("a")], AMA, NOW, once=Once("old", "/patients/a"))
     store.write([patient("b")], AMA, NOW + KEPT_MS, once=Once("new", "/patients/b"))
-    assert store.submitted("old") == "/patients/a"
+    assert store.submitted("old") == Once("old", "/patients/a")
     store.write([patient("c")], AMA, NOW + KEPT_MS + 1, once=Once("newest", "/patients/c"))
     assert store.submitted("old") is None
-    assert store.submitted("new") == "/patients/b"
+    assert store.submitted("new") == Once("new", "/patients/b")
