@@ -113,7 +113,6 @@ class Field(Struct, frozen=True, kw_only=True):
 
     Of dates: `partial` takes a month or a year alone; `estimable` offers "this is estimated"; `by_age` takes an age instead.
     `listed`: which list of `Context.lists` is suggested. `chars_max`: longest text; `bytes_max`: largest file; `accept`: kinds of files.
-    `short`: the input is narrow.
     """
 
     name: str
@@ -135,7 +134,6 @@ class Field(Struct, frozen=True, kw_only=True):
     chars_max: int = 200
     bytes_max: int = 6 * 1024 * 1024
     accept: str = ""
-    short: bool = False
 
     @property
     def offered(self) -> tuple[Choice, ...]:
@@ -167,7 +165,7 @@ class Form(Struct, frozen=True, kw_only=True):
     checks: tuple[Check, ...] = ()
 
     def fields(self) -> Iterator[Field]:
-        """All fields, each with the conditions of its section too."""
+        """All fields."""
         for section in self.sections:
             yield from section.fields
 

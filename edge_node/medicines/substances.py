@@ -104,11 +104,6 @@ def suggestions() -> tuple[str, ...]:
     return (*groups, *sorted((one.name for one in formulary.medicines()), key=str.casefold))
 
 
-def group_of(atc: str) -> Group | None:
-    """The group that a medicine is of."""
-    return next((group for group in GROUPS if group.holds(atc)), None)
-
-
 def said(typed: str) -> dict[str, Any]:
     """The FHIR CodeableConcept of what was typed: a group, a medicine of the formulary, or the words alone."""
     key = formulary.key_of(typed)

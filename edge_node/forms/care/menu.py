@@ -99,7 +99,7 @@ def _at(entry: Entry, patient: str) -> Offered:
 
 
 class Act(Struct, frozen=True):
-    """A form about records of some types. `open_only`: not of what is over; `fits`: looks at the record besides."""
+    """A form about records of some types. `open_only`: not of what is over; `category`: what a record has to be besides, by `kinds_of`."""
 
     sheet: Sheet
     label: Text
@@ -125,7 +125,7 @@ ACTS: Final = (
     _act(CORRECT, N_("Correct the number"), "Observation", open_only=False, category="number"),
     Act(MISTAKE, N_("Entered by mistake"), TYPES, open_only=False),
 )
-"""In the order in which a record's menu offers them. `category`: what a record has to be besides, by `kinds_of`."""
+"""In the order in which a record's menu offers them."""
 
 _GOES_ON: Final[Mapping[str, frozenset[str]]] = MappingProxyType({"Encounter": frozenset({"in-progress", "arrived"})})
 
