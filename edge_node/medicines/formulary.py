@@ -20,7 +20,6 @@ from msgspec import Struct
 from edge_node.concepts import ATC
 from sync_protocol.matching.folding import words as folded
 
-
 _GOES_ON = re.compile(r"(and|with|plus)\b|[+/&]", re.IGNORECASE).match
 
 

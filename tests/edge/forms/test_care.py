@@ -27,6 +27,7 @@ from edge_node.forms.context import Sheet
 from edge_node.forms.fields import wrong
 from edge_node.forms.parsing import Questions
 from edge_node.growth.record import read as read_child
+from edge_node.language import reading
 from edge_node.maternal.record import read_mother
 from edge_node.medicines import record as medicines_read
 from tests.edge.forms.about_people import AMINA, BABY, Typed, asked, body
@@ -171,6 +172,29 @@ def test_a_size_that_hardly_any_child_has_is_asked_about() -> None:
     assert any("Hardly any child" in doubt.text.message for doubt in found.doubts)
 
 
+@pytest.mark.parametrize(
+    ("typed", "field"), [({"head": "31.5"}, "head"), ({"muac": "8.5"}, "muac"), ({"weight": "2.5"}, "weight")]
+)
+def test_an_unlikely_size_is_asked_about_beside_its_own_field(typed: dict[str, Typed], field: str) -> None:
+    asked_about = [doubt for doubt in asked(Clinic(BABY), MEASUREMENTS, typed).doubts if "Hardly" in doubt.text.message]
+    assert {doubt.field for doubt in asked_about} == {field}
+
+
+def test_the_tick_of_an_unlikely_size_counts_for_it_alone() -> None:
+    (first,) = asked(Clinic(BABY), MEASUREMENTS, {"head": "31.5"}).doubts
+    sent: dict[str, Typed] = {"head": "51.9", f"confirm.{first.field}": (first.about,)}
+    assert [doubt.field for doubt in asked(Clinic(BABY), MEASUREMENTS, sent).doubts] == ["head"]
+
+
+def test_numbers_in_questions_are_in_the_readers_digits() -> None:
+    clinic = Clinic(AMINA)
+    clinic.fill(MEASUREMENTS, {"weight": "61.5"})
+    with reading("fr"):
+        (doubt,) = asked(clinic, MEASUREMENTS, {"weight": "81.5"}).doubts
+        assert "61,5" in str(doubt.text)
+        assert "81,5" in str(doubt.text)
+
+
 def test_all_vital_signs_have_a_range_for_every_age_within_what_is_possible() -> None:
     for vital in vital_signs.VITALS:
         for low, high in vital.plausible.values():
@@ -217,6 +241,30 @@ def test_a_problem_is_changed_without_touching_the_rest_and_closed() -> None:
         TODAY.isoformat(),
     )
     assert list(saying.active(clinic.context().of_type("Condition"))) == []
+
+
+def condition(**members: Any) -> Clinic:
+    subject = {"reference": "Patient/mother"}
+    return Clinic(
+        AMINA, {"resourceType": "Condition", "id": "c", "subject": subject, "code": {"text": "Sore knee"}, **members}
+    )
+
+
+def test_how_sure_another_program_was_of_a_problem_stays_unless_it_is_answered() -> None:
+    likely = {"coding": [{"code": "provisional"}], "text": "By its looks"}
+    clinic = condition(verificationStatus=likely)
+    changed = body(clinic.fill(CHANGE_PROBLEM, {"note": "Again."}, "Condition/c")[0])
+    assert changed["verificationStatus"] == likely
+    assert body(clinic.fill(CHANGE_PROBLEM, {"sure": "confirmed"}, "Condition/c")[0])["verificationStatus"] != likely
+    other = condition(verificationStatus={"coding": [{"code": "differential"}]})
+    assert [problem.field for problem in asked(other, CHANGE_PROBLEM, {}, "Condition/c").problems] == ["sure"]
+
+
+def test_a_day_takes_the_place_of_an_onset_as_an_age() -> None:
+    clinic = condition(onsetString="long ago", verificationStatus={"coding": [{"code": "confirmed"}]})
+    assert body(clinic.fill(CHANGE_PROBLEM, {"note": "Still."}, "Condition/c")[0])["onsetString"] == "long ago"
+    changed = body(clinic.fill(CHANGE_PROBLEM, {"since.year": "2019"}, "Condition/c")[0])
+    assert (changed["onsetDateTime"], "onsetString" in changed) == ("2019", False)
 
 
 def test_an_allergy_reads_back_and_ends_the_record_that_there_is_none() -> None:

@@ -2,10 +2,13 @@
 
 import base64
 from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
 
 from edge_node.concepts import SNOMED, codes_of
 from edge_node.forms.answers import Answers
-from edge_node.forms.care import laboratory, mistake
+from edge_node.forms.care import laboratory, mistake, vaccination
 from edge_node.forms.care.allergy import ALLERGY
 from edge_node.forms.care.death import DEATH, UNDO_DEATH
 from edge_node.forms.care.diagnosis import PROBLEM
@@ -17,13 +20,16 @@ from edge_node.forms.care.referral import END_REFERRAL, REFERRAL
 from edge_node.forms.care.results import RESULT
 from edge_node.forms.care.vaccination import VACCINATION, proposed
 from edge_node.forms.care.visit import MEASUREMENTS, VISIT
+from edge_node.forms.parsing import Questions
+from edge_node.forms.registration import ACCURACY
 from edge_node.growth.record import read as read_child
 from edge_node.immunisation.record import read as read_vaccinations
+from edge_node.language import reading
 from edge_node.maternal.record import read_mother
 from edge_node.medicines import record as medicines_read
 from edge_node.medicines.cautions import Taken
 from tests.edge.forms.about_people import AMINA, BABY, Typed, asked, body
-from tests.edge.forms.filling import TODAY, Clinic
+from tests.edge.forms.filling import TODAY, Clinic, confirmed
 
 # --- medicines --------------------------------------------------------------------------------------------------------
 
@@ -135,6 +141,42 @@ def test_a_vaccine_that_comes_too_early_is_asked_about_with_the_reason() -> None
     assert "it comes too early for this age" in str(found.doubts[0].text)
 
 
+@pytest.mark.parametrize(
+    ("born", "on", "refused"),
+    [
+        ("2025", "2025-01-01", False),
+        ("2025", "2024-12-31", True),
+        ("2025-08", "2025-08-01", False),
+        ("2025-08", "2025-07-31", True),
+        ("2025-08-14", "2025-08-14", False),
+        ("2025-08-14", "2025-08-13", True),
+    ],
+)
+def test_nothing_is_given_and_nobody_dies_before_the_first_day_of_a_birth(born: str, on: str, refused: bool) -> None:
+    clinic = Clinic({**BABY, "birthDate": born})
+    for sheet in (VACCINATION, DEATH):
+        context = clinic.context()
+        sent = {"more": ("measles",), "here": ("no",), **{name: (typed,) for name, typed in day("on", on).items()}}
+        read = confirmed(sheet.form(context), sent, TODAY)
+        problems = read.problems if isinstance(read, Questions) else ()
+        assert [problem.field for problem in problems] == (["on"] if refused else []), sheet.name
+    guess = {"extension": [{"url": ACCURACY, "valueCoding": {"code": "UUE"}}]}
+    guessed = Clinic({**BABY, "birthDate": born, "_birthDate": guess})
+    assert not asked(guessed, DEATH, day("on", on)).problems, "a guessed age may be wrong"
+
+
+def day(name: str, on: str) -> dict[str, str]:
+    return {f"{name}.{part}": value for part, value in zip(("year", "month", "day"), on.split("-"), strict=True)}
+
+
+def test_only_children_are_told_that_a_vaccine_does_not_count() -> None:
+    for days, told in ((18 * 365, True), (18 * 365 + 10, False)):
+        clinic = Clinic({**BABY, "birthDate": (TODAY - timedelta(days=days)).isoformat()})
+        context = clinic.context()
+        assert vaccination.is_child(context) is told
+        assert bool(proposed(context)) is told
+
+
 # --- referrals, what is to come, notes --------------------------------------------------------------------------------
 
 
@@ -217,3 +259,19 @@ def test_a_mistyped_number_is_corrected_with_the_reason() -> None:
     right = body(clinic.fill(CORRECT, {"value1": "108", "reason": "Mistyped."}, name)[0])
     assert [part["valueQuantity"]["value"] for part in right["component"]] == [108, 70]
     assert (right["status"], right["note"][0]["text"]) == ("corrected", "Mistyped.")
+
+
+def test_a_number_in_another_unit_is_corrected_in_it() -> None:
+    weight = {"resourceType": "Observation", "id": "w", "status": "final", "subject": {"reference": "Patient/mother"},
+              "code": {"coding": [{"system": "http://loinc.org", "code": "29463-7"}]},
+              "effectiveDateTime": TODAY.isoformat(), "valueQuantity": {"value": 61000, "unit": "g", "code": "g"}}  # fmt: skip
+    right = body(Clinic(AMINA, weight).fill(CORRECT, {"value0": "62000"}, "Observation/w")[0])
+    assert (right["valueQuantity"]["value"], right["valueQuantity"]["unit"]) == (62000, "g")
+    ours = {**weight, "valueQuantity": {"value": 61, "unit": "kg", "code": "kg"}}
+    assert asked(Clinic(AMINA, ours), CORRECT, {"value0": "620"}, "Observation/w").problems
+
+
+def test_results_are_told_in_the_readers_digits() -> None:
+    answers = Answers({"tests": ("haemoglobin",), "haemoglobin": Decimal("9.40")})
+    with reading("fr"):
+        assert "9,40" in RESULT.news(answers, Clinic(AMINA).context())

@@ -137,3 +137,17 @@ def test_a_complete_care_resolves_the_problems_of_the_birth() -> None:
     clinic = delivered(complications=("heavy-bleeding",))
     clinic.fill(CLOSE, {"why": "complete"})
     assert [(each.kind, each.past) for each in mother_of(clinic.context()).problems] == [("heavy-bleeding", True)]
+
+
+def test_a_pregnancy_without_an_episode_is_not_marked_as_a_mistake_by_its_end() -> None:
+    period = {"resourceType": "Observation", "id": "o", "status": "final", "subject": {"reference": "Patient/mother"},
+              "code": {"coding": [{"system": "http://loinc.org", "code": "8665-2"}]},
+              "effectiveDateTime": TODAY.isoformat(), "valueDateTime": LMP.isoformat()}  # fmt: skip
+
+    def offered(clinic: Clinic) -> set[str]:
+        return {choice.value for choice in next(CLOSE.form(clinic.context()).fields()).choices}
+
+    assert pregnancy(Clinic(AMINA, period)).ref == "Observation/o"
+    assert {"mistake", "complete"}.isdisjoint(offered(Clinic(AMINA, period)))
+    assert "mistake" in offered(enrolled())
+    assert {"mistake", "complete"} <= offered(delivered())

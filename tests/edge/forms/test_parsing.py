@@ -120,6 +120,9 @@ def test_a_date_may_be_partial_estimated_or_an_age(sent: dict[str, str], text: s
     [
         ({"birth.day": "31", "birth.month": "2", "birth.year": "1990"}, "There is no such date."),
         ({"birth.year": "90"}, "There is no such date."),
+        ({"birth.year": "1_90"}, "There is no such date."),
+        ({"birth.year": "+990"}, "There is no such date."),
+        ({"birth.year": "1990", "birth.month": "+5"}, "There is no such date."),
         ({"birth.day": "3", "birth.year": "1990"}, "Type the month too, or leave out the day."),
         ({"birth.day": "3", "birth.month": "2"}, "Type the year too."),
         ({"birth.year": "2027"}, "This day cannot be: look at the year."),

@@ -194,6 +194,25 @@ def test_a_message_is_made_only_with_her_latest_consent_and_a_telephone(
     assert agrees(clinic.of_type("Consent")) is (bool(consents) and consents[-1][0] == "permit")
 
 
+@pytest.mark.parametrize(
+    ("permitted", "denied", "agreed"),
+    [
+        ("2026-01-01T10:00:00+01:00", "2026-01-01T09:30:00Z", False),
+        ("2026-01-01T09:30:00Z", "2026-01-01T10:00:00+01:00", True),
+        ("2026-01-01T10:00:00+01:00", "2026-01-01T09:00:00Z", False),
+        ("2026-01-01T10:00:00Z", "2026-01-01", True),
+        ("2026-01", None, True),
+    ],
+)
+def test_the_last_word_is_the_last_in_time_whatever_its_zone(permitted: str, denied: str | None, agreed: bool) -> None:
+    clinic = pregnant(telecom=PHONE)
+    said = {"permit": permitted, "deny": denied}
+    bodies = [{"dateTime": at, "provision": {"type": kind}} for kind, at in said.items() if at is not None]
+    consent(clinic, "permit", "2026-01-01")
+    (one,) = clinic.of_type("Consent")
+    assert agrees([{**one, **body} for body in bodies]) is agreed
+
+
 def test_a_reminder_names_a_day_to_come_and_no_reason_and_is_known_again() -> None:
     clinic = pregnant(telecom=PHONE)
     consent(clinic, "permit", "2026-01-01")

@@ -1,6 +1,7 @@
 """What speaks against a medicine, and what does not."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from edge_node.medicines import formulary, substances
 from edge_node.medicines.cautions import AGES, BREASTFEEDING, PREGNANCY, Allergy, Person, Taken, cautions
-from edge_node.medicines.record import read
+from edge_node.medicines.record import read, said
 from tests.edge.forms.filling import TODAY
 
 WOMAN = Person(age_days=30 * 365)
@@ -122,6 +123,17 @@ def test_every_group_of_medicines_has_one_in_the_formulary() -> None:
         assert not group.atc or any(group.holds(code) for code in codes), group.name
 
 
+@pytest.mark.parametrize(
+    "typed", ["paracetamol and codeine", "Paracetamol + codeine 500/30 mg", "paracetamol/codeine", "syrup with codeine"]
+)
+def test_a_combination_in_ones_own_words_is_each_of_its_parts(typed: str) -> None:
+    own = formulary.find(typed)
+    assert (own.medicine.atc, own.text) == ("", typed)
+    assert kinds(typed, Person(age_days=5 * 365)) == ["age"]
+    assert "allergy" in kinds(typed, allergic("opioids"))
+    assert kinds(typed, Person(age_days=9999, medicines=(Taken("MedicationRequest/1", "Codeine"),))) == ["twice"]
+
+
 # --- the formulary ----------------------------------------------------------------------------------------------------
 
 
@@ -185,3 +197,43 @@ def test_who_is_pregnant_and_who_gave_birth_is_read_from_the_record() -> None:
     assert not read({**PATIENT, "gender": "male"}, [episode], TODAY).pregnant
     assert not read(PATIENT, [], TODAY).pregnant
     assert read(PATIENT, [], TODAY).may_be_pregnant
+
+
+def prescribed(*steps: dict[str, object], **members: object) -> dict[str, object]:
+    return {
+        "resourceType": "MedicationRequest",
+        "id": "m",
+        "status": "active",
+        "authoredOn": TODAY.isoformat(),
+        "medicationCodeableConcept": {"text": "Amoxicillin"},
+        "dosageInstruction": [{"timing": {"repeat": step}} for step in steps],
+        **members,
+    }
+
+
+DAYS_5 = {"boundsDuration": {"value": 5, "code": "d"}}
+
+
+@pytest.mark.parametrize(
+    ("resource", "after", "taken"),
+    [
+        (prescribed(DAYS_5), 5, True),
+        (prescribed(DAYS_5), 6, False),
+        (prescribed(DAYS_5, {"frequency": 1}), 6, True),
+        (prescribed(DAYS_5, {"frequency": 1}, effectivePeriod={"end": TODAY.isoformat()}), 6, False),
+        (prescribed({"count": 1}), 0, True),
+        (prescribed({"count": 1}), 1, False),
+        (prescribed({"count": 3}), 1, True),
+        (prescribed({"boundsDuration": {"value": 10**9, "code": "d"}}), 6, True),
+        (prescribed({"boundsDuration": {"value": "five", "code": "d"}}), 6, True),
+    ],
+)
+def test_a_medicine_is_taken_until_its_last_step_ends(resource: dict[str, object], after: int, taken: bool) -> None:
+    assert bool(read(PATIENT, [resource], TODAY + timedelta(days=after)).medicines) is taken
+
+
+def test_what_a_medicine_is_called_is_its_text_or_the_first_name_of_its_codes() -> None:
+    codes = [{"code": "x"}, {"code": "y", "display": "Iron"}, {"code": "z", "display": "Ferrous salt"}]
+    assert said({"text": "Iron tablets", "coding": codes}) == "Iron tablets"
+    assert said({"text": "", "coding": codes}) == "Iron"
+    assert [said(code) for code in (None, {}, {"coding": "no list"}, {"coding": ["no object"]})] == [""] * 4

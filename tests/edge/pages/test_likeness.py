@@ -65,6 +65,15 @@ def test_whoever_is_somebody_else_or_hardly_described_is_like_nobody(
     assert likeness.similar(store, typed, TODAY) == ()
 
 
+def test_the_mother_who_is_named_agrees_with_the_mother_on_record(store: Store) -> None:
+    relation = [{"coding": [{"code": "MTH"}]}]
+    contact = [{"relationship": relation, "name": {"text": "Aminata Sow"}}]
+    put(store, "Patient", "child", patient(name=[{"given": ["Moussa"]}], birthDate="2024-03-01", contact=contact))
+    typed = sent(given="Moussa", birth__year="2024", birth__month="3", mother="Aminata Sow")
+    (found,) = likeness.similar(store, typed, TODAY)
+    assert [text for text in found.why if text.startswith("Mother")] != []
+
+
 def test_a_number_is_new_read_and_printed_the_same(store: Store) -> None:
     number = card_numbers.new(store)
     assert numbers.is_number(number)
