@@ -82,6 +82,40 @@ def test_sp_within_four_weeks_is_asked_once_more() -> None:
     assert "the last dose was 20 days ago" in asked
 
 
+def doubted(clinic: Clinic, sheet: Sheet, sent: dict[str, str | tuple[str, ...]], part: str) -> bool:
+    """Whether a form asks once more, in such words."""
+    context = clinic.context()
+    whole = {name: value if isinstance(value, tuple) else (value,) for name, value in sent.items()}
+    read = parse(sheet.form(context), whole, TODAY)
+    return isinstance(read, Questions) and any(part in str(doubt.text) for doubt in read.doubts)
+
+
+@pytest.mark.parametrize(
+    ("sheet", "sent", "part", "first_days", "before"),
+    [
+        (CONTACT, {"sp": "yes"}, "Not before 13 weeks", 13 * 7, True),
+        (CONTACT, {"worms": "albendazole"}, "after 13 weeks", 13 * 7, True),
+        (CONTACT, {"heartbeat": "no"}, "Before 20 weeks", 20 * 7, True),
+        (BIRTH, {"on": TODAY.isoformat(), "baby1_outcome": "stillbirth"}, "weeks of pregnancy", 28 * 7, True),
+        (LOSS, {"on": TODAY.isoformat(), "kind": "miscarriage"}, "Is it a loss", 28 * 7, False),
+    ],
+)
+def test_the_day_from_which_a_question_comes_or_goes(
+    sheet: Sheet, sent: dict[str, str | tuple[str, ...]], part: str, first_days: int, before: bool
+) -> None:
+    more = {"danger_signs": ("none",), "place": "facility", "babies": "1", "mother_died": "no", **sent}
+    for days, asked in ((first_days - 1, before), (first_days, not before)):
+        assert doubted(enrolled(TODAY - timedelta(days=days)), sheet, more, part) is asked, days
+
+
+def test_sp_is_not_asked_about_from_the_28th_day_after_the_last_one() -> None:
+    for days, asked in ((27, True), (28, False)):
+        clinic = enrolled()
+        on = (TODAY - timedelta(days=days)).isoformat()
+        clinic.fill(CONTACT, {"danger_signs": ("none",), "sp": "yes", "on": on})
+        assert doubted(clinic, CONTACT, {"danger_signs": ("none",), "sp": "yes"}, "the last dose") is asked
+
+
 def test_a_new_supply_ends_the_one_before() -> None:
     clinic = enrolled()
     clinic.fill(CONTACT, {"danger_signs": ("none",), "iron_folate": "30"})
@@ -151,3 +185,36 @@ def test_a_pregnancy_without_an_episode_is_not_marked_as_a_mistake_by_its_end() 
     assert {"mistake", "complete"}.isdisjoint(offered(Clinic(AMINA, period)))
     assert "mistake" in offered(enrolled())
     assert {"mistake", "complete"} <= offered(delivered())
+
+
+def test_a_supply_lasts_as_many_days_as_were_handed_out() -> None:
+    clinic = enrolled()
+    clinic.fill(CONTACT, {"danger_signs": ("none",), "iron_folate": "30"})
+    (request,) = clinic.of_type("MedicationRequest")
+    bounds = request["dosageInstruction"][0]["timing"]["repeat"]["boundsPeriod"]
+    assert bounds == {"start": TODAY.isoformat(), "end": (TODAY + timedelta(days=29)).isoformat()}
+
+
+def test_she_does_not_die_before_the_birth_nor_after_today() -> None:
+    clinic = enrolled(TODAY - timedelta(days=280))
+    born = TODAY - timedelta(days=3)
+    sent = {"on": born.isoformat(), "place": "facility", "babies": "1", "baby1_outcome": "stillbirth"}
+    for days, refused in ((-1, True), (0, False), (3, False), (4, True)):
+        died = {"mother_died": "yes", "died_on": (born + timedelta(days=days)).isoformat()}
+        read = parse(BIRTH.form(clinic.context()), {name: (one,) for name, one in {**sent, **died}.items()}, TODAY)
+        assert isinstance(read, Questions)
+        assert [problem.field for problem in read.problems] == (["died_on"] if refused else []), days
+
+
+def test_the_next_appointment_is_not_on_the_heels_of_the_contact() -> None:
+    for days, weeks in ((26 * 7 - 6, 26), (26 * 7 - 5, 30)):
+        clinic = enrolled(TODAY - timedelta(days=days))
+        proposed = TODAY + timedelta(days=7 * weeks - days)
+        assert CONTACT.start(clinic.context()) == {"next_on": proposed.isoformat()}
+
+
+def test_after_a_birth_the_next_contact_is_proposed_from_the_day_after_tomorrow_on() -> None:
+    for days, later in ((2, 7), (5, 7), (6, 42)):
+        born = TODAY - timedelta(days=days)
+        context = delivered(on=born.isoformat()).context()
+        assert POSTNATAL.start(context) == {"next_on": (born + timedelta(days=later)).isoformat()}, days

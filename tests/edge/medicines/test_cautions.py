@@ -1,6 +1,7 @@
 """What speaks against a medicine, and what does not."""
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 
 import pytest
@@ -199,7 +200,7 @@ def test_who_is_pregnant_and_who_gave_birth_is_read_from_the_record() -> None:
     assert read(PATIENT, [], TODAY).may_be_pregnant
 
 
-def prescribed(*steps: dict[str, object], **members: object) -> dict[str, object]:
+def prescribed(*steps: Mapping[str, object], **members: object) -> dict[str, object]:
     return {
         "resourceType": "MedicationRequest",
         "id": "m",
