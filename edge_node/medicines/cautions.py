@@ -183,7 +183,8 @@ _ORDER: Final = ("allergy", "cross-allergy", "pregnancy", "may-be-pregnant", "br
 
 
 def _allergies(medicine: Medicine, codes: frozenset[str], allergies: Iterable[Allergy]) -> Iterator[Caution]:
-    own = {group.name for group in substances.groups_in(formulary.said(formulary.Product(medicine)))}
+    said = {group.name for group in substances.groups_in(formulary.said(formulary.Product(medicine)))}
+    own = said | {group.name for group in substances.GROUPS if any(map(group.holds, codes))}
     near = {other for name in own for other in substances.CROSS.get(name, ())}
     for allergy in allergies:
         if own & allergy.groups or codes & allergy.atc or medicine.name in allergy.names:
@@ -232,8 +233,6 @@ def _twice(medicine: Medicine, codes: frozenset[str], taken: Iterable[Taken], in
 
 def ingredients(medicine: Medicine) -> frozenset[str]:
     """ATC codes of a medicine and, of a combination ("… and …") or words of one's own, of each part that the formulary knows."""
-    key = f" {formulary.key_of(medicine.name)} "
-    if medicine.atc and " and " not in key:
+    if medicine.atc and " and " not in medicine.name:
         return frozenset({medicine.atc})
-    parts = {one.atc for one in formulary.medicines() if f" {formulary.key_of(one.name)} " in key}
-    return frozenset({*parts, medicine.atc} - {""})
+    return formulary.named_in(medicine.name) | (frozenset({medicine.atc}) - {""})

@@ -86,7 +86,7 @@ def key_of(text: str) -> str:
 def find(typed: str) -> Product:
     """The product that was typed. A name with other words behind it ("amoxicillin 1 g vial") is still that medicine, in a form of one's
     own; what begins with no name that is known is a medicine of one's own, without a code. So is a name that goes on with another
-    medicine ("paracetamol and codeine"): it is not the first one alone."""
+    medicine ("paracetamol and codeine", "paracetamol 500 mg et codeine"): it is not the first one alone."""
     words = key_of(typed)
     known = _by_words().get(words)
     if known is not None:
@@ -95,9 +95,20 @@ def find(typed: str) -> Product:
     if leading:
         key = max(leading, key=len)
         medicine, rest = _by_words()[key].medicine, _rest(typed, key)
-        if rest and not _GOES_ON(rest):
+        if rest and not _GOES_ON(rest) and not named_in(rest):
             return Product(Medicine(medicine.name, medicine.atc), rest)
     return Product(Medicine(typed))
+
+
+def named_in(text: str) -> frozenset[str]:
+    """ATC codes of all medicines that a text names. Not by their abbreviations, which are also words: "until 12 Dec"."""
+    key = f" {key_of(text)} "
+    return frozenset(atc for name, atc in _names() if f" {name} " in key)
+
+
+@cache
+def _names() -> tuple[tuple[str, str], ...]:
+    return tuple((key_of(name), one.atc) for one in medicines() for name in (one.name, *one.also) if not name.isupper())
 
 
 def _rest(typed: str, key: str) -> str:

@@ -125,7 +125,16 @@ def test_every_group_of_medicines_has_one_in_the_formulary() -> None:
 
 
 @pytest.mark.parametrize(
-    "typed", ["paracetamol and codeine", "Paracetamol + codeine 500/30 mg", "paracetamol/codeine", "syrup with codeine"]
+    "typed",
+    [
+        "paracetamol and codeine",
+        "Paracetamol + codeine 500/30 mg",
+        "paracetamol/codeine",
+        "syrup with codeine",
+        "paracétamol et codéine",
+        "paracetamol codeine 30 mg",
+        "Paracetamol 500 mg tablets and codeine",
+    ],
 )
 def test_a_combination_in_ones_own_words_is_each_of_its_parts(typed: str) -> None:
     own = formulary.find(typed)
@@ -133,6 +142,12 @@ def test_a_combination_in_ones_own_words_is_each_of_its_parts(typed: str) -> Non
     assert kinds(typed, Person(age_days=5 * 365)) == ["age"]
     assert "allergy" in kinds(typed, allergic("opioids"))
     assert kinds(typed, Person(age_days=9999, medicines=(Taken("MedicationRequest/1", "Codeine"),))) == ["twice"]
+
+
+def test_a_part_counts_by_its_other_names_and_by_the_group_of_its_code() -> None:
+    aspirin = Person(age_days=9999, medicines=(Taken("MedicationRequest/1", "Acetylsalicylic acid"),))
+    assert kinds("caffeine powder with aspirin", aspirin) == ["twice"]
+    assert kinds("doxycycline et Flagyl", allergic("nitroimidazoles")) == ["allergy"]
 
 
 # --- the formulary ----------------------------------------------------------------------------------------------------
@@ -155,6 +170,7 @@ def test_words_of_ones_own_stay_as_they_are() -> None:
     own = formulary.find("Bitter leaf tea")
     assert (own.medicine.atc, own.text) == ("", "Bitter leaf tea")
     assert formulary.find("Paracetamol 650 mg tablets").text == "Paracetamol, 650 mg tablets"
+    assert formulary.find("Paracetamol until 12 Dec").medicine.atc
 
 
 # --- out of the record ------------------------------------------------------------------------------------------------
