@@ -115,13 +115,14 @@ def change_form(context: Context) -> Form:
 
 
 def start_change(context: Context) -> Standing:
-    """What it says now."""
+    """What it says now. A problem of which nothing is said stands there as sure; one that is called otherwise has to be asked about."""
     resource = _about(context).resource
+    status = resource.get("verificationStatus")
     onset = resource.get("onsetDateTime")
     categories = resource.get("category") or [{}]
     started: dict[str, str | tuple[str, ...]] = {
         "problem": record.said(resource.get("code")),
-        "sure": _one_of(coded(resource.get("verificationStatus")), CERTAINTIES),
+        "sure": _one_of(coded(status), CERTAINTIES) if status else "confirmed",
         "span": _one_of(coded(categories[0]), SPANS),
     }
     return {**started, **(date_parts("since", Dated(str(onset)[:10])) if onset else {})}

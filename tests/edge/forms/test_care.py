@@ -258,6 +258,8 @@ def test_how_sure_another_program_was_of_a_problem_stays_unless_it_is_answered()
     assert body(clinic.fill(CHANGE_PROBLEM, {"sure": "confirmed"}, "Condition/c")[0])["verificationStatus"] != likely
     other = condition(verificationStatus={"coding": [{"code": "differential"}]})
     assert [problem.field for problem in asked(other, CHANGE_PROBLEM, {}, "Condition/c").problems] == ["sure"]
+    unsaid = body(condition().fill(CHANGE_PROBLEM, {"note": "Again."}, "Condition/c")[0])
+    assert "verificationStatus" not in unsaid
 
 
 def test_a_day_takes_the_place_of_an_onset_as_an_age() -> None:
