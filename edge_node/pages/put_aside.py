@@ -153,8 +153,8 @@ def refused(store: Store, sight: Sight) -> list[Refused]:
 
 
 def _held(connection: Connection) -> list[int]:
-    query = "SELECT key FROM held WHERE reason NOT IN (?, ?) ORDER BY key LIMIT ?"
-    return [key for (key,) in connection.execute(query, (leaving.LEAVING, leaving.UNOFFERED, SHOWN_MAX))]
+    query = f"SELECT key FROM {leaving.REFUSED} ORDER BY key LIMIT ?"
+    return [key for (key,) in connection.execute(query, (SHOWN_MAX,))]
 
 
 def report(store: Store, program: str, now_ms: int) -> str:
@@ -168,8 +168,7 @@ def report(store: Store, program: str, now_ms: int) -> str:
     with store.snapshot() as connection:
         entries = state.quarantined(connection, 1000)
         held: Sequence[tuple[str, int]] = connection.execute(
-            "SELECT r.type, count(*) FROM held h JOIN resource r ON r.key = h.key WHERE h.reason NOT IN (?, ?) GROUP BY r.type",
-            (leaving.LEAVING, leaving.UNOFFERED),
+            f"SELECT type, count(*) FROM resource WHERE key IN (SELECT key FROM {leaving.REFUSED}) GROUP BY type"
         ).fetchall()
         refused_kinds = [f"not taken by the hub: {rows.type_name(connection, int(t))}: {n}" for t, n in held]
     for entry in entries:

@@ -1,6 +1,6 @@
 """The truth about what is safe: read from the store at one moment, and said so that a clinic knows what to do.
 
-_("Everything here is safe at the hub") is said only when nothing waits, nothing was turned away, and the digests were found equal.
+"Everything here is safe at the hub" is said only when nothing waits, nothing was turned away, and the digests were found equal.
 """
 
 from collections.abc import Sequence
@@ -10,19 +10,18 @@ import msgspec
 
 from edge_node.language import N_, Text, _, ngettext
 from edge_node.pages import agreement, codes, dates
-from edge_node.store import reading, rows
+from edge_node.store import leaving, reading, rows
 from edge_node.store.connection import Connection
 from edge_node.sync.enrolment import NAME
 
 _OLDEST_MAX = 500
+"""Of so many of the oldest changes the time is looked at: they went in first."""
 _PENDING = (
     "SELECT max(0, coalesce((SELECT max(counter) FROM outbox), 0)"
     " - max(?, coalesce((SELECT min(counter) FROM outbox), 1) - 1))"
 )
 """How many rows of the outbox are not acknowledged, by its ends: every counter has its row, and rows go from below only. Counting them took
 20 ms of every page at a node with 700,000 of them."""
-"""Of so many of the oldest changes the time is looked at: they went in first."""
-_LEAVING = "leaving"
 
 _REASONS: tuple[tuple[str, Text, Text], ...] = (
     (
@@ -105,7 +104,7 @@ def facts(connection: Connection) -> Facts:
         facility=facility,
         region=region,
         pending=_number(connection, _PENDING, acked),
-        refused=_number(connection, f"{count} held WHERE reason <> ?", _LEAVING),
+        refused=_number(connection, f"{count}{leaving.REFUSED}"),
         conflicts=_number(connection, f"{count} conflict"),
         quarantine=_number(connection, f"{count} quarantine"),
         since_ms=connection.execute(oldest, (acked, _OLDEST_MAX)).fetchone()[0],
@@ -199,11 +198,13 @@ def unsafe(connection: Connection, keys: Sequence[int]) -> dict[int, str]:
     hub, acked = connection.execute("SELECT hub, acked FROM sync").fetchone()
     if hub is None:
         return dict.fromkeys(keys, "alone")
-    wanted = set(keys)
-    waiting = connection.execute("SELECT DISTINCT key FROM outbox WHERE counter > ?", (acked,))
-    found = {key: "waits" for (key,) in waiting if key in wanted}
-    refused = connection.execute("SELECT key FROM held WHERE reason <> ?", (_LEAVING,))
-    return found | {key: "refused" for (key,) in refused if key in wanted}
+    wanted = msgspec.json.encode(list(keys)).decode()
+    among = "key IN (SELECT value FROM json_each(?))"
+    waiting = connection.execute(f"SELECT DISTINCT key FROM outbox WHERE counter > ? AND {among}", (acked, wanted))
+    unoffered = connection.execute(f"SELECT key FROM held WHERE reason = ? AND {among}", (leaving.UNOFFERED, wanted))
+    refused = connection.execute(f"SELECT key FROM {leaving.REFUSED} AND {among}", (wanted,))
+    found = {key: "waits" for (key,) in (*waiting, *unoffered)}
+    return found | {key: "refused" for (key,) in refused}
 
 
 def waiting_kinds(connection: Connection) -> list[str]:

@@ -15,6 +15,8 @@ LEAVING: Final = "leaving"
 """Reason in `held`: the hub says that the resource left our scope; it goes when nothing of it waits in the outbox."""
 UNOFFERED: Final = "leaving, not offered"
 """The same by a hub that lost something since we last found it equal: it may lack what we have of it, and is given that first."""
+REFUSED: Final = f"held WHERE reason NOT IN ('{LEAVING}', '{UNOFFERED}')"
+"""In SQL, what the hub did not take; all else in `held` is about to leave."""
 
 
 def settle(connection: Connection, parts: Sequence[Resource], scope: int) -> None:

@@ -11,6 +11,7 @@ import pytest
 from edge_node.pages import agreement, standing
 from edge_node.pages.standing import Facts
 from edge_node.pages.sync_pages import Report, outcome
+from edge_node.store import leaving
 from edge_node.store.store import Store
 from tests.edge.pages import clinic
 from tests.edge.pages.server import KEY
@@ -134,3 +135,31 @@ def test_each_record_says_whether_it_is_at_the_hub(store: Store) -> None:
         connection.execute("INSERT INTO held (key, reason) VALUES (?, 'malformed')", (first.key,))
         assert standing.unsafe(connection, keys) == {second.key: "waits", first.key: "refused"}
     assert facts(store).since_ms == NOW + 5
+
+
+def test_what_is_about_to_leave_was_not_turned_away(store: Store) -> None:
+    clinic.write(store, PATIENT)
+    clinic.write(store, {**PATIENT, "id": "q"}, NOW + 5)
+    enrolled(store, acked=True)
+    first, second = (store.read("Patient", id_) for id_ in ("p", "q"))
+    assert first is not None
+    assert second is not None
+    with store.transaction() as connection:
+        reasons = [(first.key, leaving.LEAVING), (second.key, leaving.UNOFFERED)]
+        connection.executemany("INSERT INTO held (key, reason) VALUES (?, ?)", reasons)
+    assert facts(store).refused == 0
+    with store.snapshot() as connection:
+        found = standing.unsafe(connection, [first.key, second.key])
+    assert found == {second.key: "waits"}, "the hub may lack what it has yet to be offered"
+
+
+def test_what_waits_of_others_marks_nobody(store: Store) -> None:
+    clinic.write(store, PATIENT)
+    clinic.write(store, {**PATIENT, "id": "q"}, NOW + 5)
+    enrolled(store, acked=False)
+    first = store.read("Patient", "p")
+    assert first is not None
+    with store.transaction() as connection:
+        connection.execute("INSERT INTO held (key, reason) VALUES (99, 'malformed')")
+        assert standing.unsafe(connection, [first.key]) == {first.key: "waits"}
+        assert standing.unsafe(connection, []) == {}
