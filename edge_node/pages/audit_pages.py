@@ -155,8 +155,7 @@ class _Names:
         if id_ not in self._known:
             stored = self._store.read("Patient", id_) if self._may and id_ else None
             here = stored is not None and stored.body is not None
-            name = words.human_name(words.decode(stored.body).get("name")) if stored and stored.body else ""
-            self._known[id_] = (id_, name or _("Patient without a name")) if here else ("", "")
+            self._known[id_] = (id_, people.called(stored) or _("Patient without a name")) if here else ("", "")
         return self._known[id_]
 
     def of(self, entry: AuditEntry) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from edge_node.errors import NotFound
 from edge_node.forms.care.growth_words import told
 from edge_node.forms.care.vaccination import CHILD_SCHEDULE, CHILD_YEARS, NOT_COUNTED
 from edge_node.forms.care.vital_signs import SMALL_CHILD_DAYS
-from edge_node.forms.context import Held, decode
+from edge_node.forms.context import decode
 from edge_node.forms.maternal.choices import words as concept_words
 from edge_node.forms.parsing import Found
 from edge_node.growth import record as growth_record
@@ -222,5 +222,4 @@ def _read(desk: Desk, id_: str) -> Read:
     if child is None:
         raise NotFound()
     first = everything[0]
-    held = Held(first.type, first.id, first.version, decode(first.body or b"{}"))
-    return Read(first.key, likeness.person(held, today), child)
+    return Read(first.key, likeness.person(first.id, decode(first.body or b"{}"), today), child)

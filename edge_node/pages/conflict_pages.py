@@ -17,13 +17,12 @@ from edge_node.errors import InvalidResource, NotFound, VersionConflict
 from edge_node.forms.parsing import Problem, Questions
 from edge_node.forms.reading import Sent
 from edge_node.language import N_, _
-from edge_node.pages import contradictions, dates, rendering, sending, whose, words
+from edge_node.pages import contradictions, dates, people, rendering, sending, whose, words
 from edge_node.pages.another_value import Way, ways, written
 from edge_node.pages.desk import Desk
 from edge_node.pages.disputes import Dispute, dispute, written_here
 from edge_node.pages.elements import nobody
 from edge_node.pages.forms import fields, safe_next
-from edge_node.pages.people import patient_of
 from edge_node.pages.sending import Sending
 from edge_node.pages.words import Naming
 from edge_node.store.model import OpenConflict, Stored
@@ -229,14 +228,13 @@ def _with_patient(store: Store, sight: Sight, one: OpenConflict, now_ms: int) ->
     """A conflict, whose it is, and what bears on it."""
     stored = store.read(one.type, one.id)
     resource = words.decode(stored.body) if stored is not None and stored.body is not None else {}
-    patient_id = patient_of(one.type, one.id, resource)
+    patient_id = people.patient_of(one.type, one.id, resource)
     patient = store.read("Patient", patient_id) if patient_id else None
-    name = words.human_name(words.decode(patient.body).get("name")) if patient is not None and patient.body else ""
     (told,) = _told(store, [one], resource, nobody, now_ms)
     return msgspec.structs.replace(
         told,
         patient_id=patient_id if patient is not None else "",
-        patient=name,
+        patient=people.called(patient),
         whose=whose.line(store, sight, patient_id, dates.local_day(now_ms)) if patient is not None else "",
     )
 

@@ -14,7 +14,7 @@ from litestar.params import FromPath
 
 from edge_node.documents import kinds, parts
 from edge_node.errors import NotFound
-from edge_node.forms.context import Held, decode
+from edge_node.forms.context import decode
 from edge_node.forms.parsing import Found
 from edge_node.language import _
 from edge_node.maternal.reading import target
@@ -129,14 +129,13 @@ def _shown(desk: Desk, patient: str, document: str) -> Shown:
     whose = desk.store.read("Patient", patient)
     if whose is None or whose.body is None:
         raise NotFound()
-    held = Held("Patient", patient, whose.version, decode(whose.body))
     attachment = parts.attachment_of(resource)
     media_type = _type_of(resource)
     waits, broken = _state(desk.store, resource)
     author: Mapping[str, Any] = next(iter(resource.get("author") or []), {})
     return Shown(
         stored.key,
-        likeness.person(held, dates.local_day(desk.now_ms())),
+        likeness.person(patient, decode(whose.body), dates.local_day(desk.now_ms())),
         document,
         title=str(resource.get("description") or attachment.get("title") or _("Document")),
         kind=str((resource.get("type") or {}).get("text") or ""),

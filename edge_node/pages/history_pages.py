@@ -8,11 +8,10 @@ from litestar.params import FromPath
 
 from edge_node.api.sight import Sight
 from edge_node.errors import NotFound
-from edge_node.pages import histories, words
+from edge_node.pages import histories, people, words
 from edge_node.pages.desk import Desk
 from edge_node.pages.histories import Element
 from edge_node.pages.patient_pages import Naming
-from edge_node.pages.people import patient_of
 from edge_node.pages.records import line
 from edge_node.store import lineage
 from edge_node.store.store import Store
@@ -50,9 +49,8 @@ def read(store: Store, sight: Sight, type_: str, id_: str, now_ms: int) -> Histo
     sight.check_seen(stored)
     resource = words.decode(stored.body) if stored.body is not None else {}
     naming = Naming(store, [stored])
-    patient_id = patient_of(type_, id_, resource)
+    patient_id = people.patient_of(type_, id_, resource)
     patient = store.read("Patient", patient_id) if patient_id else None
-    name = words.human_name(words.decode(patient.body).get("name")) if patient is not None and patient.body else ""
     with store.snapshot() as connection:
         found = lineage.of_resource(connection, type_, id_)
     what = line(type_, resource, naming).what if resource and type_ != "Patient" else ""
@@ -60,7 +58,7 @@ def read(store: Store, sight: Sight, type_: str, id_: str, now_ms: int) -> Histo
         stored.key,
         histories.title(type_, resource, what),
         patient_id if patient is not None else "",
-        name,
+        people.called(patient),
         histories.elements(type_, found, now_ms, naming=naming),
         stored.gone,
     )

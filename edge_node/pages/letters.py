@@ -77,7 +77,7 @@ def _letter(desk: Desk, id_: str, request_id: str) -> Letter:
         card_numbers.grouped(number) if number else "",
         codes_on_cards.drawn(number) if number else "",
         to=naming(target(performer)) or str(performer.get("display", "")),
-        sender=naming(f"Organization/{known.facility}") or known.facility or known.node,
+        sender=known.place,
         by=str((request.get("requester") or {}).get("display", "")),
         when=dates.day(request.get("authoredOn")),
         urgency=next((choice.label for choice in URGENCIES if choice.value == priority), ""),

@@ -1,5 +1,6 @@
 """Patients who may be meant: by a name that was typed, or by all that was typed while registering."""
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any, Final
 
@@ -7,7 +8,6 @@ from msgspec import Struct
 
 from edge_node.forms import registration
 from edge_node.forms.answers import Dated
-from edge_node.forms.context import Held
 from edge_node.forms.fields import Field, Kind
 from edge_node.forms.parsing import Found
 from edge_node.forms.reading import READERS, Impossible, Sent
@@ -116,12 +116,12 @@ _LABELS: Final = {
 }
 
 
-def person(held: Held, today: date) -> Found:
-    """Whom a form is about, for the head of its page."""
-    patient = dict(held.resource)
+def person(id_: str, resource: Mapping[str, Any], today: date) -> Found:
+    """Whom a page or a form is about, for its head."""
+    patient = dict(resource)
     name = words.human_name(patient.get("name")) or _("Name not recorded")
     line = words.joined([words.sex(patient), words.age(patient, today), words.village(patient)], " · ")
-    return Found(held.id, name, line)
+    return Found(id_, name, line)
 
 
 def about(one: Person) -> str:

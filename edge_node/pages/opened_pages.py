@@ -11,7 +11,7 @@ from edge_node.errors import NotFound
 from edge_node.fhir.criteria import escape
 from edge_node.fhir.query import parse_query
 from edge_node.language import _
-from edge_node.pages import dates, rendering, words
+from edge_node.pages import dates, people, rendering
 from edge_node.pages.desk import Desk
 from edge_node.pages.forms import fields
 from edge_node.store.opened import Opened
@@ -23,7 +23,7 @@ NUMBER_CHARS_MAX = 100
 
 
 class Opening(msgspec.Struct, frozen=True):
-    """An opening in words. `waiting`: no supervisor has looked at it; `mine`: it is by who looks, who does not review herself."""
+    """An opening in words. `reviewed`: which supervisor looked at it and when, empty until one did; `mine`: it is by who looks, who does not review herself."""
 
     number: int
     who: str
@@ -137,16 +137,9 @@ def _told(desk: Desk, found: list[Opened], user: str, names: bool) -> list[Openi
             dates.moment(one.at_ms, now),
             one.reason,
             one.patient if names else "",
-            _name(desk.store, one.patient) if names else "",
+            people.called(desk.store.read("Patient", one.patient)) if names else "",
             f"{one.reviewed_by}, {dates.moment(one.reviewed_ms, now)}" if one.reviewed_by else "",
             one.user == user,
         )
         for one in found
     ]
-
-
-def _name(store: Store, patient: str) -> str:
-    stored = store.read("Patient", patient)
-    if stored is None or stored.body is None:
-        return ""
-    return words.human_name(words.decode(stored.body).get("name"))

@@ -104,6 +104,11 @@ def person(stored: Stored, today: date) -> Person:
     )
 
 
+def called(patient: Stored | None) -> str:
+    """What a patient's record calls her; empty without a record, or a name."""
+    return words.human_name(words.decode(patient.body).get("name")) if patient is not None and patient.body else ""
+
+
 def patient_of(type_: str, id_: str, resource: words.Object) -> str:
     """The id of the patient whom a record is about, empty when it names none."""
     if type_ == "Patient":

@@ -14,7 +14,7 @@ from edge_node.forms.parsing import Found
 from edge_node.language import _
 from edge_node.maternal.due import due
 from edge_node.maternal.reminders import reminder_key
-from edge_node.pages import dates, pregnancy_reading, rendering, words
+from edge_node.pages import dates, likeness, pregnancy_reading, rendering
 from edge_node.pages.desk import Desk
 from edge_node.pages.forms import fields
 from edge_node.pages.pregnancy_reading import Case, Drawn
@@ -110,8 +110,6 @@ def read_case(store: Store, id_: str, now_ms: int) -> Read:
     case = pregnancy_reading.of_patient(store, everything, today)
     if case.card is None and not case.may:
         raise NotFound()
-    patient = decode(everything[0].body or b"{}")
-    name = words.human_name(patient.get("name"))
-    about = words.joined([words.age(patient, today), words.village(patient)], " · ")
+    whose = likeness.person(id_, decode(everything[0].body or b"{}"), today)
     drawn = pregnancy_reading.drawn(case.pregnancy) if case.pregnancy is not None else []
-    return Read(everything[0].key, Found(id_, name, about), case, drawn)
+    return Read(everything[0].key, whose, case, drawn)

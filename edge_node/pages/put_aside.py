@@ -8,9 +8,8 @@ import msgspec
 from edge_node.api.sight import Sight
 from edge_node.fhir.validation import Issue
 from edge_node.language import N_, Text, _
-from edge_node.pages import codes, dates, records, words
+from edge_node.pages import codes, dates, people, records, words
 from edge_node.pages.elements import label, nobody
-from edge_node.pages.people import patient_of
 from edge_node.pages.repairing import spots
 from edge_node.store import aside, leaving, rows, state
 from edge_node.store.aside import IMPORT, Aside
@@ -119,11 +118,11 @@ def _what(type_: str, resource: dict[str, Any]) -> str:
 
 def _whose(store: Store, sight: Sight, one: Aside, resource: dict[str, Any]) -> tuple[str, str]:
     """Id and name of the patient, where she is here and for who asks."""
-    id_ = patient_of(one.type, one.id, resource) if resource else ""
+    id_ = people.patient_of(one.type, one.id, resource) if resource else ""
     stored = store.read("Patient", id_) if id_ and sight.sees_type("Patient") else None
     if stored is None or stored.body is None:
         return "", ""
-    return id_, words.human_name(words.decode(stored.body).get("name")) or _("Patient without a name")
+    return id_, people.called(stored) or _("Patient without a name")
 
 
 def _said(issue: Issue) -> str:
@@ -141,9 +140,9 @@ def refused(store: Store, sight: Sight) -> list[Refused]:
     for stored in store.read_many(keys):
         seen = sight.sees_type(stored.type) and stored.body is not None
         resource = words.decode(stored.body or b"{}") if seen else {}
-        patient_id = patient_of(stored.type, stored.id, resource) if resource else ""
+        patient_id = people.patient_of(stored.type, stored.id, resource) if resource else ""
         found = store.read("Patient", patient_id) if patient_id else None
-        name = words.human_name(words.decode(found.body).get("name")) if found is not None and found.body else ""
+        name = people.called(found)
         kind = codes.kind(stored.type)
         what = _what(stored.type, resource)
         told.append(

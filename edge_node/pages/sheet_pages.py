@@ -157,7 +157,8 @@ async def _page(
     drawn: Drawn,
     status: int = 200,
 ) -> Response[str]:
-    whose = likeness.person(context.patient, context.today) if context.patient is not None else None
+    patient = context.patient
+    whose = likeness.person(patient.id, patient.resource, context.today) if patient is not None else None
     page = await desk.page(request, author, "sheet.html", here=sheet.here, drawn=drawn, whose=whose)
     page.status_code = status
     return page
