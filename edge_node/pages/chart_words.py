@@ -5,7 +5,9 @@ from datetime import date
 
 import msgspec
 
-from edge_node.language import _, ngettext
+from edge_node.language import _, clinical, ngettext, reader
+from edge_node.language.days import said
+from edge_node.language.digits import amount, in_digits
 from edge_node.pages.scales import Axis, around, day_marks, marks, step_for
 
 
@@ -18,6 +20,25 @@ class Reader(msgspec.Struct, frozen=True):
     mark: Callable[[date], str]
     say: Callable[[str], str]
     clinical: Callable[[str], str]
+
+
+def writer(mark: Callable[[date], str]) -> Reader:
+    """Writes for who reads the page. `mark`: how days stand at an axis."""
+    return Reader(_number, said, mark, _, clinical)
+
+
+def _number(value: float, decimals: int) -> str:
+    return amount(f"{value:.{decimals}f}", reader().locale)
+
+
+def month_mark(day: date) -> str:
+    """A day at an axis of years: month and year by number."""
+    return f"{in_digits(str(day.month), reader().locale)}/{in_digits(str(day.year), reader().locale)}"
+
+
+def day_mark(day: date) -> str:
+    """A day at an axis of months: day and month by number."""
+    return f"{in_digits(str(day.day), reader().locale)}/{in_digits(str(day.month), reader().locale)}"
 
 
 def amounts_axis(values: list[float], reader: Reader, unit: str, *, least_span: float = 1.0) -> Axis:

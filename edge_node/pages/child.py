@@ -20,17 +20,16 @@ from edge_node.growth import record as growth_record
 from edge_node.growth.child import Measured, assess, length_or_height
 from edge_node.growth.standard import Indicator
 from edge_node.immunisation import record as immunisation_record
-from edge_node.immunisation.due import Due, Standing, stand
+from edge_node.immunisation.due import Standing, stand
 from edge_node.immunisation.schedule import load
 from edge_node.immunisation.vaccines import VACCINES
-from edge_node.language import C_, Text, _, clinical, digits, reader
+from edge_node.language import C_, Text, clinical
 from edge_node.language.days import said
 from edge_node.maternal.reading import about_day
 from edge_node.pages import chart_words, dates, growth_charts, likeness
 from edge_node.pages.desk import Desk
 from edge_node.pages.growth_charts import Measure
-from edge_node.pages.measured import Picture
-from edge_node.pages.plot import Chart, draw
+from edge_node.pages.plot import Picture, picture
 from edge_node.store.model import Stored
 
 STATES: Final[Mapping[str, Text]] = MappingProxyType(
@@ -140,27 +139,19 @@ def _doses(standing: Standing, today: date) -> Iterable[Dose]:
         yield Dose(clinical(one.text), "given", said(one.day))
     for item in standing.due:
         if item.state(today) != "too-late":
-            yield Dose(clinical(item.text), item.state(today), _from(item))
-
-
-def _from(item: Due) -> str:
-    return said(item.due_from)
+            yield Dose(clinical(item.text), item.state(today), said(item.due_from))
 
 
 # --- growth -----------------------------------------------------------------------------------------------------------
 
 
 def _pictures(child: growth_record.Child, measured: Sequence[Measured]) -> Iterable[Picture]:
-    writer = chart_words.Reader(_number, said, _mark, _, clinical)
+    writer = chart_words.writer(chart_words.month_mark)
     for number, indicator in enumerate(_SHOWN):
         measures = [one for each in measured if (one := _measure(indicator, child, each)) is not None]
         chart = growth_charts.growth(indicator, child.sex, measures, writer) if measures else None
         if chart is not None:
-            yield _picture(chart, number)
-
-
-def _picture(chart: Chart, number: int) -> Picture:
-    return Picture(chart.title, draw(chart, f"growth-{number}"), chart.head, chart.rows)
+            yield picture(chart, f"growth-{number}")
 
 
 def _measure(indicator: Indicator, child: growth_record.Child, one: Measured) -> Measure | None:
@@ -180,14 +171,6 @@ def _measure(indicator: Indicator, child: growth_record.Child, one: Measured) ->
     }
     value = values[indicator]
     return Measure(one.day, float(age), value) if value is not None else None
-
-
-def _number(value: float, decimals: int) -> str:
-    return digits.amount(f"{value:.{decimals}f}", reader().locale)
-
-
-def _mark(day: date) -> str:
-    return f"{digits.in_digits(str(day.month), reader().locale)}/{digits.in_digits(str(day.year), reader().locale)}"
 
 
 # --- the page ---------------------------------------------------------------------------------------------------------

@@ -5,15 +5,12 @@ from datetime import date
 from typing import Any, Final
 
 import msgspec
-from markupsafe import Markup
 
 from edge_node.concepts import VITAL_SIGNS, amount
 from edge_node.forms.context import decode
-from edge_node.language import _, clinical, digits, reader
-from edge_node.language.days import said
 from edge_node.maternal.reading import whole_day
 from edge_node.pages import chart_words, charts
-from edge_node.pages.plot import Chart, draw
+from edge_node.pages.plot import Picture, picture
 from edge_node.store.model import Stored
 
 LEAST: Final = 3
@@ -22,15 +19,6 @@ MOST: Final = 60
 """So many of the latest are drawn."""
 _VALID: Final = frozenset({"final", "amended", "corrected", "preliminary"})
 _PRESSURES: Final = frozenset({"blood-pressure", "systolic", "diastolic"})
-
-
-class Picture(msgspec.Struct, frozen=True):
-    """A chart as it stands in a page, with its table."""
-
-    title: str
-    svg: Markup
-    head: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
 
 
 class _Taken(msgspec.Struct, frozen=True):
@@ -43,13 +31,13 @@ def pictures(everything: Iterable[Stored]) -> list[Picture]:
     """The charts of a patient's Observations; corrected and mistaken ones are not drawn."""
     observed = (decode(one.body) for one in everything if one.type == "Observation" and one.body is not None)
     taken = [each for one in observed if str(one.get("status")) in _VALID for each in _measured(one)]
-    writer = chart_words.Reader(_number, said, _mark, _, clinical)
+    writer = chart_words.writer(chart_words.month_mark)
     drawn = (charts.blood_pressure(_pressures(taken), writer), charts.weight(_weights(taken), writer))
-    return [_picture(chart, number) for number, chart in enumerate(drawn) if chart and len(chart.rows) >= LEAST]
-
-
-def _picture(chart: Chart, number: int) -> Picture:
-    return Picture(chart.title, draw(chart, f"measured-{number}"), chart.head, chart.rows)
+    return [
+        picture(chart, f"measured-{number}")
+        for number, chart in enumerate(drawn)
+        if chart and len(chart.rows) >= LEAST
+    ]
 
 
 def _measured(one: Mapping[str, Any]) -> Iterator[_Taken]:
@@ -84,13 +72,3 @@ def _highest(taken: list[_Taken], name: str) -> dict[date, float]:
         if one.name == name:
             found[one.day] = max(one.value, found.get(one.day, 0.0))
     return found
-
-
-def _number(value: float, decimals: int) -> str:
-    return digits.amount(f"{value:.{decimals}f}", reader().locale)
-
-
-def _mark(day: date) -> str:
-    """A day at an axis: month and year by number."""
-    month, year = (digits.in_digits(str(part), reader().locale) for part in (day.month, day.year))
-    return f"{month}/{year}"

@@ -31,8 +31,9 @@ from edge_node.pages.contradictions import Shown
 from edge_node.pages.desk import Desk
 from edge_node.pages.disputes import Dispute
 from edge_node.pages.forms import fields
-from edge_node.pages.measured import Picture, pictures
+from edge_node.pages.measured import pictures
 from edge_node.pages.people import Listed, Place
+from edge_node.pages.plot import Picture
 from edge_node.pages.since import Since, since
 from edge_node.pages.standing import unsafe
 from edge_node.store.model import Stored

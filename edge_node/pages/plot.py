@@ -85,6 +85,20 @@ class Chart(msgspec.Struct, frozen=True):
     limits: tuple[Limit, ...] = ()
 
 
+class Picture(msgspec.Struct, frozen=True):
+    """A chart as it stands in a page, with its table."""
+
+    title: str
+    svg: Markup
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def picture(chart: Chart, ident: str) -> Picture:
+    """A chart for a page. `ident`: see `draw`."""
+    return Picture(chart.title, draw(chart, ident), chart.head, chart.rows)
+
+
 def draw(chart: Chart, ident: str) -> Markup:
     """The SVG. `ident` begins the ids of its title and description, and is unique in the page."""
     parts = [

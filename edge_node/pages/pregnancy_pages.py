@@ -17,7 +17,8 @@ from edge_node.maternal.reminders import reminder_key
 from edge_node.pages import dates, likeness, pregnancy_reading, rendering
 from edge_node.pages.desk import Desk
 from edge_node.pages.forms import fields
-from edge_node.pages.pregnancy_reading import Case, Drawn
+from edge_node.pages.plot import Picture
+from edge_node.pages.pregnancy_reading import Case
 from edge_node.pages.sheet_reading import Desktop
 from edge_node.pages.sheets import SHEETS
 from edge_node.store.model import Author
@@ -33,7 +34,7 @@ class Read(msgspec.Struct, frozen=True):
     key: int
     whose: Found
     case: Case
-    charts: list[Drawn]
+    charts: list[Picture]
 
 
 def handlers(desk: Desk) -> list[Any]:

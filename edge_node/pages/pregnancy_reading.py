@@ -5,34 +5,22 @@ from datetime import date
 from typing import Any
 
 import msgspec
-from markupsafe import Markup
 
 from edge_node.errors import NotFound
 from edge_node.forms.context import decode
-from edge_node.language import _, clinical, reader
-from edge_node.language.days import said
-from edge_node.language.digits import amount
+from edge_node.language import _
 from edge_node.maternal.dating import age_days, dating, judged_by_fundal_height
 from edge_node.maternal.ending import OPEN
 from edge_node.maternal.facts import Mother, Newborn, Pregnancy, of_kind
 from edge_node.maternal.record import read_mother, read_newborn
 from edge_node.maternal.reminders import key_of
 from edge_node.pages import chart_words, charts, words
-from edge_node.pages.plot import Chart, draw
+from edge_node.pages.plot import Picture, picture
 from edge_node.pages.pregnancy import Card, Name, card, shown
 from edge_node.store.model import Stored
 from edge_node.store.store import Store
 
 YOUNGEST_YEARS, OLDEST_YEARS = 9, 60
-
-
-class Drawn(msgspec.Struct, frozen=True):
-    """A chart as it stands in a page, with its table."""
-
-    title: str
-    svg: Markup
-    head: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
 
 
 class Case(msgspec.Struct, frozen=True):
@@ -85,9 +73,9 @@ def _newborns(store: Store, pregnancy: Pregnancy, today: date) -> Iterator[tuple
 # --- charts -----------------------------------------------------------------------------------------------------------
 
 
-def drawn(pregnancy: Pregnancy) -> list[Drawn]:
+def drawn(pregnancy: Pregnancy) -> list[Picture]:
     """The charts of a pregnancy: height of the womb, blood pressure, weight."""
-    writer = chart_words.Reader(_number, said, _mark, _, clinical)
+    writer = chart_words.writer(chart_words.day_mark)
     used = dating(pregnancy)
     heights = [
         charts.Height(each.on, age_days(used.expected, each.on), float(each.value))
@@ -108,17 +96,4 @@ def drawn(pregnancy: Pregnancy) -> list[Drawn]:
         charts.blood_pressure(taken, writer),
         charts.pregnancy_weight(weights, writer) if used else charts.weight(weights, writer),
     ]
-    return [_drawn(chart, number) for number, chart in enumerate(found) if chart is not None]
-
-
-def _drawn(chart: Chart, number: int) -> Drawn:
-    return Drawn(chart.title, draw(chart, f"chart-{number}"), chart.head, chart.rows)
-
-
-def _number(value: float, decimals: int) -> str:
-    return amount(f"{value:.{decimals}f}", reader().locale)
-
-
-def _mark(day: date) -> str:
-    """A day at an axis, short: day and month by number, as the reader orders them."""
-    return amount(str(day.day), reader().locale) + "/" + amount(str(day.month), reader().locale)
+    return [picture(chart, f"chart-{number}") for number, chart in enumerate(found) if chart is not None]
