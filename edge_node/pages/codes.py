@@ -328,3 +328,13 @@ INTERPRETATIONS = MappingProxyType(
     }
 )
 """HL7 v3 ObservationInterpretation."""
+
+OF_SYSTEMS: Mapping[str, Mapping[str, Text]] = MappingProxyType(
+    {
+        "http://terminology.hl7.org/CodeSystem/v3-ActCode": VISIT_CLASSES,
+        "http://terminology.hl7.org/CodeSystem/v3-MaritalStatus": MARRIED,
+        "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation": INTERPRETATIONS,
+        "http://terminology.hl7.org/CodeSystem/v2-0131": RELATIONS,
+    }
+)
+"""Code systems all of whose common codes have words here."""

@@ -92,7 +92,10 @@ def _code_alone(coding: Object) -> str:
     code = text(coding.get("code"))
     if not code:
         return ""
-    of_fhir = any(part in text(coding.get("system")) for part in _CODED_STATES)
+    system = text(coding.get("system"))
+    if code in (known := codes.OF_SYSTEMS.get(system, {})):
+        return str(known[code])
+    of_fhir = any(part in system for part in _CODED_STATES)
     is_word = of_fhir and len(code) > 3 and code.islower() and not any(map(str.isdigit, code))
     return codes.state(code) if is_word else _("%(unnamed)s (code %(code)s)", unnamed=unnamed(), code=code)
 
@@ -276,7 +279,7 @@ def _quantity(value: Any) -> str:
     if not isinstance(value, dict):
         return text(value)
     named = unit(value.get("unit") or value.get("code"))
-    between = "" if named in ("%", "°C", "°F") and named == "%" else " "
+    between = "" if named == "%" else " "
     amount = joined([text(value.get("comparator")), in_figures(text(value.get("value")))], " ")
     return f"{amount}{between}{named}".strip() if amount else named
 

@@ -281,3 +281,18 @@ def test_every_element_of_every_example_is_said_without_json() -> None:
     for resource in examples().values():
         for element in every_object(resource):
             assert not re.search(r"\{\"|\{'|\[\{", elements.anything(element))
+
+
+@pytest.mark.parametrize(
+    ("system", "code", "said"),
+    [
+        ("http://terminology.hl7.org/CodeSystem/v3-ActCode", "AMB", "outpatient visit"),
+        ("http://terminology.hl7.org/CodeSystem/v3-MaritalStatus", "M", "married"),
+        ("http://terminology.hl7.org/CodeSystem/v3-ActCode", "XYZ", "not named (code XYZ)"),
+        ("urn:another", "AMB", "not named (code AMB)"),
+    ],
+)
+def test_a_code_that_comes_without_words_has_ours_where_its_system_is_known(system: str, code: str, said: str) -> None:
+    coding = {"system": system, "code": code}
+    assert words.concept({"coding": [coding]}) == elements.anything(coding) == said
+    assert words.concept({"coding": [{**coding, "display": "Its own words"}]}) == "Its own words"
