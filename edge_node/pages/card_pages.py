@@ -82,9 +82,9 @@ def handlers(desk: Desk) -> list[Any]:
 
 
 def card_number(patient: words.Object) -> str:
-    """The short number of a patient; empty when she has none."""
+    """The short number of a patient; empty when she has none. What came under its name and is none is not printed as one."""
     mine = (one for one in words.objects(patient.get("identifier")) if one.get("system") == numbers.SYSTEM)
-    return next((words.text(one.get("value")) for one in mine), "")
+    return next((value for one in mine if numbers.is_number(value := words.text(one.get("value")))), "")
 
 
 def _patient(store: Store, id_: str) -> words.Object:
@@ -123,11 +123,12 @@ def _look(store: Store, sent: Sending, now_ms: int) -> Looked:
         )
     except NoPicture:
         return Looked(why=_("This is no picture that can be read here. Take a photo, or choose another file."))
-    numbers = [number for text in texts if (number := card_numbers.read(text))]
-    if not numbers:
+    # The same code twice in a picture is one card.
+    read = dict.fromkeys(number for text in texts if (number := card_numbers.read(text)))
+    if not read:
         return Looked(why=_why(sent, texts))
     today = dates.local_day(now_ms)
-    found = [one for number in numbers for one in card_numbers.owners(store, number, now_ms)]
+    found = [one for number in read for one in card_numbers.owners(store, number, now_ms)]
     if not found:
         return Looked(why=_("Nobody who is registered here has this number."))
     return Looked(tuple(people.person(one, today) for one in found))

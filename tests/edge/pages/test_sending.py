@@ -1,13 +1,19 @@
 """What browsers send of long forms: read in both ways, bounded, and refused by name when it is anything else."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_node.api.outcome import Refused
-from edge_node.pages import sending
+from edge_node.pages import card_pages, codes_on_cards, sending
 from edge_node.pages.card_numbers import grouped
 from edge_node.pages.card_numbers import read as read_number
+from edge_node.store.store import Store
+from sync_protocol.matching import numbers
+from tests.edge.pages import clinic
+from tests.edge.pages.server import KEY
 
 PARTS = "multipart/form-data; boundary=xyz"
 
@@ -78,3 +84,24 @@ def test_a_number_is_read_however_it_is_written_and_a_wrong_digit_is_found() -> 
         assert read_number(swapped) in (None, number)
     for typed in ("", "12", "abc", "1159 3616 38170"):
         assert read_number(typed) is None
+
+
+def test_what_is_no_number_of_ours_is_not_printed_on_a_card() -> None:
+    def patient(*values: str) -> dict[str, object]:
+        return {"identifier": [{"system": numbers.SYSTEM, "value": value} for value in values]}
+
+    assert card_pages.card_number(patient("115936163817")) == "115936163817"
+    assert card_pages.card_number(patient("1159361638170", "115936163817")) == "115936163817"
+    assert card_pages.card_number(patient("115936163818")) == ""
+    assert card_pages.card_number({"identifier": [{"system": "urn:other", "value": "115936163817"}]}) == ""
+
+
+def test_a_code_that_is_twice_in_a_picture_finds_one_patient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    number = "115936163817"
+    monkeypatch.setattr(codes_on_cards, "found", lambda photo: [number, number, "a poster"])
+    sent = sending.read(PARTS, part("photo", b"a picture", '; filename="a.png"') + b"--xyz--\r\n")
+    with Store.open(tmp_path / "node", KEY, create=True) as store:
+        identifier = [{"system": numbers.SYSTEM, "value": number}]
+        clinic.write(store, {"resourceType": "Patient", "id": "p", "identifier": identifier})
+        looked = card_pages._look(store, sent, clinic.START_MS)
+    assert [one.id for one in looked.people] == ["p"]
