@@ -282,7 +282,7 @@ def _appointment(store: Store, body: words.Object, today: date) -> list[Line]:
     actors = [
         words.text(words.first(one.get("actor")).get("reference")) for one in words.objects(body.get("participant"))
     ]
-    return [_about(store, actor, today, at, what) for actor in actors if _is_here(store, actor)]
+    return [line for actor in actors if (line := _about(store, actor, today, at, what)) is not None]
 
 
 def _referred(store: Store, now_ms: int, today: date, facility: str) -> list[Line]:
@@ -295,8 +295,9 @@ def _referred(store: Store, now_ms: int, today: date, facility: str) -> list[Lin
         body = words.decode(one.body or b"{}")
         patient = words.text(words.first(body.get("subject")).get("reference"))
         what = words.joined([words.concept(body.get("code")), words.concept(body.get("reasonCode"))])
-        if patient not in lines and _is_here(store, patient):
-            lines[patient] = _about(store, patient, today, dates.day(body.get("authoredOn")), what)
+        line = _about(store, patient, today, dates.day(body.get("authoredOn")), what) if patient not in lines else None
+        if line is not None:
+            lines[patient] = line
     return list(lines.values())
 
 
@@ -305,19 +306,12 @@ _SEARCHED: Final[Mapping[str, Callable[[Store, int, date, str], list[Line]]]] = 
 )
 
 
-def _is_here(store: Store, reference: str) -> bool:
-    return _patient(store, reference) is not None
-
-
-def _patient(store: Store, reference: str) -> Stored | None:
+def _about(store: Store, reference: str, today: date, day: str, what: str) -> Line | None:
+    """The line of a patient; None for anybody else, and for one who is not here."""
     type_, _, id_ = reference.partition("/")
     stored = store.read("Patient", id_) if type_ == "Patient" else None
-    return stored if stored is not None and not stored.gone else None
-
-
-def _about(store: Store, reference: str, today: date, day: str, what: str) -> Line:
-    stored = _patient(store, reference)
-    assert stored is not None
+    if stored is None or stored.gone:
+        return None
     return Line(stored.key, people.person(stored, today), day, (what,) if what else ())
 
 
