@@ -25,7 +25,7 @@ from edge_node.pages.elements import nobody
 from edge_node.pages.forms import fields, safe_next
 from edge_node.pages.sending import Sending
 from edge_node.pages.words import Naming
-from edge_node.store.model import OpenConflict, Stored
+from edge_node.store.model import Author, OpenConflict, Stored
 from edge_node.store.store import Store
 from sync_protocol.policy import needs_review
 
@@ -52,22 +52,8 @@ def handlers(desk: Desk) -> list[Any]:
         caller = desk.caller(request, "settle")
         sent = fields(request.headers.get("content-type"), await request.body())
         author = may_settle(caller, sent.get("type", ""))
-        choice = _choice(sent)
-        try:
-            await desk.threads.write(
-                settle, desk.parts.service, author, sent.get("type", ""), sent.get("id", ""), choice
-            )
-        except VersionConflict:
-            desk.tell(
-                author,
-                "bad",
-                str(CHANGED),
-            )
-        except NotFound:
-            desk.tell(author, "plain", _("Somebody has settled this already."))
-        else:
-            desk.parts.feed.changed()
-            desk.tell(author, "good", _("Settled. What you chose now stands; the other is kept in the history."))
+        said = _("Settled. What you chose now stands; the other is kept in the history.")
+        await _settle(desk, author, sent.get("type", ""), sent.get("id", ""), _choice(sent), said)
         return rendering.redirect(safe_next(sent.get("next")))
 
     return [inbox, choose, *_one(desk)]
@@ -97,21 +83,28 @@ def _one(desk: Desk) -> list[Any]:
         if isinstance(made, Questions):
             return await _shown(desk, request, caller, at, Again(way, sent.values, made))
         choice = Choice(at.element, sent.one("version"), value=msgspec.Raw(made))
+        said = _("Settled. What you wrote now stands; the others are kept in the history.")
         try:
-            await desk.threads.write(settle, desk.parts.service, author, type_, id_, choice)
+            await _settle(desk, author, type_, id_, choice, said)
         except InvalidResource:
             problem = Problem(way.leaves[0].field.name, N_("This cannot stand there. Look at it again."))
             return await _shown(desk, request, caller, at, Again(way, sent.values, Questions((problem,))))
-        except VersionConflict:
-            desk.tell(author, "bad", str(CHANGED))
-        except NotFound:
-            desk.tell(author, "plain", _("Somebody has settled this already."))
-        else:
-            desk.parts.feed.changed()
-            desk.tell(author, "good", _("Settled. What you wrote now stands; the others are kept in the history."))
         return rendering.redirect(at.next)
 
     return [one, write]
+
+
+async def _settle(desk: Desk, author: Author, type_: str, id_: str, choice: Choice, said: str) -> None:
+    """Settles a conflict, and tells what came of it: `said`, or why not. Raises InvalidResource for a value that cannot stand there."""
+    try:
+        await desk.threads.write(settle, desk.parts.service, author, type_, id_, choice)
+    except VersionConflict:
+        desk.tell(author, "bad", str(CHANGED))
+    except NotFound:
+        desk.tell(author, "plain", _("Somebody has settled this already."))
+    else:
+        desk.parts.feed.changed()
+        desk.tell(author, "good", said)
 
 
 class Asked(msgspec.Struct, frozen=True):

@@ -135,16 +135,12 @@ async def _fetch(desk: Desk, author: Author, patient: str) -> str:
     try:
         if desk.sync is not None:
             await desk.sync()
+        here = desk.store.read("Patient", patient) is not None
     except EdgeError:
-        desk.tell(
-            author,
-            "plain",
-            _("She is a patient of this clinic now. Her record comes with the next exchange with the hub."),
-        )
-        return "/"
+        here = False  # or not all of it
     finally:
         desk.parts.feed.changed()
-    if desk.store.read("Patient", patient) is None:
+    if not here:
         desk.tell(
             author,
             "plain",
