@@ -39,6 +39,7 @@ class Catalogue(Struct, frozen=True):
         return self.texts.get((context, message))
 
 
+@cache
 def languages() -> tuple[str, ...]:
     """The languages that there are: English, and one for each file."""
     folder = files("edge_node.language").joinpath("catalogues")

@@ -1,6 +1,7 @@
 """In which language a page is read: what its reader chose, else what her browser asks for, else the node's setting."""
 
 import re
+from functools import cache
 from http.cookies import CookieError, SimpleCookie
 
 from babel import Locale, UnknownLocaleError
@@ -58,9 +59,10 @@ def _locale(setting: str) -> Locale | None:
         return None
 
 
-def menu() -> list[tuple[str, str]]:
+@cache
+def menu() -> tuple[tuple[str, str], ...]:
     """The languages with their own names, for the menu: `("sw", "Kiswahili")`."""
-    return [(language, _own_name(language)) for language in languages()]
+    return tuple((language, _own_name(language)) for language in languages())
 
 
 def _own_name(language: str) -> str:
