@@ -1,4 +1,4 @@
-"""QR codes: drawn on cards, and read out of photographs of them."""
+"""QR codes: drawn on cards and pages, and read out of photographs of them."""
 
 from typing import Final
 
@@ -13,11 +13,11 @@ LONG_SIDE_PIXELS: Final = 2000
 """Enough for a card that fills a tenth of the picture; larger ones take seconds on an old computer."""
 
 
-def drawn(number: str) -> Markup:
-    """A number as a QR code in SVG; level M bears the dirt and creases of a card in a pocket."""
-    code = segno.make_qr(number, error="m")
+def drawn(text: str) -> Markup:
+    """A number or an address as a QR code in SVG; level M bears the dirt and creases of a card in a pocket."""
+    code = segno.make_qr(text, error="m")
     svg = code.svg_inline(border=4, omitsize=True, dark="#000", light="#fff", svgclass="qr", lineclass=None)
-    # Made of digits by the library: nothing of it was typed by anybody.
+    # Made of numbers by the library: nothing of the text is in it.
     return Markup(svg.replace("<svg ", '<svg role="img" aria-hidden="true" ', 1))  # noqa: S704
 
 

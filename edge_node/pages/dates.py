@@ -9,9 +9,9 @@ import re
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 
-from babel.dates import format_date, format_skeleton, get_day_names
+from babel.dates import format_skeleton, get_day_names
 
-from edge_node.language import NN_, Plural, _, reader
+from edge_node.language import NN_, Plural, _, days, reader
 from edge_node.language.digits import only_digits
 
 _DATE = re.compile(
@@ -45,9 +45,10 @@ def day(written: Any) -> str:
 
 def calendar_day(given: date, *, whole: bool = True) -> str:
     """A day, `9 October 2014`, or its month alone."""
+    if whole:
+        return days.said(given)
     locale = reader().locale
-    said = format_date(given, "long", locale) if whole else format_skeleton("yMMMM", given, locale=locale)
-    return only_digits(str(said), locale)
+    return only_digits(str(format_skeleton("yMMMM", given, locale=locale)), locale)
 
 
 def weekday(given: date) -> str:
@@ -110,12 +111,12 @@ def age(born: Any, on: date) -> str:
     if exactness == "month":
         return _about(_count(months // 12, "year") if months >= 24 else _count(months, "month"))
     months -= on.day < first.day
-    days = (on - first).days
+    lived = (on - first).days
     if months >= 24:
         return _count(months // 12, "year")
-    if days >= 90:
+    if lived >= 90:
         return _count(months, "month")
-    return _count(days // 7, "week") if days >= 14 else _count(days, "day")
+    return _count(lived // 7, "week") if lived >= 14 else _count(lived, "day")
 
 
 def _about(said: str) -> str:

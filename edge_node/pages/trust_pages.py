@@ -4,18 +4,15 @@ It is asked for before a device trusts, so without HTTPS, where somebody on the 
 that is what the fingerprint is for, which people compare with the one on the clinic's computer or on the printed page.
 """
 
-import io
 from collections.abc import Callable
 from typing import Any
 
-import segno
 from litestar import Litestar, Request, Response, get
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
-from markupsafe import Markup
 
 from edge_node.language import _
-from edge_node.pages import dates, rendering
+from edge_node.pages import codes_on_cards, dates, rendering
 from edge_node.tls import interfaces, trust
 from edge_node.tls.keeping import Kept
 from edge_node.tls.serving import Certificates
@@ -53,7 +50,7 @@ def handlers(given: Trust) -> list[Any]:
             fingerprint=trust.fingerprint(authority),
             address=address,
             pages=f"https://{bracketed(host)}:{given.secure_port}/",
-            code=qr(address),
+            code=codes_on_cards.drawn(address),
             today=f"{dates.day(dates.local_day(now).isoformat())}",
             until=dates.day(authority.parsed().not_valid_after_utc.date().isoformat()),
         )
@@ -106,21 +103,12 @@ def named(header: str) -> str:
     """The host in a Host header, without port and brackets; empty when it holds none."""
     host = header.rpartition("]")[0].lstrip("[") if header.startswith("[") else header.partition(":")[0]
     host = host.lower()
-    return host if interfaces.is_host(host) or interfaces.is_address(host) else ""
+    return host if interfaces.is_host(host) or interfaces.as_address(host) is not None else ""
 
 
 def bracketed(host: str) -> str:
     """A host as it stands in an address."""
     return f"[{host}]" if ":" in host else host
-
-
-def qr(text: str) -> Markup:
-    """A QR code as SVG, to be put into a page."""
-    drawn = io.BytesIO()
-    segno.make(text, error="m", micro=False).save(
-        drawn, kind="svg", xmldecl=False, svgns=False, omitsize=True, svgclass="qr", lineclass=None, border=4
-    )
-    return Markup(drawn.getvalue().decode())  # noqa: S704 - made of numbers by the library, nothing of the text is in it
 
 
 def _file(content: bytes, media: str, name: str) -> Response[bytes]:

@@ -13,7 +13,7 @@ called `192.168.1.5`. So each clinic has an authority of its own, which every de
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from typing import Final, TypeAlias
 
 import msgspec
@@ -28,7 +28,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-IpAddress: TypeAlias = IPv4Address | IPv6Address
+from edge_node.tls import interfaces
+
 IpNetwork: TypeAlias = IPv4Network | IPv6Network
 
 WRITTEN: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -97,7 +98,7 @@ def make_authority(place: str, now: datetime, names: Iterable[str]) -> Pair:
 def allows(authority: x509.Certificate, name: str) -> bool:
     """Whether the authority may vouch for a host name or address."""
     permitted = authority.extensions.get_extension_for_class(x509.NameConstraints).value.permitted_subtrees or []
-    address = as_address(name)
+    address = interfaces.as_address(name)
     if address is not None:
         networks = [one.value for one in permitted if isinstance(one, x509.IPAddress)]
         return any(not isinstance(one, IPv4Address | IPv6Address) and address in one for one in networks)
@@ -106,8 +107,8 @@ def allows(authority: x509.Certificate, name: str) -> bool:
 
 def _permitted(names: Iterable[str]) -> list[x509.GeneralName]:
     given = [name.lower() for name in names]
-    hosts = [name for name in given if as_address(name) is None]
-    single = [ip_network(address) for name in given if (address := as_address(name)) is not None]
+    hosts = [name for name in given if interfaces.as_address(name) is None]
+    single = [ip_network(address) for name in given if (address := interfaces.as_address(name)) is not None]
     networks: list[IpNetwork] = [*PRIVATE, *(one for one in single if not _is_private(one))]
     return [
         *(x509.DNSName(name) for name in dict.fromkeys([*ALWAYS_NAMES, *hosts])),
@@ -178,16 +179,8 @@ def _signed_by(mine: x509.Certificate, issuer: x509.Certificate) -> bool:
     return held.key_identifier == identifier
 
 
-def as_address(name: str) -> IpAddress | None:
-    """An IP address that is written out, or None for a host name."""
-    try:
-        return ip_address(name)
-    except ValueError:
-        return None
-
-
 def _general(name: str) -> x509.GeneralName:
-    address = as_address(name)
+    address = interfaces.as_address(name)
     return x509.DNSName(name) if address is None else x509.IPAddress(address)
 
 

@@ -4,8 +4,10 @@ import re
 import socket
 import struct
 from collections.abc import Iterator
-from ipaddress import ip_address
-from typing import Final
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Final, TypeAlias
+
+IpAddress: TypeAlias = IPv4Address | IPv6Address
 
 _GETADDR: Final = 22
 _NEWADDR: Final = 20
@@ -37,7 +39,7 @@ def is_host(name: str) -> bool:
 
 def reachable(found: list[str]) -> list[str]:
     """Of such names, the addresses that another device can call: no host names, since many networks here resolve none."""
-    return [name for name in found if is_address(name) and not ip_address(name).is_loopback]
+    return [name for name in found if (address := as_address(name)) is not None and not address.is_loopback]
 
 
 def addresses() -> list[str]:
@@ -78,10 +80,9 @@ def _address(message: bytes) -> Iterator[bytes]:
         yield raw
 
 
-def is_address(name: str) -> bool:
-    """Whether a text is an IP address, written out."""
+def as_address(name: str) -> IpAddress | None:
+    """An IP address that is written out, or None for a host name."""
     try:
-        ip_address(name)
+        return ip_address(name)
     except ValueError:
-        return False
-    return True
+        return None

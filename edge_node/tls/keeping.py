@@ -27,7 +27,7 @@ def given_names(text: str) -> list[str]:
     """The setting `tls_names`: host names and addresses with commas. Raises SettingsWrong for what is neither."""
     given = [name.strip().lower() for name in text.split(",") if name.strip()]
     for name in given:
-        if authority.as_address(name) is None and not interfaces.is_host(name):
+        if interfaces.as_address(name) is None and not interfaces.is_host(name):
             raise SettingsWrong(f"{name!r} in tls_names is neither a host name nor an address")
     return given
 

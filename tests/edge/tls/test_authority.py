@@ -29,7 +29,7 @@ def issuer() -> Pair:
 
 def verify(issuer: Pair, server: Pair, name: str, at: datetime) -> None:
     """As a strict client does, by another implementation than the one that made it."""
-    address = authority.as_address(name)
+    address = interfaces.as_address(name)
     subject = x509.DNSName(name) if address is None else x509.IPAddress(address)
     verifier = PolicyBuilder().store(Anchors([issuer.parsed()])).time(at).build_server_verifier(subject)
     verifier.verify(server.parsed(), [])
