@@ -46,7 +46,7 @@
 
   // --- what is being typed -----------------------------------------------------------------------------------------
 
-  function tokenOf(form) { return form.querySelector("input[name='form_token'], input[name='form.token']"); }
+  function tokenOf(form) { return form.querySelector("input[name='form.token']"); }
 
   function fieldsOf(form) {
     return Array.from(form.elements).filter(function (one) { return one.name && !UNKEPT.test(one.type); });

@@ -18,7 +18,7 @@ var PUBLIC = "medtech-public";
 var PUBLIC_MAX = 60;
 var OFFLINE = "/offline";
 var KEPT = "/offline/kept";
-var TOKENS = ["form_token", "form.token"];
+var TOKEN = "form.token";
 var BY_ITSELF = { "x-part": "worker" }; // Says that nobody asked: it keeps no login awake, and takes no news from the next page.
 var LEAVING = /^\/(login|logout|lock)(\/|$)/;
 var NEVER_KEPT = /^\/(login|logout|lock|unlock|pin|trust|offline)(\/|$)/;
@@ -240,10 +240,9 @@ async function fresh(event, url) {
 function tokenIn(body, type) {
   var said = new TextDecoder("iso-8859-1").decode(body);
   if (type.indexOf("application/x-www-form-urlencoded") === 0) {
-    var sent = new URLSearchParams(said);
-    return TOKENS.map(function (name) { return sent.get(name); }).filter(Boolean)[0] || null;
+    return new URLSearchParams(said).get(TOKEN) || null;
   }
-  var found = said.match(/name="form[_.]token"\r\n\r\n([^\r\n]+)\r\n/);
+  var found = said.match(/name="form\.token"\r\n\r\n([^\r\n]+)\r\n/);
   return found ? found[1] : null;
 }
 

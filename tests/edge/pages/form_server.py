@@ -31,7 +31,7 @@ FORM = """{% extends "frame.html" %}
 {% block live %} data-live="/patients/{{ id }}/changes?since=0"{% endblock %}
 {% block main %}<h1>Visit of a patient</h1>
 <form method="post" action="/patients/{{ id }}/try">
-<input type="hidden" name="form_token" value="{{ token }}">
+<input type="hidden" name="form.token" value="{{ token }}">
 {% if asked %}<p>Is that right?</p><label><input type="checkbox" name="sure" value="yes"> Yes</label>{% endif %}
 <label>Weight <input name="weight" value="{{ weight }}"></label>
 <label>Note <textarea name="note">{{ note }}</textarea></label>
@@ -68,7 +68,7 @@ def with_form(parts: Parts) -> Sequence[ControllerRouterHandler]:
     async def save(request: Request[Any, Any, Any], id_: FromPath[str]) -> Response[Any]:
         author = desk.author(request)
         sent = fields(request.headers.get("content-type"), await request.body())
-        token, note = sent["form_token"], sent["note"]
+        token, note = sent["form.token"], sent["note"]
         if token in led:
             return rendering.redirect(led[token])
         if "ask" in note and "sure" not in sent:
