@@ -58,7 +58,7 @@ def handlers(desk: Desk) -> list[Any]:
     @post("/scan", status_code=200)
     async def look(request: Request[Any, Any, Any]) -> Response[Any]:
         author = desk.caller(request, "see-patients").author
-        sent = sending.read(request.headers.get("content-type"), await request.body())
+        sent = await sending.posted(request)
         looked = await desk.threads.search(_look, desk.store, sent, desk.now_ms())
         if len(looked.people) == 1:
             return rendering.redirect(f"/patients/{looked.people[0].id}")

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
-from urllib.parse import parse_qs
 
 import msgspec
 from litestar import Request, Response, get, post
@@ -22,7 +21,7 @@ from edge_node.pages.another_value import Way, ways, written
 from edge_node.pages.desk import Desk
 from edge_node.pages.disputes import Dispute, dispute, written_here
 from edge_node.pages.elements import nobody
-from edge_node.pages.forms import fields, safe_next
+from edge_node.pages.forms import asked_for, posted, safe_next
 from edge_node.pages.sending import Sending
 from edge_node.pages.words import Naming
 from edge_node.store.model import Author, OpenConflict, Stored
@@ -50,7 +49,7 @@ def handlers(desk: Desk) -> list[Any]:
     @post("/conflicts", status_code=200)
     async def choose(request: Request[Any, Any, Any]) -> Response[Any]:
         caller = desk.caller(request, "settle")
-        sent = fields(request.headers.get("content-type"), await request.body())
+        sent = await posted(request)
         author = may_settle(caller, sent.get("type", ""))
         said = _("Settled. What you chose now stands; the other is kept in the history.")
         await _settle(desk, author, sent.get("type", ""), sent.get("id", ""), _choice(sent), said)
@@ -64,7 +63,7 @@ def _one(desk: Desk) -> list[Any]:
     async def one(request: Request[Any, Any, Any], type_: FromPath[str], id_: FromPath[str]) -> Response[Any]:
         caller = desk.caller(request, "settle")
         may_settle(caller, type_)
-        asked = {name: given[0] for name, given in parse_qs(request.scope["query_string"].decode("latin-1")).items()}
+        asked = asked_for(request)
         following = safe_next(asked.get("next")) if asked.get("next") else "/conflicts"
         at = Asked(type_, id_, asked.get("element", ""), following)
         return await _shown(desk, request, caller, at)
@@ -73,7 +72,7 @@ def _one(desk: Desk) -> list[Any]:
     async def write(request: Request[Any, Any, Any], type_: FromPath[str], id_: FromPath[str]) -> Response[Any]:
         caller = desk.caller(request, "settle")
         author = may_settle(caller, type_)
-        sent = sending.read(request.headers.get("content-type"), await request.body())
+        sent = await sending.posted(request)
         at = Asked(type_, id_, sent.one("element"), safe_next(sent.one("next")))
         found = await desk.threads.search(_open, desk.store, at)
         if found is None:

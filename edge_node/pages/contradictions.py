@@ -137,7 +137,7 @@ def handlers(desk: Desk) -> list[Any]:
     @post("/contradictions", status_code=200)
     async def choose(request: Request[Any, Any, Any]) -> Response[Any]:
         author = desk.author(request)
-        sent = sending.read(request.headers.get("content-type"), await request.body())
+        sent = await sending.posted(request)
         choice = _choice(sent.one("patient"), sent.one("code"), sent.one("of"), sent.one("choose"))
         seen = versions(sent.values.get("form.seen", ()))
         done = await desk.threads.write(settle, desktop, author, choice, seen)

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from datetime import date
 from functools import partial
 from typing import Any, Final, get_args
-from urllib.parse import parse_qs
 
 import msgspec
 from litestar import Request, Response, get, post
@@ -23,7 +22,7 @@ from edge_node.forms.showing import as_sent
 from edge_node.language import N_, Text, _
 from edge_node.pages import codes, dates, rendering, sending
 from edge_node.pages.desk import Desk
-from edge_node.pages.forms import fields
+from edge_node.pages.forms import asked_for, posted
 from edge_node.pages.people import Place
 from edge_node.pages.sheet_pages import Drawn
 from edge_node.store.model import Author
@@ -88,14 +87,14 @@ def handlers(desk: Desk) -> list[Any]:
     @get(PATH)
     async def show(request: Request[Any, Any, Any]) -> Response[Any]:
         author = desk.caller(request, "register").author
-        cursor = parse_qs(request.scope["query_string"].decode("latin-1")).get("at", [""])[0]
+        cursor = asked_for(request).get("at", "")
         text = sealer.open(cursor, author.user, Place).text if cursor else ""
         return await _page(desk, request, author, as_sent({"names": text}), Questions())
 
     @post(PATH, status_code=200)
     async def find(request: Request[Any, Any, Any]) -> Response[Any]:
         author = desk.caller(request, "register").author
-        sent = sending.read(request.headers.get("content-type"), await request.body()).values
+        sent = (await sending.posted(request)).values
         read = parse(elsewhere.form(_today(desk)), sent, _today(desk))
         if isinstance(read, Questions):
             return await _page(desk, request, author, sent, read, status=422)
@@ -109,7 +108,7 @@ def handlers(desk: Desk) -> list[Any]:
     @post(f"{PATH}/admit", status_code=200)
     async def admit(request: Request[Any, Any, Any]) -> Response[Any]:
         author = desk.caller(request, "register").author
-        sent = fields(request.headers.get("content-type"), await request.body())
+        sent = await posted(request)
         token, reason = _token(sent.get("token", "")), _reason(sent.get("reason", ""))
         ask = partial(admission.admit, desk.store, token, author, reason, desk.now_ms())
         try:

@@ -1,7 +1,10 @@
 """What a browser's form sends, and where it may lead: read strictly, since anybody can send anything."""
 
 import re
-from urllib.parse import parse_qsl
+from typing import Any
+from urllib.parse import parse_qs, parse_qsl
+
+from litestar import Request
 
 from edge_node.api import media
 from edge_node.api.outcome import Refused
@@ -20,6 +23,17 @@ def fields(content_type: str | None, body: bytes) -> dict[str, str]:
         return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=FIELDS_MAX, errors="strict"))
     except ValueError as error:
         raise Refused(400, "structure", _("The form could not be read"), _("Go back and send it again")) from error
+
+
+async def posted(request: Request[Any, Any, Any]) -> dict[str, str]:
+    """The fields of the form that a request brings. Raises Refused for what is no form."""
+    return fields(request.headers.get("content-type"), await request.body())
+
+
+def asked_for(request: Request[Any, Any, Any]) -> dict[str, str]:
+    """What stands behind the `?` of an address; of a name that is there twice, the first."""
+    given = parse_qs(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    return {name: values[0] for name, values in given.items()}
 
 
 def safe_next(path: str | None, *, also_login: bool = False) -> str:

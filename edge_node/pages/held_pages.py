@@ -16,7 +16,7 @@ from edge_node.forms.reading import Sent
 from edge_node.language import N_, Text, _
 from edge_node.pages import dates, put_aside, rendering, repairing, sending
 from edge_node.pages.desk import Desk
-from edge_node.pages.forms import fields
+from edge_node.pages.forms import posted
 from edge_node.pages.put_aside import Item
 from edge_node.pages.repairing import Spot
 from edge_node.store import aside
@@ -88,7 +88,7 @@ def _settled(desk: Desk) -> list[Any]:
     async def discard(request: Request[Any, Any, Any], number: FromPath[int]) -> Response[Any]:
         caller = desk.caller(request, "see-quarantine")
         _check_writes(caller, await desk.threads.search(_one, desk.store, number))
-        reason = fields(request.headers.get("content-type"), await request.body()).get("reason", "").strip()
+        reason = (await posted(request)).get("reason", "").strip()
         if not reason:
             desk.tell(caller.author, "bad", _("Nothing was thrown away: write the reason first."))
             return rendering.redirect("/held")
@@ -111,7 +111,7 @@ def _repaired(desk: Desk) -> list[Any]:
     @post("/held/{number:int}", status_code=200, name="repair sent")
     async def sent(request: Request[Any, Any, Any], number: FromPath[int]) -> Response[Any]:
         caller = desk.caller(request, "see-quarantine")
-        typed = sending.read(request.headers.get("content-type"), await request.body()).values
+        typed = (await sending.posted(request)).values
         one, found = await desk.threads.search(_repairable, desk.store, caller.sight, number)
         made = repairing.repaired(one.resource or {}, found, typed, dates.local_day(desk.now_ms()))
         if isinstance(made, Questions):

@@ -13,7 +13,7 @@ from edge_node.language.catalogue import languages
 from edge_node.language.choosing import COOKIE, choose
 from edge_node.language.readers import begin as begin_reading
 from edge_node.pages import rendering
-from edge_node.pages.forms import fields, safe_next
+from edge_node.pages.forms import posted, safe_next
 
 _KEPT_SECONDS = 365 * 24 * 3600
 
@@ -35,7 +35,7 @@ def handlers() -> list[Any]:
     async def choose_language(request: Request[Any, Any, Any]) -> Response[Any]:
         if not from_here(dict(request.headers), otherwise=True):
             raise Refused(403, "forbidden", _("This comes from another site"))
-        sent = fields(request.headers.get("content-type"), await request.body())
+        sent = await posted(request)
         language = sent.get("language", "")
         if language not in languages():
             raise Refused(400, "value", _("There is no such language"), _("Go back and choose one of the list"))

@@ -8,7 +8,6 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
-from urllib.parse import parse_qs
 
 import msgspec
 from litestar import Request, Response, get, post
@@ -23,7 +22,7 @@ from edge_node.forms.consents import agrees
 from edge_node.language import _, ngettext
 from edge_node.pages import dates, lists, reminding, rendering, words
 from edge_node.pages.desk import Desk
-from edge_node.pages.forms import fields
+from edge_node.pages.forms import asked_for, posted
 from edge_node.pages.lists import LISTS, Line, List, Read
 from edge_node.store.model import Once, Write
 from edge_node.store.rows import instant
@@ -66,7 +65,7 @@ def _list(desk: Desk, request: Request[Any, Any, Any], name: str) -> tuple[Calle
 
 
 def _asked(desk: Desk, request: Request[Any, Any, Any], caller: Caller) -> Asked:
-    cursor = parse_qs(request.scope["query_string"].decode("latin-1")).get("at", [""])[0]
+    cursor = asked_for(request).get("at", "")
     return desk.parts.service.sealer.open(cursor, caller.author.user, Asked) if cursor else Asked()
 
 
@@ -116,7 +115,7 @@ def _reading(desk: Desk) -> list[Any]:
     @post("/lists/{name:str}", status_code=200)
     async def narrow(request: Request[Any, Any, Any], name: FromPath[str]) -> Response[Any]:
         caller = _list(desk, request, name)[0]
-        village = fields(request.headers.get("content-type"), await request.body()).get("village", "")[:200]
+        village = (await posted(request)).get("village", "")[:200]
         return rendering.redirect(f"/lists/{name}?at={sealer.seal(Asked(village), caller.author.user)}")
 
     @get("/lists/{name:str}/download")
@@ -138,7 +137,7 @@ def _acting(desk: Desk) -> list[Any]:
     async def call(request: Request[Any, Any, Any], name: FromPath[str]) -> Response[Any]:
         caller = _list(desk, request, name)[0]
         caller.sight.check_writes("Communication")
-        sent = fields(request.headers.get("content-type"), await request.body())
+        sent = await posted(request)
         patient, how, token = sent.get("patient", ""), sent.get("how", ""), sent.get("token", "")
         back = _back(name, sent)
         if not (ID(patient) and ID(token) and how in ("reached", "not-reached")):
@@ -161,7 +160,7 @@ def _acting(desk: Desk) -> list[Any]:
             raise NotFound()
         for type_ in ("Task", "CommunicationRequest"):
             caller.sight.check_writes(type_)
-        sent = fields(request.headers.get("content-type"), await request.body())
+        sent = await posted(request)
         if not ID(sent.get("token", "")):
             raise Refused(400, "value", "This is not what our form sends", "Go back and press the button again")
         asked = desk.parts.service.sealer.open(sent.get("at", ""), caller.author.user, Asked)

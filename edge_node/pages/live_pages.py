@@ -6,7 +6,6 @@ The stream says nothing else: what changed is read anew by who may read it. The 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
-from urllib.parse import parse_qs
 
 import msgspec
 from litestar import Request, get
@@ -18,6 +17,7 @@ from edge_node.api.feed import Change, Event
 from edge_node.errors import EdgeError, NotFound
 from edge_node.fhir.compartment import patients_of
 from edge_node.pages.desk import Desk
+from edge_node.pages.forms import asked_for
 from edge_node.store.model import Version
 from edge_node.store.store import Store
 
@@ -97,6 +97,6 @@ def _name(version: Version, reader: str) -> str | None:
 
 def _since(request: Request[Any, Any, Any]) -> int | None:
     """From when on, ms since 1970 UTC: where the stream broke off, else when the page was made."""
-    asked = parse_qs(request.scope["query_string"].decode("latin-1")).get("since", [""])[0]
+    asked = asked_for(request).get("since", "")
     text = request.headers.get("last-event-id") or asked
     return int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX else None

@@ -1,7 +1,6 @@
 """`/lock`, the lock of a browser's login and its opening; `/pin`; `/awake`, by which a page says that somebody types on it."""
 
 from typing import Any
-from urllib.parse import parse_qs
 
 from litestar import Request, Response, get, post
 
@@ -14,7 +13,7 @@ from edge_node.errors import SettingsWrong, TooManyTries, Unauthorised
 from edge_node.language import N_, _, ngettext
 from edge_node.pages import rendering
 from edge_node.pages.desk import Desk
-from edge_node.pages.forms import fields, safe_next
+from edge_node.pages.forms import asked_for, posted, safe_next
 
 TOO_MANY = N_("There were too many wrong tries. Wait a minute or longer, then try again.")
 
@@ -29,8 +28,7 @@ def _lock(desk: Desk) -> list[Any]:
 
     @get("/lock")
     async def shown(request: Request[Any, Any, Any]) -> Response[Any]:
-        asked = parse_qs(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
-        following = safe_next(asked.get("next", [""])[0])
+        following = safe_next(asked_for(request).get("next"))
         if not desk.parts.access.is_locked(request.headers.get("cookie")):
             return rendering.redirect(following)
         return _form(desk, _locked(desk, request), following)
@@ -38,7 +36,7 @@ def _lock(desk: Desk) -> list[Any]:
     @post("/lock", status_code=200)
     async def lock(request: Request[Any, Any, Any]) -> Response[Any]:
         caller = _locked(desk, request)
-        sent = fields(request.headers.get("content-type"), await request.body())
+        sent = await posted(request)
         await unlocking.lock(caller)
         following = safe_next(sent.get("next"))
         return rendering.redirect("/lock" if following == "/" else f"/lock?next={following}")
@@ -47,7 +45,7 @@ def _lock(desk: Desk) -> list[Any]:
     async def unlock(request: Request[Any, Any, Any]) -> Response[Any]:
         _check_ours(request)
         caller = _locked(desk, request)
-        sent = fields(request.headers.get("content-type"), await request.body())
+        sent = await posted(request)
         following = safe_next(sent.get("next"))
         pin, password = sent.get("pin", "").strip(), sent.get("password", "")
         if not (pin or password) or max(len(pin), len(password)) > CREDENTIAL_CHARS_MAX:
@@ -88,7 +86,7 @@ def _pin(desk: Desk) -> list[Any]:
     @post("/pin", status_code=200)
     async def set_pin(request: Request[Any, Any, Any]) -> Response[Any]:
         caller = desk.anyone(request)
-        sent = fields(request.headers.get("content-type"), await request.body())
+        sent = await posted(request)
         pin, error = sent.get("pin", "").strip(), ""
         if pin != sent.get("again", "").strip():
             error = _("The two PINs are not the same.")

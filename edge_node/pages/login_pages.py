@@ -1,7 +1,6 @@
 """`/login` and `/logout`: the API's login, for people. Who has logged in on this device before picks her name."""
 
 from typing import Any
-from urllib.parse import parse_qs
 
 from litestar import Request, Response, get, post
 from litestar.datastructures import Cookie
@@ -15,7 +14,7 @@ from edge_node.errors import EdgeError, TooManyTries, Unauthorised
 from edge_node.language import N_, _
 from edge_node.pages import rendering
 from edge_node.pages.desk import Desk
-from edge_node.pages.forms import fields, safe_next
+from edge_node.pages.forms import asked_for, posted, safe_next
 from edge_node.pages.lock_pages import TOO_MANY
 
 SOMEBODY_ELSE = "other"
@@ -28,9 +27,9 @@ def handlers(desk: Desk) -> list[Any]:
 
     @get("/login")
     async def form(request: Request[Any, Any, Any]) -> Response[Any]:
-        asked = parse_qs(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
-        following = safe_next(asked.get("next", [""])[0])
-        who = asked.get("who", [""])[0]
+        asked = asked_for(request)
+        following = safe_next(asked.get("next"))
+        who = asked.get("who", "")
         names = _names(desk, request)
         chosen = names[int(who)] if who.isascii() and who.isdigit() and len(who) < 3 and int(who) < len(names) else ""
         return _form(
@@ -47,7 +46,7 @@ def handlers(desk: Desk) -> list[Any]:
     async def login(request: Request[Any, Any, Any]) -> Response[Any]:
         if not from_here(dict(request.headers), otherwise=True):
             raise Refused(403, "forbidden", _("This comes from another site"))
-        sent = fields(request.headers.get("content-type"), await request.body())
+        sent = await posted(request)
         name, password = sent.get("username", "").strip(), sent.get("password", "")
         following = safe_next(sent.get("next"))
         known = name in _names(desk, request)

@@ -20,7 +20,7 @@ from edge_node.language import _
 from edge_node.maternal.indicators import Indicator, Month, data_value_set, measure_report
 from edge_node.pages import dates, people, rendering
 from edge_node.pages.desk import Desk
-from edge_node.pages.forms import fields
+from edge_node.pages.forms import asked_for, posted
 from edge_node.pages.people import Person
 from edge_node.store import due, reading
 from edge_node.store.model import Write
@@ -74,7 +74,7 @@ def _reading(desk: Desk, district: District | None) -> list[Any]:
     @post("/month", status_code=200)
     async def choose(request: Request[Any, Any, Any]) -> Response[Any]:
         desk.caller(request, "indicators")
-        sent = fields(request.headers.get("content-type"), await request.body()).get("month", "")
+        sent = (await posted(request)).get("month", "")
         return rendering.redirect(f"/month/{written(_month(sent))}")
 
     @get("/month/{month:str}")
@@ -101,7 +101,7 @@ def _reading(desk: Desk, district: District | None) -> list[Any]:
         indicator = next((each for each in INDICATORS if each.code == code), None)
         if indicator is None:
             raise NotFound()
-        skip = _skip(request.query_params.get("from", "0"))
+        skip = _skip(asked_for(request).get("from", ""))
         left = await desk.parts.lists.a_little()
         found: Behind = await desk.threads.search(who, desk.store, asked, code, desk.parts.lists.today(), skip)
         detail = {"list": counted(code), "rows": len(found.people)}

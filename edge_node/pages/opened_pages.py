@@ -13,7 +13,7 @@ from edge_node.fhir.query import parse_query
 from edge_node.language import _
 from edge_node.pages import dates, people, rendering
 from edge_node.pages.desk import Desk
-from edge_node.pages.forms import fields
+from edge_node.pages.forms import posted
 from edge_node.store.opened import Opened
 from edge_node.store.store import Store
 
@@ -69,7 +69,7 @@ def _opening(desk: Desk) -> list[Any]:
     @post("/open", status_code=200)
     async def open_by_number(request: Request[Any, Any, Any]) -> Response[Any]:
         desk.caller(request, "open-with-reason")
-        sent = fields(request.headers.get("content-type"), await request.body())
+        sent = await posted(request)
         number = sent.get("number", "").strip()[:NUMBER_CHARS_MAX]
         patient = await desk.threads.search(numbered, desk.store, number, desk.now_ms())
         return await opened(request, patient, sent, "/open")
@@ -82,7 +82,7 @@ def _opening(desk: Desk) -> list[Any]:
 
     @post("/patients/{id_:str}/open", status_code=200)
     async def open_one(request: Request[Any, Any, Any], id_: FromPath[str]) -> Response[Any]:
-        sent = fields(request.headers.get("content-type"), await request.body())
+        sent = await posted(request)
         return await opened(request, id_, sent, f"/patients/{id_}/open")
 
     return [by_number, open_by_number, form, open_one]
@@ -100,7 +100,7 @@ def _supervision(desk: Desk) -> list[Any]:
     @post("/opened", status_code=200)
     async def review(request: Request[Any, Any, Any]) -> Response[Any]:
         caller = desk.caller(request, "see-opened")
-        number = fields(request.headers.get("content-type"), await request.body()).get("number", "")
+        number = (await posted(request)).get("number", "")
         if number.isascii() and number.isdigit() and len(number) < 18:
             await desk.threads.write(desk.parts.glass.review, caller, int(number))
             desk.tell(caller.author, "good", _("Noted that you have looked at it."))

@@ -1,7 +1,6 @@
 """`/`, the list of patients and the find box; `/patients/{id}`, one patient with everything about her."""
 
 from typing import Any
-from urllib.parse import parse_qs
 
 import msgspec
 from litestar import Request, Response, get, post
@@ -30,7 +29,7 @@ from edge_node.pages.child import Child
 from edge_node.pages.contradictions import Shown
 from edge_node.pages.desk import Desk
 from edge_node.pages.disputes import Dispute
-from edge_node.pages.forms import fields
+from edge_node.pages.forms import asked_for, posted
 from edge_node.pages.measured import pictures
 from edge_node.pages.people import Listed, Place
 from edge_node.pages.plot import Picture
@@ -68,7 +67,7 @@ def handlers(desk: Desk) -> list[Any]:
         if not caller.sight.may("see-patients"):
             return rendering.redirect(home(caller))
         author = caller.author
-        cursor = parse_qs(request.scope["query_string"].decode("latin-1")).get("at", [""])[0]
+        cursor = asked_for(request).get("at", "")
         place = sealer.open(cursor, author.user, Place) if cursor else Place()
         found: Listed = await desk.threads.search(people.listed, desk.store, place, desk.now_ms())
         following = sealer.seal(found.next, author.user) if found.next is not None else ""
@@ -88,7 +87,7 @@ def handlers(desk: Desk) -> list[Any]:
     @post("/", status_code=200)
     async def find(request: Request[Any, Any, Any]) -> Response[Any]:
         author = desk.caller(request, "see-patients").author
-        text = people.plain(fields(request.headers.get("content-type"), await request.body()).get("find", ""))
+        text = people.plain((await posted(request)).get("find", ""))
         return rendering.redirect(f"/?at={sealer.seal(Place(text), author.user)}" if text else "/")
 
     @get("/patients/{id_:str}")

@@ -16,7 +16,7 @@ from edge_node.maternal.due import due
 from edge_node.maternal.reminders import reminder_key
 from edge_node.pages import dates, likeness, pregnancy_reading, rendering
 from edge_node.pages.desk import Desk
-from edge_node.pages.forms import fields
+from edge_node.pages.forms import posted
 from edge_node.pages.plot import Picture
 from edge_node.pages.pregnancy_reading import Case
 from edge_node.pages.sheet_reading import Desktop
@@ -61,7 +61,7 @@ def handlers(desk: Desk) -> list[Any]:
     @post("/patients/{id_:str}/pregnancy/reminder", status_code=200)
     async def remind(request: Request[Any, Any, Any], id_: FromPath[str]) -> Response[Any]:
         author = desk.author(request)
-        key = fields(request.headers.get("content-type"), await request.body()).get("item", "")
+        key = (await posted(request)).get("item", "")
         made = await desk.threads.write(make_reminder, desktop, author, id_, key)
         if made is not None:
             desk.parts.feed.changed()

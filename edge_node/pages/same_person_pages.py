@@ -16,7 +16,7 @@ from edge_node.language import _
 from edge_node.pages import dates, likeness, patient_pages, people, rendering, words
 from edge_node.pages import patient as arranging
 from edge_node.pages.desk import Desk
-from edge_node.pages.forms import fields
+from edge_node.pages.forms import posted
 from edge_node.pages.likeness import Alike
 from edge_node.pages.words import decode
 from edge_node.store.model import Author, Stored
@@ -69,7 +69,7 @@ def _choosing(desk: Desk) -> list[Any]:
     @post("/patients/{id_:str}/same", status_code=200)
     async def named(request: Request[Any, Any, Any], id_: FromPath[str]) -> Response[Any]:
         _allowed(desk, request)
-        sent = fields(request.headers.get("content-type"), await request.body())
+        sent = await posted(request)
         return await shown(request, id_, people.plain(sent.get("find", "")))
 
     @get("/patients/{id_:str}/same/{other:str}")
@@ -87,7 +87,7 @@ def _merging(desk: Desk) -> list[Any]:
     @post("/patients/{id_:str}/same/{other:str}", status_code=200)
     async def merge(request: Request[Any, Any, Any], id_: FromPath[str], other: FromPath[str]) -> Response[Any]:
         author = _allowed(desk, request)
-        sent = fields(request.headers.get("content-type"), await request.body())
+        sent = await posted(request)
         keep = sent.get("keep", "")
         if keep not in (id_, other):
             raise NotFound()
@@ -113,7 +113,7 @@ def _merging(desk: Desk) -> list[Any]:
     @post("/patients/{id_:str}/part-again", status_code=200)
     async def part(request: Request[Any, Any, Any], id_: FromPath[str]) -> Response[Any]:
         author = _allowed(desk, request)
-        other = fields(request.headers.get("content-type"), await request.body()).get("other", "")
+        other = (await posted(request)).get("other", "")
         try:
             await desk.threads.write(_part, desk, author, id_, other)
         except InvalidResource:

@@ -1,10 +1,11 @@
 """What a browser sends of a long form, files too: bounded, since anybody can send anything."""
 
 import io
-from typing import Final
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 import multipart
+from litestar import Request
 from msgspec import Struct
 
 from edge_node.api.outcome import Refused
@@ -29,6 +30,11 @@ class Sending(Struct, frozen=True):
     def one(self, name: str) -> str:
         """The only value of a name; empty when there is none."""
         return next(iter(self.values.get(name, ())), "")
+
+
+async def posted(request: Request[Any, Any, Any]) -> Sending:
+    """What a request brings. Raises Refused as `read` does."""
+    return read(request.headers.get("content-type"), await request.body())
 
 
 def read(content_type: str | None, body: bytes) -> Sending:

@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
-from urllib.parse import parse_qs
 
 import msgspec
 from litestar import Request, Response, get, post
@@ -22,6 +21,7 @@ from edge_node.forms.showing import as_sent
 from edge_node.language import _
 from edge_node.pages import dates, likeness, meanwhile, rendering, sending, upload_pages
 from edge_node.pages.desk import Desk
+from edge_node.pages.forms import asked_for
 from edge_node.pages.sending import Sending
 from edge_node.pages.sheet_reading import Desktop, seen_versions, versions
 from edge_node.pages.sheets import SHEETS
@@ -86,7 +86,7 @@ def _of(desk: Desk, desktop: Desktop, sheet: Sheet) -> list[Any]:
     @post(path, status_code=200, name=f"{sheet.name} sent")
     async def send(request: Request[Any, Any, Any]) -> Response[Any]:
         author, place = desk.writer(request, sheet.types), _place(request)
-        sent = sending.read(request.headers.get("content-type"), await request.body())
+        sent = await sending.posted(request)
         token = sent.one(TOKEN)
         if not is_id(token):
             raise Refused(400, "structure", _("The form could not be read"), _("Go back and send it again"))
@@ -119,8 +119,7 @@ def _of(desk: Desk, desktop: Desktop, sheet: Sheet) -> list[Any]:
 
 
 def _place(request: Request[Any, Any, Any]) -> Place:
-    asked = parse_qs(request.scope["query_string"].decode("latin-1"))
-    about = asked.get("about", [None])[0]
+    about = asked_for(request).get("about")
     if about is not None and not is_id(about.partition("/")[2]):
         about = None
     path = request.scope["path"]
@@ -236,14 +235,14 @@ def _partials(desk: Desk) -> list[Any]:
     @post("/patients/similar", status_code=200)
     async def similar(request: Request[Any, Any, Any]) -> Response[str]:
         desk.caller(request, "see-patients")
-        sent = sending.read(request.headers.get("content-type"), await request.body())
+        sent = await sending.posted(request)
         alike = await desk.threads.search(likeness.similar, desk.store, sent.values, _today(desk))
         return rendering.page("alike.html", alike=alike, known=sent.values.get(ALIKE, ()), asked=False)
 
     @post("/patients/named", status_code=200)
     async def who(request: Request[Any, Any, Any]) -> Response[str]:
         desk.caller(request, "see-patients")
-        sent = sending.read(request.headers.get("content-type"), await request.body())
+        sent = await sending.posted(request)
         name = sent.one("form.field")
         if not is_id(name.replace("_", "-")):
             raise Refused(400, "value", _("There is no such field"), _("Go back and send the form again"))

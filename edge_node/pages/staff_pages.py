@@ -10,7 +10,7 @@ from edge_node.errors import EdgeError, SettingsWrong
 from edge_node.language import _
 from edge_node.pages import dates, rendering
 from edge_node.pages.desk import Desk
-from edge_node.pages.forms import fields
+from edge_node.pages.forms import posted
 from edge_node.roles import ROLES
 from edge_node.store.model import User
 from edge_node.store.passwords import remaining_ms
@@ -45,7 +45,7 @@ def handlers(desk: Desk) -> list[Any]:
     @post("/people", status_code=200)
     async def change(request: Request[Any, Any, Any]) -> Response[Any]:
         caller = desk.caller(request, "manage-people")
-        sent = fields(request.headers.get("content-type"), await request.body())
+        sent = await posted(request)
         try:
             said = await desk.threads.password(_change, desk, caller, sent)
         except EdgeError as error:

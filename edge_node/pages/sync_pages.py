@@ -10,7 +10,7 @@ from edge_node.errors import EdgeError, NotEnrolled
 from edge_node.language import _, ngettext
 from edge_node.pages import agreement, rendering
 from edge_node.pages.desk import Desk
-from edge_node.pages.forms import fields, safe_next
+from edge_node.pages.forms import posted, safe_next
 from edge_node.pages.standing import changes, explained, waiting_kinds
 from edge_node.store.store import Store
 
@@ -52,7 +52,7 @@ def handlers(desk: Desk) -> list[Any]:
     @post("/sync", status_code=200)
     async def send(request: Request[Any, Any, Any]) -> Response[Any]:
         author = desk.caller(request, "sync-now").author
-        following = safe_next(fields(request.headers.get("content-type"), await request.body()).get("next"))
+        following = safe_next((await posted(request)).get("next"))
         tone, text = await _send(desk)
         desk.tell(author, tone, text)
         return rendering.redirect(following)
