@@ -22,7 +22,7 @@ from edge_node.pages.desk import Desk
 from edge_node.pages.disputes import Dispute, dispute, written_here
 from edge_node.pages.elements import nobody
 from edge_node.pages.forms import asked_for, posted, safe_next
-from edge_node.pages.sending import Sending
+from edge_node.pages.sending import Entered, Sending
 from edge_node.pages.words import Naming
 from edge_node.store.model import Author, OpenConflict, Stored
 from edge_node.store.store import Store
@@ -123,25 +123,16 @@ class Again(msgspec.Struct, frozen=True):
     questions: Questions
 
 
-class Filled(msgspec.Struct, frozen=True):
-    """A way as it is drawn (templates/form.html)."""
+class Filled(Entered, frozen=True):
+    """A way as it is drawn."""
 
     way: Way
-    values: Sent
     questions: Questions = Questions()
 
     @property
     def lists(self) -> Mapping[str, tuple[str, ...]]:
         """Suggestions."""
         return self.way.lists
-
-    def value(self, name: str) -> str:
-        """What stands in an input."""
-        return next(iter(self.values.get(name, ())), "")
-
-    def ticked(self, name: str, value: str) -> bool:
-        """Whether a choice is ticked."""
-        return value in self.values.get(name, ())
 
 
 async def _shown(
@@ -153,9 +144,9 @@ async def _shown(
         return rendering.redirect(at.next)
     told, found = read
     filled = [
-        Filled(way, again.values, again.questions)
+        Filled(again.values, way, again.questions)
         if again and again.way.number == way.number
-        else Filled(way, way.start)
+        else Filled(way.start, way)
         for way in ways(found.type, found.element, found.values)
     ]
     return await desk.page(

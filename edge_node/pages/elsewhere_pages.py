@@ -162,7 +162,7 @@ async def _page(
     status: int = 200,
 ) -> Response[str]:
     token = desk.parts.service.new_id()
-    drawn = Drawn(elsewhere.form(_today(desk)), sent, asked, {}, token, (), PATH, "")
+    drawn = Drawn(sent, elsewhere.form(_today(desk)), asked, {}, token, (), PATH, "")
     listed = [_shown(one, _today(desk)) for one in found.candidates] if found is not None else None
     return await desk.page(
         request,

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from importlib.metadata import version as version_of
 from typing import Any, Final
 
-import msgspec
 from litestar import Request, Response, get, post
 from litestar.params import FromPath
 
@@ -12,13 +11,13 @@ from edge_node.api.access import Caller
 from edge_node.api.sight import HINT, Sight
 from edge_node.errors import Forbidden, NotFound
 from edge_node.forms.parsing import Questions
-from edge_node.forms.reading import Sent
 from edge_node.language import N_, Text, _
 from edge_node.pages import dates, put_aside, rendering, repairing, sending
 from edge_node.pages.desk import Desk
 from edge_node.pages.forms import posted
 from edge_node.pages.put_aside import Item
 from edge_node.pages.repairing import Spot
+from edge_node.pages.sending import Entered
 from edge_node.store import aside
 from edge_node.store.aside import Aside, Outcome
 from edge_node.store.model import Author
@@ -31,22 +30,13 @@ _SAID: Final[Mapping[Outcome, tuple[str, Text]]] = {
 }
 
 
-class Repair(msgspec.Struct, frozen=True):
-    """A repair as it is drawn (templates/form.html)."""
+class Repair(Entered, frozen=True):
+    """A repair as it is drawn."""
 
     item: Item
     spots: tuple[Spot, ...]
-    values: Sent
     questions: Questions = Questions()
     lists: Mapping[str, tuple[str, ...]] = {}
-
-    def value(self, name: str) -> str:
-        """What stands in an input."""
-        return next(iter(self.values.get(name, ())), "")
-
-    def ticked(self, name: str, value: str) -> bool:
-        """Whether a choice is ticked."""
-        return value in self.values.get(name, ())
 
 
 def handlers(desk: Desk) -> list[Any]:
@@ -105,7 +95,7 @@ def _repaired(desk: Desk) -> list[Any]:
         caller = desk.caller(request, "see-quarantine")
         one, found = await desk.threads.search(_repairable, desk.store, caller.sight, number)
         item = await desk.threads.search(put_aside.item, desk.store, caller.sight, one, desk.now_ms())
-        repair = Repair(item, found, repairing.start(found))
+        repair = Repair(repairing.start(found), item, found)
         return await desk.page(request, caller.author, "repair.html", here="sync", repair=repair)
 
     @post("/held/{number:int}", status_code=200, name="repair sent")
@@ -116,7 +106,7 @@ def _repaired(desk: Desk) -> list[Any]:
         made = repairing.repaired(one.resource or {}, found, typed, dates.local_day(desk.now_ms()))
         if isinstance(made, Questions):
             item = await desk.threads.search(put_aside.item, desk.store, caller.sight, one, desk.now_ms())
-            repair = Repair(item, found, typed, made)
+            repair = Repair(typed, item, found, made)
             return await desk.page(request, caller.author, "repair.html", here="sync", status=422, repair=repair)
         return await _tried(desk, caller.author, number, made)
 

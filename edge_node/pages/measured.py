@@ -34,9 +34,7 @@ def pictures(everything: Iterable[Stored]) -> list[Picture]:
     writer = chart_words.writer(chart_words.month_mark)
     drawn = (charts.blood_pressure(_pressures(taken), writer), charts.weight(_weights(taken), writer))
     return [
-        picture(chart, f"measured-{number}")
-        for number, chart in enumerate(drawn)
-        if chart and len(chart.rows) >= LEAST
+        picture(chart, f"measured-{number}") for number, chart in enumerate(drawn) if chart and len(chart.rows) >= LEAST
     ]
 
 

@@ -23,7 +23,8 @@ NUMBER_CHARS_MAX = 100
 
 
 class Opening(msgspec.Struct, frozen=True):
-    """An opening in words. `reviewed`: which supervisor looked at it and when, empty until one did; `mine`: it is by who looks, who does not review herself."""
+    """An opening in words. `reviewed`: which supervisor looked at it and when, or empty; `mine`: it is by who looks, who does not review
+    herself."""
 
     number: int
     who: str

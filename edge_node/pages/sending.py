@@ -32,6 +32,20 @@ class Sending(Struct, frozen=True):
         return next(iter(self.values.get(name, ())), "")
 
 
+class Entered(Struct, frozen=True):
+    """What stands in a form that is drawn (templates/form.html)."""
+
+    values: Sent
+
+    def value(self, name: str) -> str:
+        """What stands in an input."""
+        return next(iter(self.values.get(name, ())), "")
+
+    def ticked(self, name: str, value: str) -> bool:
+        """Whether a box or a choice is ticked."""
+        return value in self.values.get(name, ())
+
+
 async def posted(request: Request[Any, Any, Any]) -> Sending:
     """What a request brings. Raises Refused as `read` does."""
     return read(request.headers.get("content-type"), await request.body())

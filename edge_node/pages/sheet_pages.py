@@ -16,13 +16,12 @@ from edge_node.forms.answers import Answers
 from edge_node.forms.context import Context, Sheet
 from edge_node.forms.fields import Form, Kind
 from edge_node.forms.parsing import CONFIRM, Found, Questions, named, parse
-from edge_node.forms.reading import Sent
 from edge_node.forms.showing import as_sent
 from edge_node.language import _
 from edge_node.pages import dates, likeness, meanwhile, rendering, sending, upload_pages
 from edge_node.pages.desk import Desk
 from edge_node.pages.forms import asked_for
-from edge_node.pages.sending import Sending
+from edge_node.pages.sending import Entered, Sending
 from edge_node.pages.sheet_reading import Desktop, seen_versions, versions
 from edge_node.pages.sheets import SHEETS
 from edge_node.store.model import Author, Once, Write
@@ -33,11 +32,10 @@ RIDES = "form."
 TOKEN, SEEN, ALIKE = f"{RIDES}token", f"{RIDES}seen", f"{RIDES}alike"
 
 
-class Drawn(Struct, frozen=True):
+class Drawn(Entered, frozen=True):
     """A form as it is drawn: what stands in it, what is asked back, what rides along."""
 
     form: Form
-    values: Sent
     questions: Questions
     lists: Mapping[str, tuple[str, ...]]
     token: str
@@ -45,14 +43,6 @@ class Drawn(Struct, frozen=True):
     action: str
     beside: str
     alike: tuple[likeness.Alike, ...] = ()
-
-    def value(self, name: str) -> str:
-        """What stands in an input."""
-        return next(iter(self.values.get(name, ())), "")
-
-    def ticked(self, name: str, value: str) -> bool:
-        """Whether a box or a choice is ticked."""
-        return value in self.values.get(name, ())
 
 
 class Place(Struct, frozen=True):
@@ -99,8 +89,8 @@ def _of(desk: Desk, desktop: Desktop, sheet: Sheet) -> list[Any]:
         read = await desk.threads.search(_read, desk.store, sheet, context, sent)
         if isinstance(read, Asked):
             drawn = Drawn(
-                read.form,
                 sent.values,
+                read.form,
                 read.questions,
                 context.lists,
                 token,
@@ -132,7 +122,7 @@ def _place(request: Request[Any, Any, Any]) -> Place:
 def _fresh(sheet: Sheet, context: Context, place: Place, token: str) -> Drawn:
     values = as_sent(sheet.start(context))
     seen = seen_versions(sheet, context)
-    return Drawn(sheet.form(context), values, Questions(), context.lists, token, seen, place.address, _beside(sheet))
+    return Drawn(values, sheet.form(context), Questions(), context.lists, token, seen, place.address, _beside(sheet))
 
 
 class Asked(Struct, frozen=True):
