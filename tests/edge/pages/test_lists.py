@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import AsyncIterator, Iterator
-from datetime import timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,14 @@ from edge_node.api.door import Door
 from edge_node.concepts import codeable
 from edge_node.forms.consents import agrees
 from edge_node.maternal.history_concepts import OUTCOMES
-from edge_node.pages import dates
+from edge_node.pages import dates, lists, reminding
+from edge_node.pages import people as people_of
 from edge_node.pages.list_pages import _cell
 from edge_node.pages.routes import make_pages
 from edge_node.roles import REMINDER_CONSENT
+from edge_node.store.due import Due
 from edge_node.store.store import Store
+from edge_node.worklists import watching
 from tests.edge.maternal.making import Record, dated, statement
 from tests.edge.pages import clinic
 from tests.edge.pages.server import KEY
@@ -256,3 +259,128 @@ async def test_a_list_without_a_link_to_anybody_is_a_page_that_is_not_there(ama:
 @pytest.mark.parametrize(("text", "cell"), [("=1+1", "'=1+1"), ("-x", "'-x"), ("+233 20", "+233 20"), ("Ama", "Ama")])
 def test_no_cell_of_a_table_is_a_formula(text: str, cell: str) -> None:
     assert _cell(text) == cell
+
+
+DAYS = [TODAY + timedelta(days=days) for days in range(-2, 9)]
+
+
+def asked_on(name: str, day: date, **row: Any) -> bool:
+    """Whether an item puts her on a list on a day."""
+    kept = watching.VACCINES if name == watching.IMMUNISATION else watching.CARE
+    return bool(lists._asked(name, [Due(kept, "item", **row)], day))
+
+
+@pytest.mark.parametrize(
+    ("name", "days"),
+    [
+        (watching.DUE, range(6)),
+        (watching.OVERDUE, range(6, 8)),
+        (watching.LOST, range(6, 8)),
+        (watching.IMMUNISATION, range(8)),
+    ],
+)
+def test_an_item_puts_her_on_a_list_from_its_first_to_its_last_day(name: str, days: range) -> None:
+    """Due in six days at the first of them, overdue from the seventh day on, of use until the eighth."""
+    first = TODAY
+    item: dict[str, Any] = {
+        "since": first + timedelta(6),
+        "overdue": first + timedelta(6),
+        "until": first + timedelta(7),
+    }
+    found = [day for day in DAYS if asked_on(name, day, **item)]
+    assert found == [first + timedelta(days=day) for day in days]
+    assert not lists._asked(name, [Due("another list", "item", **item)], first + timedelta(6))
+
+
+def appointment(id_: str, at: datetime, **members: Any) -> dict[str, Any]:
+    who = [{"actor": {"reference": "Patient/amina"}, "status": "accepted"}]
+    times = {"start": at.isoformat(), "end": (at + timedelta(minutes=10)).isoformat()}
+    return {
+        "resourceType": "Appointment",
+        "id": id_,
+        "status": "booked",
+        "description": id_,
+        "participant": who,
+        **times,
+        **members,
+    }
+
+
+def test_appointments_are_those_of_this_day_that_still_stand_and_of_who_is_here(store: Store) -> None:
+    midnight = datetime.combine(TODAY, time()).astimezone()
+    noon = midnight + timedelta(hours=12)
+    stranger = [{"actor": {"reference": "Patient/nobody"}, "status": "accepted"}]
+    doctor = [{"actor": {"reference": "Practitioner/amina"}, "status": "accepted"}]
+    for one in (
+        appointment("at noon", noon) | {"id": "noon"},
+        appointment("first", midnight),
+        appointment("yesterday", midnight - timedelta(minutes=30)),
+        appointment("tomorrow", midnight + timedelta(days=1)),
+        appointment("cancelled", noon, status="cancelled"),
+        appointment("missed", noon, status="noshow"),
+        appointment("mistaken", noon, status="entered-in-error"),
+        appointment("stranger", noon, participant=stranger),
+        appointment("doctor", noon, participant=doctor),
+    ):
+        clinic.write(store, one)
+    found = lists.read(store, lists.LISTS[lists.APPOINTMENTS], "", 0, clinic.START_MS)
+    assert [line.what for line in found.lines] == [("first",), ("at noon",)]
+    assert lists.numbers(store, [lists.APPOINTMENTS], clinic.START_MS, "") == {lists.APPOINTMENTS: 2}
+
+
+def test_who_was_referred_to_another_clinic_is_not_expected_here(store: Store) -> None:
+    def referral(id_: str, patient: str, to: str, status: str = "active") -> dict[str, Any]:
+        return {
+            "resourceType": "ServiceRequest",
+            "id": id_,
+            "status": status,
+            "intent": "order",
+            "category": [{"coding": [{"system": "http://snomed.info/sct", "code": "3457005"}]}],
+            "subject": {"reference": f"Patient/{patient}"},
+            "performer": [{"reference": f"Organization/{to}"}],
+            "reasonCode": [{"text": "Fits"}],
+            "authoredOn": TODAY.isoformat(),
+        }
+
+    clinic.write(store, referral("one", "amina", "here"))
+    clinic.write(store, referral("two", "amina", "here"))
+    clinic.write(store, referral("three", "binta", "elsewhere"))
+    clinic.write(store, referral("four", "chidi", "here", "completed"))
+    clinic.write(store, referral("five", "nobody", "here"))
+    of_here = lists.LISTS[lists.REFERRED]
+    found = lists.read(store, of_here, "", 0, clinic.START_MS, facility="here")
+    assert [(line.person.id, line.what) for line in found.lines] == [("amina", ("Fits",))]
+    assert lists.read(store, of_here, "", 0, clinic.START_MS).lines == ()
+
+
+async def test_the_table_of_one_village_has_that_village_alone(ama: httpx.AsyncClient) -> None:
+    answer = await ama.post("/lists/overdue", data={"village": "Kakuma"})
+    text = await whole(ama, answer.headers["location"])
+    assert people(text) == ["binta"]
+    table = await ama.get(f"/lists/overdue/download?at={hidden(text, 'at')}")
+    assert "Kakuma" in table.text
+    assert "Tamale" not in table.text
+
+
+async def test_who_was_reached_is_told_so(ama: httpx.AsyncClient) -> None:
+    text = await whole(ama, "/lists/overdue")
+    form = {"token": hidden(text, "token"), "at": hidden(text, "at"), "patient": "amina", "how": "reached"}
+    answer = await ama.post("/lists/overdue/call", data=form)
+    text = await whole(ama, answer.headers["location"])
+    assert ">Reached today" in text
+    assert "Not reached today" not in text
+
+
+def test_a_reminder_is_for_the_day_on_which_it_is_due_and_never_for_today(store: Store) -> None:
+    stored = store.read("Patient", "amina")
+    assert stored is not None
+    person = people_of.person(stored, TODAY)
+    about = {"kind": "contact", "of": "EpisodeOfCare/e", "number": 2, "params": []}
+    for since, come in ((TODAY + timedelta(4), TODAY + timedelta(4)), (TODAY, TODAY + timedelta(1))):
+        row = Due(watching.CARE, "item", since, since + timedelta(7), about=about)
+        made = reminding.reminder(lists.Line(1, person, "", (), rows=(row,)), stored, TODAY)
+        assert made is not None
+        assert made.task["executionPeriod"] == {"start": come.isoformat()}
+        assert made.message["occurrenceDateTime"] == (come - timedelta(1)).isoformat()
+        assert str(come.day) in made.message["payload"][0]["contentString"]
+    assert reminding.reminder(lists.Line(1, person, "", ()), stored, TODAY) is None

@@ -3,7 +3,8 @@
 import json
 import re
 from collections.abc import AsyncIterator, Iterator
-from datetime import timedelta
+from datetime import datetime, time, timedelta
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -12,6 +13,7 @@ import pytest
 from edge_node import dhis2
 from edge_node.api.app import Parts, make_app
 from edge_node.api.door import Door
+from edge_node.api.keeping_up import KeepingUp
 from edge_node.dhis2 import District
 from edge_node.errors import SettingsWrong
 from edge_node.fhir.validation import validate
@@ -169,3 +171,31 @@ def test_the_month_before_january_is_december() -> None:
 def test_counts_are_json(store: Store) -> None:
     counts = month_pages.count(store, MONTH)
     assert json.loads(json.dumps(counts)) == counts
+
+
+async def test_a_month_can_be_kept_from_the_day_after_its_last(store: Store) -> None:
+    last_ms = int(datetime.combine(MONTH.last, time(12)).astimezone().timestamp() * 1000)
+    kept = []
+    for days in (0, 1):
+        app = make_app(store, partial(int, last_ms + days * 86_400_000), pages=make_pages())
+        async with browser(app) as client:
+            await log_in(client, store, f"ama-{days}", "midwife")
+            shown = await whole(client, AT)
+            await client.post(f"{AT}/keep")
+            kept.append(("Keep this report" in shown, len(list(store.export("MeasureReport")))))
+        parts: Parts = app.app.state.parts
+        parts.feed.close()
+        parts.threads.close()
+    assert kept == [(False, 0), (True, 1)]
+
+
+async def test_nothing_is_kept_while_numbers_are_worked_out(
+    ama: httpx.AsyncClient, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def behind(keeping: KeepingUp) -> int:
+        return 3
+
+    monkeypatch.setattr(KeepingUp, "a_little", behind)
+    await ama.post(f"{AT}/keep")
+    assert list(store.export("MeasureReport")) == []
+    assert (await ama.get(f"{AT}/files/report")).json()["status"] == "pending"
