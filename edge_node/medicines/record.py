@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
-from edge_node.concepts import ATC, codes_of, number
+from edge_node.concepts import ATC, amount, codes_of
 from edge_node.maternal.dating import age_days, dating
 from edge_node.maternal.facts import Mother, is_over
 from edge_node.maternal.reading import VOID, about_day, by_type, coded, items, state
@@ -16,9 +16,9 @@ from edge_node.medicines.cautions import FERTILE_YEARS, Allergy, Person, Taken
 BREASTFEEDING: Final = timedelta(days=730)
 """WHO recommends breast-feeding for two years and beyond; nobody records when it ends."""
 IN_FORCE: Final = frozenset({"active", "on-hold", "intended", "draft"})
+DAYS_MAX: Final = 36_525
+"""A hundred years: a prescription for longer, as others write for one without an end, has none."""
 _PREGNANT_DAYS_MAX: Final = 315
-DAYS_MAX: Final = 36_600
-"""A prescription of more days was mistyped, and goes on."""
 Resource = Mapping[str, Any]
 
 
@@ -136,10 +136,9 @@ def _end(resource: Resource, dosage: Any) -> date | None:
     """The last day of a step of a prescription, where it is said: of what is given once, the day itself."""
     repeat = ((dosage.get("timing") or {}).get("repeat") or {}) if isinstance(dosage, dict) else {}
     begin = about_day(resource.get("authoredOn"))
-    length = repeat.get("boundsDuration")
-    if isinstance(length, dict) and begin is not None and length.get("code") == "d":
-        days = number(length.get("value"))
-        return begin + timedelta(days=int(days)) if days is not None and 0 <= days <= DAYS_MAX else None
+    length = amount(repeat.get("boundsDuration"), "d")
+    if length is not None and begin is not None:
+        return begin + timedelta(days=int(length)) if 0 <= length <= DAYS_MAX else None
     if repeat.get("count") == 1:
         return begin
     return about_day((repeat.get("boundsPeriod") or {}).get("end"))

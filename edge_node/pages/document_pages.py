@@ -12,6 +12,7 @@ import msgspec
 from litestar import Request, Response, get
 from litestar.params import FromPath
 
+from edge_node.concepts import number
 from edge_node.documents import kinds, parts
 from edge_node.errors import NotFound
 from edge_node.forms.context import decode
@@ -141,7 +142,7 @@ def _shown(desk: Desk, patient: str, document: str) -> Shown:
         kind=str((resource.get("type") or {}).get("text") or ""),
         when=dates.day(attachment.get("creation") or resource.get("date")),
         by=str(author.get("display", "")),
-        megabytes=f"{int(attachment.get('size') or 0) / 1024**2:.1f}",
+        megabytes=f"{(number(attachment.get('size')) or 0) / 1024**2:.1f}",
         picture=media_type in _SHOWN,
         pdf=media_type == kinds.PDF,
         waits=waits,

@@ -85,6 +85,10 @@ def test_of_each_system_one_code_is_written() -> None:
         ({"value": 0, "code": "kg"}, "kg", Decimal(0)),
         ({"value": 10**12, "code": "kg"}, "kg", Decimal(10**12)),
         ({"value": "60", "code": "kg"}, "kg", None),
+        ({"value": 1e9, "code": "kg"}, "kg", Decimal(10**9)),
+        ({"value": Decimal("1e300"), "code": "kg"}, "kg", None),
+        ({"value": Decimal("-1e300"), "code": "kg"}, "kg", None),
+        ({"value": Decimal("1e999999"), "code": "g"}, "kg", None),
         (None, "kg", None),
     ],
 )

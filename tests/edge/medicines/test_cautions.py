@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from edge_node.medicines import formulary, substances
 from edge_node.medicines.cautions import AGES, BREASTFEEDING, PREGNANCY, Allergy, Person, Taken, cautions
-from edge_node.medicines.record import read, said
+from edge_node.medicines.record import medicines, read, said
 from tests.edge.forms.filling import TODAY
 
 WOMAN = Person(age_days=30 * 365)
@@ -254,3 +255,25 @@ def test_what_a_medicine_is_called_is_its_text_or_the_first_name_of_its_codes() 
     assert said({"text": "Iron tablets", "coding": codes}) == "Iron tablets"
     assert said({"text": "", "coding": codes}) == "Iron"
     assert [said(code) for code in (None, {}, {"coding": "no list"}, {"coding": ["no object"]})] == [""] * 4
+
+
+@pytest.mark.parametrize(
+    ("length", "in_force"),
+    [
+        ({"value": 7, "code": "d"}, True),
+        ({"value": 6, "code": "d"}, False),
+        ({"value": 1, "code": "wk"}, True),
+        ({"value": 1, "unit": "day"}, False),
+        ({"value": 99999999, "code": "d"}, True),
+        ({"value": 1e300, "code": "d"}, True),
+    ],
+)
+def test_a_prescription_is_in_force_to_the_last_of_its_days(length: dict[str, Any], in_force: bool) -> None:
+    prescription = {
+        "resourceType": "MedicationRequest",
+        "id": "m",
+        "status": "active",
+        "authoredOn": (TODAY - timedelta(7)).isoformat(),
+        "dosageInstruction": [{"timing": {"repeat": {"boundsDuration": length}}}],
+    }
+    assert bool(medicines([prescription], TODAY)) is in_force

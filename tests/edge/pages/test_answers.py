@@ -1,6 +1,7 @@
 """The pages as answers: their headers, who may see them, where they lead, and what goes wrong."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from edge_node.api.door import Door
 from edge_node.errors import HubUnreachable
 from edge_node.pages import forms
 from edge_node.pages.routes import make_pages
-from edge_node.store.model import Author
+from edge_node.store.model import Author, Write
 from edge_node.store.store import Store
 from tests.edge.pages import clinic
 from tests.edge.pages.server import KEY
@@ -58,6 +59,45 @@ async def ama(anyone: httpx.AsyncClient) -> httpx.AsyncClient:
     await log_in(anyone, "ama")
     anyone.headers["origin"] = "http://clinic.test"
     return anyone
+
+
+def measured(code: str, unit: str, value: str, day: int) -> bytes:
+    about = {
+        "resourceType": "Observation",
+        "id": f"o-{code}-{day}-{len(value)}",
+        "status": "final",
+        "code": {"coding": [{"system": "http://loinc.org", "code": code}]},
+        "subject": {"reference": "Patient/p-1"},
+        "effectiveDateTime": f"2026-09-0{day}",
+        "valueQuantity": {"value": 0, "code": unit},
+    }
+    return json.dumps(about).replace('"value": 0', f'"value": {value}').encode()
+
+
+@pytest.mark.parametrize("value", ["1e300", "1e-300", "-1e300", "1e-999"])
+async def test_numbers_beyond_all_measure_break_no_page(ama: httpx.AsyncClient, store: Store, value: str) -> None:
+    child = {**PATIENT, "gender": "female", "birthDate": "2026-01-01"}
+    clinic.write(store, child)
+    kinds = (
+        ("29463-7", "kg"),
+        ("8480-6", "mm[Hg]"),
+        ("8462-4", "mm[Hg]"),
+        ("8302-2", "cm"),
+        ("9843-4", "cm"),
+        ("56072-2", "cm"),
+    )
+    bodies = [
+        measured(code, unit, each, day) for code, unit in kinds for day, each in enumerate(["61", "62", "63", value], 1)
+    ]
+    store.write(
+        [Write("Observation", json.loads(body)["id"], body) for body in bodies],
+        Author("ama", "clinician"),
+        clinic.START_MS,
+    )
+    for path in ("", "/child", "/part/results"):
+        answer = await ama.get(f"/patients/p-1{path}")
+        assert answer.status_code == 200, path
+    assert "<svg" in (await ama.get("/patients/p-1")).text
 
 
 async def log_in(client: httpx.AsyncClient, name: str, following: str = "/") -> httpx.Response:
