@@ -7,7 +7,7 @@ newborn care for a positive postnatal experience 2022.
 
 from collections.abc import Iterable, Iterator
 
-from edge_node.maternal.facts import Newborn, Pregnancy, Sign, of_kind
+from edge_node.maternal.facts import BIRTHS, LOSSES, NO_PREGNANCY, Newborn, Pregnancy, Sign, of_kind
 from edge_node.maternal.findings import Finding, finding
 
 
@@ -23,11 +23,17 @@ def present(signs: Iterable[Sign], kind: str) -> tuple[Sign, ...]:
 
 
 def dangers(pregnancy: Pregnancy) -> Iterator[Finding]:
-    """A finding for each danger sign of the mother that was there when it was last looked for, in pregnancy and after birth."""
+    """A finding for each danger sign of the mother that was there when it was last looked for, in pregnancy and after birth.
+
+    Looking for those after birth, be it on the same day, is looking again; and what was found of an unborn baby ends with its birth.
+    """
+    after = last_check(pregnancy.signs, "postnatal-danger-signs")
     for kind in ("danger-signs", "postnatal-danger-signs"):
         for sign in present(pregnancy.signs, kind):
-            yield finding(kind, "refer", sign.on, [sign.ref], sign=sign.value)
-    yield from _unborn(pregnancy)
+            if kind == "postnatal-danger-signs" or not after or after[-1].on < sign.on:
+                yield finding(kind, "refer", sign.on, [sign.ref], sign=sign.value)
+    if not any(outcome.kind in BIRTHS | LOSSES | NO_PREGNANCY for outcome in pregnancy.outcomes):
+        yield from _unborn(pregnancy)
 
 
 def newborn_dangers(newborn: Newborn) -> Iterator[Finding]:

@@ -160,6 +160,31 @@ def test_after_a_birth_her_danger_signs_and_pressure_are_still_looked_at() -> No
     assert found(record) == {"postnatal-danger-signs": "refer", "severe-pressure-once": "refer", "test-urine": "manage"}
 
 
+@pytest.mark.parametrize(
+    ("days", "sign", "stands"),
+    [(-1, "none", True), (0, "none", False), (2, "none", False), (0, "heavy-bleeding", False)],
+)
+def test_a_danger_sign_of_pregnancy_stands_until_signs_after_birth_were_looked_for(
+    days: int, sign: str, stands: bool
+) -> None:
+    record, episode = dated()
+    record.sign("danger-signs", said.DANGER_SIGNS["bleeding"], week(39), episode)
+    record.outcome("live-birth", week(39), episode)
+    assert found(record) == {"danger-signs": "refer"}
+    record.sign("postnatal-danger-signs", said.POSTNATAL_DANGER_SIGNS[sign], week(39, days), episode)
+    assert ("danger-signs" in found(record)) is stands
+    assert ("postnatal-danger-signs" in found(record)) is (sign != "none")
+
+
+@pytest.mark.parametrize(("kind", "stands"), [("live-birth", False), ("stillbirth", False), ("moved", True)])
+def test_what_was_found_of_an_unborn_baby_ends_with_its_birth(kind: str, stands: bool) -> None:
+    record, episode = dated()
+    record.sign("fetal-movement", said.MOVEMENTS["none"], week(39), episode)
+    record.measure("fetal-heart-rate", 100, week(39), episode)
+    record.outcome(kind, week(39), episode)
+    assert set(found(record)) == ({"movement-none", "heart-rate"} if stands else set())
+
+
 def test_of_a_woman_who_died_nothing_is_found() -> None:
     record, episode = dated()
     record.sign("danger-signs", said.DANGER_SIGNS["fever"], week(20), episode)
