@@ -6,10 +6,11 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from edge_node.fhir.primitives import is_id
 from edge_node.forms import registration
 from edge_node.forms.answers import Dated
-from edge_node.forms.fields import Field, Kind
-from edge_node.forms.parsing import Found
+from edge_node.forms.fields import Field, Form, Kind
+from edge_node.forms.parsing import NOBODY, WHO, Found
 from edge_node.forms.reading import READERS, Impossible, Sent
 from edge_node.language import N_, _
 from edge_node.pages import dates, people, words
@@ -38,6 +39,20 @@ def named(store: Store, typed: str, today: date) -> list[Found]:
         return []
     found = (people.person(stored, today) for stored in store.find_patients(text, SHOWN_MAX, today=today))
     return [Found(one.id, one.name, about(one)) for one in found]
+
+
+def without_strangers(store: Store, form: Form, sent: Sent) -> Sent:
+    """What was sent, without what was chosen for a person and is no patient here: that field is asked again."""
+    chosen = (field.name + WHO for field in form.fields() if field.kind is Kind.PERSON)
+    strangers = {
+        name for name in chosen if not all(one in ("", NOBODY) or _is_here(store, one) for one in sent.get(name, ()))
+    }
+    return {name: given for name, given in sent.items() if name not in strangers}
+
+
+def _is_here(store: Store, id_: str) -> bool:
+    stored = store.read("Patient", id_) if is_id(id_) else None
+    return stored is not None and stored.body is not None
 
 
 def similar(store: Store, sent: Sent, today: date) -> tuple[Alike, ...]:

@@ -159,10 +159,11 @@ async def _page(
 def _read(store: Store, sheet: Sheet, context: Context, sent: Sending) -> Answers | Asked:
     """What was sent, as answers; or what has to be asked back."""
     form = sheet.form(context)
-    found = {name: likeness.named(store, typed, context.today) for name, typed in named(form, sent.values).items()}
+    values = likeness.without_strangers(store, form, sent.values)
+    found = {name: likeness.named(store, typed, context.today) for name, typed in named(form, values).items()}
     asked = [field.name for field in form.fields() if field.kind in (Kind.PHOTO, Kind.FILE)]
     files = upload_pages.received(store, context.author.user, sent, asked)
-    read = parse(form, sent.values, context.today, files, found)
+    read = parse(form, values, context.today, files, found)
     alike = likeness.similar(store, sent.values, context.today) if sheet.registers else ()
     known = {id_ for given in sent.values.get(ALIKE, ()) for id_ in given.split()}
     unknown = tuple(one for one in alike if one.id not in known)

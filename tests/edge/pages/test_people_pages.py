@@ -362,3 +362,23 @@ async def test_an_administrator_adds_and_keeps_out_and_resets(
         ("user-disable", "ama"),
         ("user-add", "esi"),
     ]
+
+
+# --- whom a form names ---
+
+
+@pytest.mark.parametrize("who", ["nobody-we-know", "o-1", "../p-1", ""])
+async def test_whoever_is_chosen_is_a_patient_here_or_is_asked_for_again(
+    ama: httpx.AsyncClient, store: Store, who: str
+) -> None:
+    clinic.write(store, {"resourceType": "Observation", "id": "o-1", "status": "final", "code": {"text": "x"}})
+    child = {"given": "Kwame", "family": "Boateng", "sex": "male", "birth.year": "2024", "village": "Tamale"}
+    form = {"form.token": "t-1", **child, "mother": "Owusu", "mother.who": who}
+    answer = await ama.post("/patients/new", data=form)
+    assert answer.status_code == 422
+    assert 'name="mother.who" value="p-1"' in answer.text
+    assert list(store.export("RelatedPerson")) == []
+    answer = await ama.post("/patients/new", data={**form, "mother.who": "p-1"})
+    assert answer.status_code == 303
+    (line,) = store.export("RelatedPerson")
+    assert '"value":"p-1"' in str(line).replace(" ", "")
