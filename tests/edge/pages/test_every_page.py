@@ -104,6 +104,27 @@ def test_every_page_speaks_the_readers_language_and_fits(
         assert wrong == []
 
 
+PLACES = "all => all.map(one => [one.getBoundingClientRect().top, one.offsetHeight])"
+
+
+@pytest.mark.parametrize("language", ["en", *LANGUAGES])
+def test_a_clinicians_menu_takes_two_rows_of_a_phone_and_nothing_of_it_is_lost(
+    browser: Browser, busy: Served, language: str
+) -> None:
+    with at(browser, busy, language) as context:
+        page = context.new_page()
+        enter(page)
+        places = page.locator(".menu a:visible, .menu summary:visible").evaluate_all(PLACES)
+        assert len({top for top, _ in places}) <= 2
+        assert min(height for _, height in places) >= 44
+        page.locator(".menu summary").click()
+        links = page.locator(".menu a:visible").evaluate_all("all => all.map(one => one.pathname)")
+        assert links == ["/today", "/", "/patients/new", "/conflicts", "/sync", "/opened", "/audit"]
+        assert walking.look(page, "/") + breaches(page, "/") == []
+        page.set_viewport_size({"width": SIZES["desk"][0], "height": SIZES["desk"][1]})
+        assert page.locator(".menu a:visible").evaluate_all("all => all.map(one => one.pathname)") == links
+
+
 def enter(page: Page) -> None:
     """Logs in without knowing the words of the page."""
     page.goto("/login")
