@@ -22,8 +22,8 @@ def test_a_server_ends_while_an_exchange_hangs_on_a_silent_link(tmp_path: Path, 
         interval = "0.2" if asked == "by the schedule" else "0"
         clinic = new_clinic(hub, tmp_path / "clinic", "f0", "--sync-interval", interval)
         hub.relay.hold()
-        clinic.server.start()
         before = hub.relay.bytes_to_target
+        clinic.server.start()
         if asked == "by a person":
             threading.Thread(target=ask, args=(clinic,), daemon=True).start()
         wait_until(lambda: hub.relay.bytes_to_target > before, 20, "an exchange under way")
