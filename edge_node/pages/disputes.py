@@ -182,7 +182,19 @@ def said_of(type_: str, element: str, value: bytes | None, naming: Naming = nobo
             said = joined((labelled(name, member, naming) for name, member in seen.items()), "; ")
     else:
         said = anything(held, naming)
+    said = said or _referred(held)
     return said[:1].upper() + said[1:] if said else _("No words for this value")
+
+
+def _referred(held: Any) -> str:
+    """The kinds of the records that a value points to and that nothing is known of here: `visit; health worker`."""
+    if isinstance(held, list):
+        return joined(map(_referred, held), "; ")
+    if not isinstance(held, dict):
+        return ""
+    if "reference" in held:
+        return codes.kind(words.text(held["reference"]).rpartition("/")[0].rpartition("/")[2])
+    return joined(map(_referred, held.values()), "; ")
 
 
 def written_here(connection: Connection, found: Iterable[OpenConflict]) -> list[list[bool]]:

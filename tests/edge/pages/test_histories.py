@@ -1,6 +1,9 @@
 """The history of a record is told in words: who wrote what, where, what it replaced and what it stands beside."""
 
+import pytest
+
 from edge_node.pages import histories
+from edge_node.pages.disputes import said_of
 from edge_node.store.lineage import Entry, Lineage
 from sync_protocol.register import Stamp
 
@@ -42,3 +45,18 @@ def test_what_changed_comes_before_what_did_not_and_orders_of_lists_are_not_told
     order = Lineage("name|", (entry(b"[]", "ama", "shown"),))
     told = histories.elements("Patient", [once, order, twice], NOW)
     assert [(one.title, one.steps[0].said) for one in told] == [("In use", "Removed"), ("Sex", "Female")]
+
+
+@pytest.mark.parametrize(
+    ("element", "value", "said"),
+    [
+        ("encounter", b'{"encounter":{"reference":"urn:uuid:1"}}', "Record"),
+        ("performer", b'{"performer":[{"actor":{"reference":"https://a.example/Practitioner/1"}}]}', "Health worker"),
+        ("subject", b'{"subject":{"reference":"Patient/1"}}', "Patient"),
+        ("url", b'{"url":"https://a.example"}', "No words for this value"),
+    ],
+)
+def test_a_record_that_is_pointed_to_and_not_known_here_is_said_by_its_kind(
+    element: str, value: bytes, said: str
+) -> None:
+    assert said_of("Observation", element, value) == said
