@@ -14,7 +14,7 @@ from edge_node.immunisation.due import due as doses_due
 from edge_node.immunisation.record import read as read_vaccinations
 from edge_node.immunisation.reminders import VACCINE_KEY
 from edge_node.immunisation.reminders import items as dose_items
-from edge_node.immunisation.schedule import CHILD, load
+from edge_node.immunisation.schedule import load
 from edge_node.maternal.concepts import ACTS, STATEMENTS
 from edge_node.maternal.course import Due
 from edge_node.maternal.ending import ending, items_ending
@@ -23,6 +23,7 @@ from edge_node.maternal.postnatal import newborn_due
 from edge_node.maternal.reading import is_dead, ref_of, same_people, target
 from edge_node.maternal.record import read_mother, read_newborn
 from edge_node.maternal.reminders import REMINDER_KEY, key_of
+from edge_node.programme import Programme
 
 Resource = Mapping[str, Any]
 
@@ -70,7 +71,9 @@ def may_end(resource: Resource) -> bool:
     return type_ in TYPES
 
 
-def ended(patient: str, before: Sequence[Resource], after: Sequence[Resource]) -> tuple[dict[str, Any], ...]:
+def ended(
+    patient: str, before: Sequence[Resource], after: Sequence[Resource], programme: Programme
+) -> tuple[dict[str, Any], ...]:
     """The reminders that end, as they are to be written. `before`, `after`: the patient's compartment around the write.
 
     Each package of rules looks at its own reminders: those whose Task names one of her pregnancies, or the baby itself, and those of
@@ -80,18 +83,19 @@ def ended(patient: str, before: Sequence[Resource], after: Sequence[Resource]) -
     people = {f"Patient/{id_}" for id_ in same_people(patient, after)}
     reminders = [each for each in after if each.get("resourceType") in REMINDERS and _whose(each) in people]
     if now.dead:
-        return ending(was, now, reminders)
+        return ending(was, now, reminders, programme)
     about = {key_of(each): target(each.get("focus")) for each in reminders if each.get("resourceType") == "Task"}
     pregnancies = {each.ref for each in (*was.pregnancies, *now.pregnancies)}
     hers = [each for each in reminders if not key_of(each) or about.get(key_of(each)) in pregnancies]
     its = [each for each in reminders if key_of(each) and about.get(key_of(each)) == f"Patient/{patient}"]
     doses = [each for each in reminders if key_of(each, VACCINE_KEY)]
-    found = [*ending(was, now, hers)]
+    found = [*ending(was, now, hers, programme)]
     if its:
         contacts, left = (newborn_due(read_newborn(patient, record)) for record in (before, after))
         found += items_ending(contacts, left, its)
     if doses:
-        found += items_ending(_doses(patient, before), _doses(patient, after), doses, VACCINE_KEY)
+        given, left = (_doses(patient, record, programme) for record in (before, after))
+        found += items_ending(given, left, doses, VACCINE_KEY)
     return tuple(found)
 
 
@@ -99,6 +103,6 @@ def _whose(reminder: Resource) -> str:
     return target(reminder.get("for")) or target(reminder.get("subject"))
 
 
-def _doses(patient: str, resources: Sequence[Resource]) -> tuple[Due, ...]:
+def _doses(patient: str, resources: Sequence[Resource], programme: Programme) -> tuple[Due, ...]:
     person = next((each for each in resources if ref_of(each) == f"Patient/{patient}"), {})
-    return dose_items(patient, doses_due(load(CHILD), read_vaccinations(person, resources).facts))
+    return dose_items(patient, doses_due(load(programme.vaccines), read_vaccinations(person, resources).facts))

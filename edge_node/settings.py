@@ -76,6 +76,13 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             "Empty: a month's numbers go out under this program's own codes."
         ),
     ] = ""
+    programme: Annotated[
+        str,
+        Meta(
+            description="TOML file with the clinic's programme: its plan of contacts, its children's immunisations, what is common there. "
+            "The same for every program over one data folder. Empty: the defaults, for a rural clinic in tropical Africa."
+        ),
+    ] = ""
     session_minutes: Annotated[Count, Meta(description="How long a login is valid.")] = 12 * 60
     login_failures_per_minute: Annotated[
         Count, Meta(description="Wrong passwords one address may try in a minute.")

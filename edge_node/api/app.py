@@ -161,7 +161,7 @@ def _parts(
         Glass(store, now_ms, options.break_glass_seconds * 1000),
         KnownNames(keys.derived(secret, "names")),
         Unlocking(store, access, logins, now_ms, threads),
-        KeepingUp(store, threads, now_ms, watching.rules()),
+        KeepingUp(store, threads, now_ms, watching.rules(store.programme)),
     )
 
 

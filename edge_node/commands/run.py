@@ -15,6 +15,7 @@ import msgspec
 
 from edge_node import keys
 from edge_node.keys import Key
+from edge_node.programme import Programme, read_programme
 from edge_node.settings import Settings, load
 from edge_node.store.model import Author
 from edge_node.store.store import DATABASE_NAME, Store
@@ -66,10 +67,11 @@ def on_node(*, create: bool = False) -> Callable[[Callable[Concatenate[Node, P],
 
 @contextmanager
 def opened(settings: Settings, *, create: bool = False) -> Iterator[Node]:
-    """The node in a folder. Raises NoDatabase, KeyFault, StorageFault."""
+    """The node in a folder. Raises SettingsWrong, NoDatabase, KeyFault, StorageFault."""
     directory = Path(settings.data)
+    programme = read_programme(Path(settings.programme)) if settings.programme else Programme()
     key = keys.unlock(directory, passphrase(settings), database_name=DATABASE_NAME, create=create)
-    with Store.open(directory, key.raw, create=create) as store:
+    with Store.open(directory, key.raw, programme, create=create) as store:
         yield Node(settings, directory, key, store)
 
 

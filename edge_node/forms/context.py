@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from edge_node.forms.answers import Answers
 from edge_node.forms.fields import Form
+from edge_node.programme import Programme
 
 # Of the store only these two: what a write is, and who makes it.
 from edge_node.store.model import Author, Write
@@ -48,7 +49,8 @@ class Context(Struct, frozen=True, kw_only=True):
 
     `patient`, `records`: who it is about and all her records, those that the form edits as they were on the screen, else as they are now;
     `about`: the one record that the form is about, where its address names one. `lists`: suggestions by name (`villages`). `at`: now, with
-    the clinic's zone; `today`: its day. `new_id`: a new random id; `new_number`: a new short number for a card. `facility`: the clinic.
+    the clinic's zone; `today`: its day. `new_id`: a new random id; `new_number`: a new short number for a card. `programme`: by which
+    the clinic works; `facility`: the clinic.
     `places`: other facilities of the region, name → id.
     """
 
@@ -57,6 +59,7 @@ class Context(Struct, frozen=True, kw_only=True):
     at: datetime
     new_id: Callable[[], str]
     new_number: Callable[[], str]
+    programme: Programme
     patient: Held | None = None
     records: tuple[Held, ...] = ()
     about: Held | None = None

@@ -45,8 +45,8 @@ from edge_node.immunisation.vaccines import VACCINES
 
 NAMES: Final = ("who-child", "kenya-child", "tetanus-mother")
 """The schedules that come with the program."""
-CHILD: Final = "who-child"
-"""The one by which children are asked for."""
+CHILDREN: Final = ("who-child", "kenya-child")
+"""Those by which children are asked for: a clinic has one."""
 
 ANCHORS: Final = frozenset({"birth", "pregnancy"})
 

@@ -13,7 +13,7 @@ from typing import Final, Literal
 from edge_node.maternal.dating import age_days, dating
 from edge_node.maternal.facts import Mother, Pregnancy, latest
 from edge_node.maternal.findings import Finding, finding
-from edge_node.maternal.programme import Programme
+from edge_node.programme import Programme
 
 Severity = Literal["none", "mild", "moderate", "severe"]
 

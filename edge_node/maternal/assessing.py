@@ -10,12 +10,12 @@ from edge_node.maternal.facts import Mother, Pregnancy, is_over
 from edge_node.maternal.findings import Finding, finding, most_urgent_first
 from edge_node.maternal.pressure import pressures
 from edge_node.maternal.prevention import prevention_findings
-from edge_node.maternal.programme import Programme
 from edge_node.maternal.screening import result_findings
 from edge_node.maternal.tetanus import tetanus_findings
+from edge_node.programme import Programme
 
 
-def findings(mother: Mother, pregnancy: Pregnancy, programme: Programme | None = None) -> tuple[Finding, ...]:
+def findings(mother: Mother, pregnancy: Pregnancy, programme: Programme) -> tuple[Finding, ...]:
     """What the record says now of one pregnancy, most urgent first. Nothing of a woman who died.
 
     Each rule looks at what was found last, however long ago: a danger sign or a high pressure stands until somebody has looked
@@ -23,18 +23,17 @@ def findings(mother: Mother, pregnancy: Pregnancy, programme: Programme | None =
     """
     if mother.dead:
         return ()
-    settings = programme or Programme()
     found = [*dangers(pregnancy), *pressures(pregnancy)]
     at = course(pregnancy)
     if not is_over(pregnancy):
         found += [
-            *anaemias(mother, pregnancy, settings),
+            *anaemias(mother, pregnancy, programme),
             *result_findings(mother, pregnancy),
             *tetanus_findings(mother),
             *dating_findings(pregnancy),
         ]
         if at is not None:
-            found += prevention_findings(mother, at, settings)
+            found += prevention_findings(mother, at, programme)
     return most_urgent_first(found)
 
 

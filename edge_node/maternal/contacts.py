@@ -4,7 +4,7 @@ Two plans, selectable:
 
 * `who-2016`: contacts at 12, 20, 26, 30, 34, 36, 38 and 40 weeks (WHO recommendations on antenatal care 2016,
   recommendation E.7, table "2016 WHO ANC model"). A missed one moves none of the others.
-* `opensrp`: the later contacts are counted from the week of the first, with one at 41 weeks added (opensrp-client-anc,
+* `rebased`: the later contacts are counted from the week of the first, with one at 41 weeks added (opensrp-client-anc,
   contact-rules.yml).
 
 A contact is *due* from its day, *overdue* a week after it (opensrp-client-anc, alert-rules.yml), and a visit up to a
@@ -79,7 +79,7 @@ def _rebased(first: Contact | None, used: Dating) -> list[tuple[int, date]]:
     return [(booked, first.on), *((week, day_at(used.expected, week)) for week in later)]
 
 
-SCHEDULES: Final = MappingProxyType({"who-2016": _fixed, "opensrp": _rebased})
+SCHEDULES: Final = MappingProxyType({"who-2016": _fixed, "rebased": _rebased})
 
 
 def antenatal(pregnancy: Pregnancy) -> tuple[Contact, ...]:
@@ -99,7 +99,7 @@ def known_since(pregnancy: Pregnancy, used: Dating | None = None) -> date:
     return max(known, used.lmp) if used else known
 
 
-def plan(pregnancy: Pregnancy, used: Dating, schedule: str = "who-2016") -> tuple[Planned, ...]:
+def plan(pregnancy: Pregnancy, used: Dating, schedule: str) -> tuple[Planned, ...]:
     """The contacts of a pregnancy by its dating. Raises KeyError for an unknown schedule.
 
     A visit counts for the contact in whose time it falls: from a week before its day to a week before the next one's. The

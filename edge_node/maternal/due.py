@@ -15,20 +15,19 @@ from edge_node.maternal.course import Course, Due, course
 from edge_node.maternal.facts import Mother, Pregnancy, born_on, is_over, of_kind
 from edge_node.maternal.postnatal import mother_due
 from edge_node.maternal.prevention import aspirin_due, calcium_due, iron_due, malaria_due, worms_due
-from edge_node.maternal.programme import Programme
 from edge_node.maternal.screening import blood_group_due, glucose_due, haemoglobin_due, scan_due, tests_due
 from edge_node.maternal.tetanus import tetanus_due
+from edge_node.programme import Programme
 
 _WEEK: Final = timedelta(days=7)
 _OUTCOME_ENDS: Final = timedelta(days=84)
 
 
-def due(mother: Mother, programme: Programme | None = None) -> tuple[Due, ...]:
+def due(mother: Mother, programme: Programme) -> tuple[Due, ...]:
     """Everything due, by day, kind and number. Raises KeyError for an unknown schedule."""
     if mother.dead:
         return ()
-    settings = programme or Programme()
-    found = [_bounded(item) for pregnancy in mother.pregnancies for item in _of(mother, pregnancy, settings)]
+    found = [_bounded(item) for pregnancy in mother.pregnancies for item in _of(mother, pregnancy, programme)]
     timely = (item for item in found if item.due_from < item.ends)
     return tuple(sorted(timely, key=lambda each: (each.due_from, each.kind, each.number, each.of)))
 
@@ -72,7 +71,7 @@ def contacts_due(at: Course, programme: Programme) -> Iterator[Due]:
         day = at.since if seen is None else seen + 4 * _WEEK
         yield Due(kind="next-contact", of=ref, due_from=day, overdue_from=day + _WEEK, ends=at.until)
         return
-    for each in plan(at.pregnancy, at.used, programme.schedule):
+    for each in plan(at.pregnancy, at.used, programme.contacts):
         if not each.held and not each.missed:
             yield Due(
                 kind="contact",

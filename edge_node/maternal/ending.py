@@ -10,9 +10,9 @@ from typing import Any, Final
 from edge_node.maternal.course import Due
 from edge_node.maternal.due import due
 from edge_node.maternal.facts import Mother, is_over
-from edge_node.maternal.programme import Programme
 from edge_node.maternal.reading import Resource, ref_of, target, targets
 from edge_node.maternal.reminders import REMINDER_KEY, key_of, reminder_key
+from edge_node.programme import Programme
 
 OPEN: Final[Mapping[str, frozenset[str]]] = {
     "Task": frozenset({"draft", "requested", "received", "accepted", "ready", "in-progress", "on-hold"}),
@@ -23,7 +23,7 @@ ENDED: Final[Mapping[str, str]] = {"Task": "cancelled", "CommunicationRequest": 
 
 
 def ending(
-    before: Mother, after: Mother, reminders: Iterable[Resource], programme: Programme | None = None
+    before: Mother, after: Mother, reminders: Iterable[Resource], programme: Programme
 ) -> tuple[dict[str, Any], ...]:
     """The woman's reminders that end, each as it is to be written, in order of reference.
 
@@ -32,9 +32,8 @@ def ending(
     """
     if after.dead:
         return _ended(reminders)
-    settings = programme or Programme()
     over = {each.ref for each in before.pregnancies} - {each.ref for each in after.pregnancies if not is_over(each)}
-    was, now = _by_key(due(before, settings)), _by_key(due(after, settings))
+    was, now = _by_key(due(before, programme)), _by_key(due(after, programme))
     return _ended(each for each in reminders if _ends(each, over, was, now))
 
 

@@ -14,8 +14,8 @@ from edge_node.maternal.danger import newborn_dangers
 from edge_node.maternal.due import due
 from edge_node.maternal.facts import Mother, Newborn, is_over
 from edge_node.maternal.postnatal import ENDS, newborn_due
-from edge_node.maternal.programme import Programme
 from edge_node.maternal.risk import Risk, risks
+from edge_node.programme import Programme
 
 WEEK: Final = timedelta(days=7)
 BIRTH_BEFORE: Final = timedelta(days=21)
@@ -51,15 +51,14 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     birth_expected: date | None
 
 
-def work(mother: Mother, programme: Programme | None = None) -> Work:
+def work(mother: Mother, programme: Programme) -> Work:
     """What lists need of a woman's facts. Nothing after her death."""
-    settings = programme or Programme()
-    items = due(mother, settings)
+    items = due(mother, programme)
     if mother.dead:
         return Work(items=())
     ongoing = [each for each in mother.pregnancies if not is_over(each)]
     courses = [at for at in map(course, ongoing) if at is not None]
-    reasons = {risk for at in courses for risk in risks(mother, at, findings(mother, at.pregnancy, settings))}
+    reasons = {risk for at in courses for risk in risks(mother, at, findings(mother, at.pregnancy, programme))}
     missing = [item for item in items if item.kind in NEXT]
     first = min((item.overdue_from for item in missing), default=None)
     return Work(
@@ -68,7 +67,7 @@ def work(mother: Mother, programme: Programme | None = None) -> Work:
         risks=tuple(sorted(reasons, key=lambda each: (each.code, repr(each)))),
         # A pregnancy of which nobody wrote the end does not stay on the list for ever.
         risk_until=max((at.until for at in courses), default=None),
-        lost_from=first + timedelta(settings.lost_after_days) if first else None,
+        lost_from=first + timedelta(programme.lost_after_days) if first else None,
         lost_until=max((item.ends for item in missing), default=None),
     )
 

@@ -19,8 +19,8 @@ from edge_node.maternal.anaemia import anaemia
 from edge_node.maternal.course import Course, Due
 from edge_node.maternal.facts import Dose, Mother, Pregnancy, latest, of_kind
 from edge_node.maternal.findings import Finding, finding
-from edge_node.maternal.programme import Programme
 from edge_node.maternal.screening import hiv_positive
+from edge_node.programme import Programme
 
 SP: Final = "sulfadoxine-pyrimethamine"
 SP_FROM_WEEK: Final = 13
@@ -57,12 +57,17 @@ def malaria_due(mother: Mother, at: Course, programme: Programme) -> Iterator[Du
         yield Due(kind="iptp", of=at.pregnancy.ref, number=number, due_from=from_day, overdue_from=late, ends=at.until)
 
 
+def iron_mg(programme: Programme) -> int:
+    """How much iron a day is given to who is not anaemic (WHO ANC 2016, A.2.1)."""
+    return 60 if programme.anaemia_common else 30
+
+
 def iron_due(mother: Mother, at: Course, programme: Programme) -> Iterator[Due]:
     """Iron and folic acid: at once, and again when the supply is used up, with the daily amount."""
     if any(allergy.kind == "iron" for allergy in mother.allergies):
         return
     anaemic = anaemia(mother, at.pregnancy, programme)[0] != "none"
-    amount = "120" if anaemic else "60" if programme.anaemia_common else "30"
+    amount = "120" if anaemic else str(iron_mg(programme))
     yield from _supply(
         at, ("iron-folate", "iron"), "iron-folate", at.since, at.until, (("iron_mg", amount), ("folic_acid_mg", "0.4"))
     )

@@ -18,7 +18,7 @@ from edge_node.maternal.anaemia import anaemia
 from edge_node.maternal.course import Course, Due
 from edge_node.maternal.facts import Mother, Pregnancy, Test, latest, of_kind
 from edge_node.maternal.findings import Finding, finding
-from edge_node.maternal.programme import Programme
+from edge_node.programme import Programme
 
 _WITHIN: Final = timedelta(days=28)
 """A first test is overdue four weeks after the pregnancy became known."""

@@ -11,7 +11,7 @@ from litestar.params import FromPath
 
 from edge_node.errors import NotFound
 from edge_node.forms.care.growth_words import told
-from edge_node.forms.care.vaccination import CHILD_SCHEDULE, CHILD_YEARS, NOT_COUNTED
+from edge_node.forms.care.vaccination import CHILD_YEARS, NOT_COUNTED
 from edge_node.forms.care.vital_signs import SMALL_CHILD_DAYS
 from edge_node.forms.context import decode
 from edge_node.forms.maternal.choices import words as concept_words
@@ -30,6 +30,7 @@ from edge_node.pages import chart_words, dates, growth_charts, likeness
 from edge_node.pages.desk import Desk
 from edge_node.pages.growth_charts import Measure
 from edge_node.pages.plot import Picture, picture
+from edge_node.programme import Programme
 from edge_node.store.model import Stored
 
 STATES: Final[Mapping[str, Text]] = MappingProxyType(
@@ -82,7 +83,7 @@ class Child(msgspec.Struct, frozen=True):
         return tuple(one for one in self.doses if one.state in ("due", "overdue"))[:DUE_SHOWN]
 
 
-def of_patient(everything: Sequence[Stored], today: date, *, drawn: bool = False) -> Child | None:
+def of_patient(everything: Sequence[Stored], today: date, programme: Programme, *, drawn: bool = False) -> Child | None:
     """The child who is the first of `everything`; None of who is grown up, dead, or of unknown age. `drawn`: with charts."""
     if not everything or everything[0].body is None:
         return None
@@ -98,7 +99,7 @@ def of_patient(everything: Sequence[Stored], today: date, *, drawn: bool = False
     measured = child.measured if child is not None and (today - born).days < SMALL_CHILD_DAYS else ()
     last = measured[-1] if measured else None
     assessed = assess(child.born, child.sex, last) if child is not None and last is not None else None
-    standing, uncounted = _vaccinations(patient, resources)
+    standing, uncounted = _vaccinations(patient, resources, programme)
     return Child(
         growth=told(assessed) if assessed is not None else "",
         measured=said(last.day) if last is not None else "",
@@ -113,10 +114,10 @@ def of_patient(everything: Sequence[Stored], today: date, *, drawn: bool = False
 
 
 def _vaccinations(
-    patient: Mapping[str, Any], resources: Iterable[Mapping[str, Any]]
+    patient: Mapping[str, Any], resources: Iterable[Mapping[str, Any]], programme: Programme
 ) -> tuple[Standing, tuple[str, ...]]:
     read = immunisation_record.read(patient, resources)
-    standing = stand(load(CHILD_SCHEDULE), read.facts)
+    standing = stand(load(programme.vaccines), read.facts)
     not_counted = [
         clinical(
             "%(vaccine)s of %(day)s does not count: %(why)s.",
@@ -201,7 +202,7 @@ def _read(desk: Desk, id_: str) -> Read:
     """Raises NotFound, also of somebody who is no child."""
     everything = [stored for stored in desk.store.everything(id_) if stored.body is not None]
     today = dates.local_day(desk.now_ms())
-    child = of_patient(everything, today, drawn=True)
+    child = of_patient(everything, today, desk.store.programme, drawn=True)
     if child is None:
         raise NotFound()
     first = everything[0]

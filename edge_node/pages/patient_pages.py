@@ -167,7 +167,15 @@ def read_patient(store: Store, sight: Sight, id_: str, now_ms: int, user: str) -
     offered = writing.offered(patient, id_, sight, today)
     drawn = pictures(everything)
     return Read(
-        everything[0].key, page, disputes, pregnancy, found, news, drawn, child.of_patient(everything, today), offered
+        everything[0].key,
+        page,
+        disputes,
+        pregnancy,
+        found,
+        news,
+        drawn,
+        child.of_patient(everything, today, store.programme),
+        offered,
     )
 
 

@@ -24,6 +24,7 @@ from edge_node.maternal.postnatal import newborn_due
 from edge_node.maternal.reminders import reminder_key
 from edge_node.maternal.risk import risks
 from edge_node.pages import maternal_words
+from edge_node.programme import Programme
 
 SOON: Final = timedelta(days=7)
 NEXT_SHOWN: Final = 4
@@ -139,11 +140,12 @@ def card(
     newborns: Sequence[tuple[Newborn, Name]],
     reminded: frozenset[str],
     today: date,
+    programme: Programme,
 ) -> Card:
     """The card. `newborns`: its babies as far as they are known here; `reminded`: keys of open reminders."""
     used = dating(pregnancy)
     over = is_over(pregnancy)
-    found = findings(mother, pregnancy)
+    found = findings(mother, pregnancy, programme)
     return Card(
         ref=pregnancy.ref,
         over=over,
@@ -156,8 +158,8 @@ def card(
         ended=tuple(_ended(pregnancy)),
         found=tuple(_told(one) for one in found if one.code != "redated"),
         risks=() if over else tuple(_risks(mother, pregnancy, found)),
-        items=tuple(_items((item for item in due(mother) if item.of == pregnancy.ref), reminded, today)),
-        visits=() if used is None else tuple(_visits(pregnancy, used, today)),
+        items=tuple(_items((item for item in due(mother, programme) if item.of == pregnancy.ref), reminded, today)),
+        visits=() if used is None else tuple(_visits(pregnancy, used, today, programme)),
         last=tuple(_last(pregnancy)),
         babies=tuple(_baby(newborn, name, reminded, today) for newborn, name in newborns),
         moved=tuple(_moved(pregnancy)),
@@ -205,8 +207,8 @@ REMINDABLE: Final = frozenset({"contact", "postnatal", "newborn-contact", "tetan
 """Kinds for which she has to come; the rest is done when she is here."""
 
 
-def _visits(pregnancy: Pregnancy, used: Dating, today: date) -> Iterator[Visit]:
-    for each in plan(pregnancy, used):
+def _visits(pregnancy: Pregnancy, used: Dating, today: date, programme: Programme) -> Iterator[Visit]:
+    for each in plan(pregnancy, used, programme.contacts):
         name = clinical("Contact %(number)s, week %(week)s", number=_number(each.number), week=_number(each.week))
         if each.held:
             yield Visit(name, ", ".join(said(visit.on) for visit in each.held), "held")

@@ -78,7 +78,7 @@ def make_reminder(desktop: Desktop, author: Author, patient: str, key: str) -> b
     On the writing thread, so that a button pressed twice makes one. Raises NotFound.
     """
     context = desktop.context(author, patient, None)
-    item = next((each for each in due(mother_of(context)) if reminder_key(each) == key), None)
+    item = next((each for each in due(mother_of(context), context.programme) if reminder_key(each) == key), None)
     if item is None or reminding.is_reminded((held.resource for held in context.records), item):
         return None
     writes = reminding.remind(context, item, patient)

@@ -49,7 +49,7 @@ def of_patient(store: Store, everything: Sequence[Stored], today: date) -> Case:
         return Case(mother, None, None, may_be_pregnant(resources[0], today))
     newborns = list(_newborns(store, pregnancy, today))
     reminded = frozenset(key_of(each) for each in resources if _is_open(each)) - {""}
-    return Case(mother, pregnancy, card(mother, pregnancy, newborns, reminded, today), False)
+    return Case(mother, pregnancy, card(mother, pregnancy, newborns, reminded, today, store.programme), False)
 
 
 def _is_open(resource: Mapping[str, Any]) -> bool:

@@ -51,6 +51,7 @@ class Desktop:
             at=(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=now)).astimezone(),
             new_id=self.new_id,
             new_number=self._new_number,
+            programme=self.store.programme,
             patient=records[0] if records else None,
             records=records[1:],
             about=held[about] if about is not None else None,

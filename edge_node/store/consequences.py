@@ -14,6 +14,7 @@ import msgspec
 
 from edge_node import endings
 from edge_node.maternal.reading import about
+from edge_node.programme import Programme
 from edge_node.store import reading, rows, searching
 from edge_node.store.connection import Connection
 from edge_node.store.model import Author, Stored, Write
@@ -63,18 +64,20 @@ def _watched(connection: Connection, concerned: Iterable[Mapping[str, Any]]) -> 
 def followed(
     connection: Connection,
     concerned: Sequence[Watched],
+    programme: Programme,
     author: Author,
     now_ms: int,
     random_bytes: Callable[[int], bytes],
 ) -> Iterator[None]:
     """What is written within ends what has to end; nothing where it fails."""
     yield
-    follow(connection, concerned, author, now_ms, random_bytes)
+    follow(connection, concerned, programme, author, now_ms, random_bytes)
 
 
 def follow(
     connection: Connection,
     concerned: Sequence[Watched],
+    programme: Programme,
     author: Author,
     now_ms: int,
     random_bytes: Callable[[int], bytes],
@@ -83,7 +86,7 @@ def follow(
     for one in concerned:
         after = record_of(connection, one.key)
         versions = {f"{stored.type}/{stored.id}": stored.version for stored, _ in after}
-        changed = endings.ended(one.id, one.before, [resource for _, resource in after])
+        changed = endings.ended(one.id, one.before, [resource for _, resource in after], programme)
         writes = [_write(resource, versions) for resource in changed]
         if writes:
             write_all(connection, [prepare(write, random_bytes, check=False) for write in writes], author, now_ms)

@@ -1,5 +1,7 @@
 """What goes into the store and comes out of it."""
 
+from collections.abc import Callable
+
 import msgspec
 from msgspec import Struct
 
@@ -8,6 +10,9 @@ from edge_node.fhir.validation import Issue, validate
 
 GONE = 1
 CONFLICT = 2
+
+Chance = Callable[[int], bytes]
+"""So many random bytes."""
 
 
 class Author(Struct, frozen=True):

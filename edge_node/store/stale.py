@@ -27,12 +27,14 @@ def end_reminders(store: Store, now_ms: int, random_bytes: Callable[[int], bytes
     """Ends reminders that should have ended with what came from elsewhere; whether there were any."""
     with store.snapshot() as connection:
         patients = [
-            one.key for one in _with_reminders(connection, now_ms) if endings.ended(one.id, one.before, one.before)
+            one.key
+            for one in _with_reminders(connection, now_ms)
+            if endings.ended(one.id, one.before, one.before, store.programme)
         ]
     if patients:
         with store.writing() as connection:
             found = (of_record(connection, key) for key in patients)
-            follow(connection, [one for one in found if one is not None], NOBODY, now_ms, random_bytes)
+            follow(connection, [one for one in found if one is not None], store.programme, NOBODY, now_ms, random_bytes)
     return bool(patients)
 
 

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
+from os import urandom
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -13,6 +14,7 @@ from edge_node import same_person
 from edge_node.errors import NoDatabase, NotFound
 from edge_node.fhir.query import Query
 from edge_node.fhir.search_sql import Position
+from edge_node.programme import Programme
 from edge_node.store import conflicts as disputes
 from edge_node.store import (
     consequences,
@@ -38,6 +40,7 @@ from edge_node.store.finding import FoundPatient
 from edge_node.store.model import (
     AuditEntry,
     Author,
+    Chance,
     ImportReport,
     MergeReport,
     Once,
@@ -64,9 +67,10 @@ DATABASE_NAME = "edge.db"
 class Store:
     """A node's records. Made by `Store.open`; every method may be called from any thread."""
 
-    def __init__(self, path: Path, key: bytes, writer: Connection, random_bytes: Callable[[int], bytes]) -> None:
+    def __init__(self, path: Path, key: bytes, programme: Programme, writer: Connection, random_bytes: Chance) -> None:
         self.path = path
         self.key = key
+        self.programme = programme
         self._writer = writer
         self._lock = threading.RLock()
         self._readers = Readers(path, key)
@@ -76,9 +80,9 @@ class Store:
 
     @classmethod
     def open(
-        cls, directory: Path, key: bytes, *, create: bool = False, random_bytes: Callable[[int], bytes] = os.urandom
+        cls, directory: Path, key: bytes, programme: Programme, *, create: bool = False, random_bytes: Chance = urandom
     ) -> "Store":
-        """Opens the database in a folder; with `create` a new node is made when there is none.
+        """Opens the database in a folder, of a clinic with a programme; with `create` a new node is made when there is none.
 
         Raises NoDatabase, CorruptDatabase, NewerSchema, DiskFull.
         """
@@ -98,7 +102,7 @@ class Store:
         except BaseException:
             writer.close()
             raise
-        return cls(path, key, writer, random_bytes)
+        return cls(path, key, programme, writer, random_bytes)
 
     def close(self) -> None:
         """Closes the connections; what was answered is on disk already."""
@@ -213,7 +217,7 @@ class Store:
             if once is not None:
                 submitting.submit(connection, once, now_ms)
             watched = consequences.watched(connection, prepared)
-            with consequences.followed(connection, watched, author, now_ms, self._random_bytes):
+            with consequences.followed(connection, watched, self.programme, author, now_ms, self._random_bytes):
                 return writing.write_all(connection, prepared, author, now_ms)
 
     def submitted(self, token: str) -> Once | None:
@@ -335,7 +339,7 @@ class Store:
         disputes.check_value(type_, element, value)
         with self.writing() as connection:
             watched = consequences.watched_by(connection, type_, id_)
-            with consequences.followed(connection, watched, author, now_ms, self._random_bytes):
+            with consequences.followed(connection, watched, self.programme, author, now_ms, self._random_bytes):
                 return writing.resolve(connection, (type_, id_), element, value, author, now_ms, seen)
 
     # --- the node itself ---

@@ -25,14 +25,14 @@ from edge_node.immunisation import record as vaccinations
 from edge_node.immunisation.due import Due as Dose
 from edge_node.immunisation.due import Standing, stand
 from edge_node.immunisation.reminders import name_of
-from edge_node.immunisation.schedule import CHILD, load
+from edge_node.immunisation.schedule import load
 from edge_node.maternal.contradictions import contradictions
 from edge_node.maternal.course import Due as Item
 from edge_node.maternal.course import months_later
 from edge_node.maternal.facts import Mother
 from edge_node.maternal.lists import BIRTH_AFTER, BIRTH_BEFORE, Work, newborn_work, work
-from edge_node.maternal.programme import Programme
 from edge_node.maternal.record import read_mother, read_newborn
+from edge_node.programme import Programme
 from edge_node.store.due import Due, Rules
 from edge_node.worklists import counting
 from edge_node.worklists.spans import DAY, Span, joined, span
@@ -72,15 +72,14 @@ SUBJECTS: Final[Mapping[str, str]] = {
 
 
 @cache
-def rules() -> Rules:
-    """The rules with the settings of a clinic that has none of its own."""
-    programme = Programme()
+def rules(programme: Programme) -> Rules:
+    """The rules by a clinic's programme."""
     return Rules(version(programme), SUBJECTS, lambda resources: derive(resources, programme))
 
 
 def version(programme: Programme) -> str:
     """A name for what these rules answer, made of the text of every module of the packages they come from and of the settings."""
-    found = blake2b(msgspec.json.encode((programme, CHILD)), digest_size=16)
+    found = blake2b(msgspec.json.encode(programme), digest_size=16)
     for package in (maternal, immunisation):
         folders = [files(package), files(package).joinpath("schedules")]
         for file in sorted((f for at in folders if at.is_dir() for f in at.iterdir()), key=lambda f: f.name):
@@ -98,7 +97,7 @@ def derive(resources: Sequence[Resource], programme: Programme) -> Iterator[Due]
     id_ = str(person["id"])
     mother = read_mother(id_, resources)
     place = village(person)
-    standing = stand(load(CHILD), vaccinations.read(person, resources).facts)
+    standing = stand(load(programme.vaccines), vaccinations.read(person, resources).facts)
     rows = [*_contradictions(mother), *counting.counts(mother, standing, _born(person))]
     if not mother.dead:
         rows += _care((work(mother, programme), newborn_work(read_newborn(id_, resources))))

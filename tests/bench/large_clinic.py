@@ -128,7 +128,7 @@ def _build(data: Path) -> Built:
 
 
 def _catch_up(store: Store, today: date) -> float:
-    begun, more, rules = time.perf_counter(), True, watching.rules()
+    begun, more, rules = time.perf_counter(), True, watching.rules(store.programme)
     while more:
         with store.transaction() as connection:
             more = due.catch_up(connection, rules, today)

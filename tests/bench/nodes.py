@@ -18,6 +18,7 @@ import psutil
 
 from edge_node import keys
 from edge_node.commands.run import now_ms as now_ms
+from edge_node.programme import Programme
 from edge_node.store.store import DATABASE_NAME, Store
 from edge_node.sync.enrolment import enroll
 from edge_node.sync.exchanging import Progress, Syncing
@@ -111,7 +112,7 @@ def edge_server(data: Path) -> Iterator[Server]:
 def opened(data: Path) -> Store:
     """The store of a folder, made when it is not there. Its key lies beside it."""
     key = keys.unlock(data, None, database_name=DATABASE_NAME, create=True)
-    return Store.open(data, key.raw, create=True)
+    return Store.open(data, key.raw, Programme(), create=True)
 
 
 def add_user(data: Path) -> None:

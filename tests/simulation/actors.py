@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from edge_node.errors import EdgeError, HubUnreachable
+from edge_node.programme import Programme
 from edge_node.store import forking, rows
 from edge_node.store.connection import Connection
 from edge_node.store.reconciling import Question
@@ -148,7 +149,7 @@ class Edge:
     def begin(self, disk: Path) -> None:
         """The program starts on a disk."""
         self.disk = disk
-        store = SimulatedStore.open(disk, KEY, create=True, random_bytes=self.world.chance.randbytes)
+        store = SimulatedStore.open(disk, KEY, Programme(), create=True, random_bytes=self.world.chance.randbytes)
         assert isinstance(store, SimulatedStore)
         with store.reading() as connection:
             enrolled = connection.execute("SELECT hub IS NOT NULL FROM sync").fetchone()[0]
@@ -306,7 +307,7 @@ class Edge:
 
     def _restore(self, disk: Path) -> None:
         """What `edge_node.store.backup.restore` does to the database that it unpacked."""
-        store = Store.open(disk, KEY, random_bytes=self.world.chance.randbytes)
+        store = Store.open(disk, KEY, Programme(), random_bytes=self.world.chance.randbytes)
         with store.transaction() as connection:
             forking.restore(connection, standing(connection), new_incarnation(self.world.chance.randbytes))
         store.close()

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from edge_node import keys
 from edge_node.keys import KEY_NAME
+from edge_node.programme import Programme
 from edge_node.store.model import Author, OpenConflict, Stored, Write, Written
 from edge_node.store.store import DATABASE_NAME, Store
 from edge_node.sync.enrolment import enroll
@@ -35,7 +36,7 @@ class Node:
     def open(self) -> None:
         """Opens the store; after `close`, too."""
         key = keys.unlock(self.folder, None, database_name=DATABASE_NAME, create=True)
-        self.store = Store.open(self.folder, key.raw, create=True)
+        self.store = Store.open(self.folder, key.raw, Programme(), create=True)
         self.syncing = Syncing(self.store, self.now, os.urandom, PROGRAM)
 
     def close(self) -> None:

@@ -1,6 +1,7 @@
 """Vaccines that were given: what is due is proposed first, what comes too early is asked about.
 
-The schedules are those of `edge_node/immunisation`: a child's, and tetanus for a woman who is or may become pregnant.
+The schedules are those of `edge_node/immunisation`: a child's, which the clinic's programme names, and tetanus for a woman who is
+or may become pregnant.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,13 +21,13 @@ from edge_node.forms.parsing import Doubt, Problem
 from edge_node.immunisation.due import Due, stand
 from edge_node.immunisation.facts import Facts, Given
 from edge_node.immunisation.record import read
-from edge_node.immunisation.schedule import CHILD, load
+from edge_node.immunisation.schedule import load
 from edge_node.immunisation.vaccines import VACCINES
 from edge_node.immunisation.visits import Visit, next_visit
 from edge_node.language import C_, N_, Text, _
+from edge_node.programme import Programme
 from edge_node.store.model import Write
 
-CHILD_SCHEDULE: Final = CHILD
 CHILD_YEARS: Final = 18
 NOT_COUNTED: Final = MappingProxyType(
     {
@@ -71,7 +72,7 @@ def visit_of_today(context: Context) -> Visit | None:
     """What may be given today; None when nothing may."""
     if not is_child(context):
         return None
-    visit = next_visit(stand(load(CHILD_SCHEDULE), facts_of(context)).due, context.today)
+    visit = next_visit(stand(load(context.programme.vaccines), facts_of(context)).due, context.today)
     return visit if visit is not None and visit.day <= context.today else None
 
 
@@ -166,7 +167,7 @@ def check(answers: Answers, context: Context) -> Iterator[Problem | Doubt]:
 def _uncounted(names: tuple[str, ...], dated: Dated, due: tuple[str, ...], context: Context) -> Iterator[Doubt]:
     facts = facts_of(context)
     day = dated.last
-    reasons = not_counted(names, day, facts) if is_child(context) else {}
+    reasons = not_counted(names, day, facts, context.programme) if is_child(context) else {}
     for name in names:
         field = "due" if name in due else "more"
         said = words(VACCINES[name].concept)
@@ -180,10 +181,10 @@ def _uncounted(names: tuple[str, ...], dated: Dated, due: tuple[str, ...], conte
             yield Doubt(field, text.of(vaccine=said, why=NOT_COUNTED[reason]), f"{name} {dated.text} {reason}")
 
 
-def not_counted(names: tuple[str, ...], day: date, facts: Facts) -> Mapping[str, str]:
+def not_counted(names: tuple[str, ...], day: date, facts: Facts, programme: Programme) -> Mapping[str, str]:
     """Those vaccines which, given on this day, would count for nothing in the child's schedule → why."""
     given = (*facts.given, *(Given(name, day) for name in names))
-    after = stand(load(CHILD_SCHEDULE), msgspec.structs.replace(facts, given=given))
+    after = stand(load(programme.vaccines), msgspec.structs.replace(facts, given=given))
     return {one.vaccine: one.reason for one in reversed(after.uncounted) if one.vaccine in names and one.day == day}
 
 

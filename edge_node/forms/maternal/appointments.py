@@ -10,7 +10,6 @@ from edge_node.forms.fields import Field, Kind, Section, Span
 from edge_node.forms.maternal.case import Case
 from edge_node.language import C_, N_
 from edge_node.maternal.contacts import plan
-from edge_node.maternal.programme import Programme
 from edge_node.store.model import Write
 
 SOONEST: Final = timedelta(days=3)
@@ -36,7 +35,7 @@ def next_antenatal(case: Case) -> date | None:
     """The day of the next contact of the plan that lies ahead, not on the heels of the one being held."""
     if case.used is None:
         return None
-    planned = plan(case.pregnancy, case.used, Programme().schedule)
+    planned = plan(case.pregnancy, case.used, case.programme.contacts)
     return next((each.on for each in planned if not each.held and each.on >= case.today + 2 * SOONEST), None)
 
 

@@ -10,6 +10,7 @@ from edge_node.forms.context import Context, Held
 from edge_node.maternal.dating import Age, Dating, age_days, age_on, dating
 from edge_node.maternal.facts import Mother, Pregnancy, is_over
 from edge_node.maternal.record import read_mother
+from edge_node.programme import Programme
 
 AFTERCARE = timedelta(days=84)
 """So long after its end a pregnancy is still what postnatal forms are about, where the address names none."""
@@ -22,6 +23,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     pregnancy: Pregnancy
     used: Dating | None
     today: date
+    programme: Programme
     episode: Held | None
 
     @property
@@ -71,4 +73,11 @@ def _case(context: Context, choose: Callable[[Mother], Pregnancy | None]) -> Cas
     if found is None:
         raise NotFound()
     episode = context.held(found.ref) if found.ref.startswith("EpisodeOfCare/") else None
-    return Case(mother=mother, pregnancy=found, used=dating(found), today=context.today, episode=episode)
+    return Case(
+        mother=mother,
+        pregnancy=found,
+        used=dating(found),
+        today=context.today,
+        programme=context.programme,
+        episode=episode,
+    )

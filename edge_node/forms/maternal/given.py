@@ -19,7 +19,7 @@ from edge_node.maternal.concepts import ACTS
 from edge_node.maternal.facts import of_kind
 from edge_node.maternal.history_concepts import MEDICINES
 from edge_node.maternal.prevention import SP, SP_APART, SP_FROM_WEEK, aspirin_reasons, sp_barred
-from edge_node.maternal.programme import Programme
+from edge_node.maternal.prevention import iron_mg as usual_iron_mg
 from edge_node.store.model import Write
 
 TALKS: Final = (
@@ -52,7 +52,7 @@ def field_of(medicine: str) -> str:
 
 
 def section(case: Case) -> Section:
-    """What was given today. Calcium, aspirin and medicine against worms are asked where they matter."""
+    """What was given today. SP, calcium, aspirin and medicine against worms are asked where they matter."""
     return Section(title=C_("Given today"), fields=tuple(_fields(case)))
 
 
@@ -60,19 +60,19 @@ def _fields(case: Case) -> Iterator[Field]:
     yield Field(name="tetanus", label=C_("Tetanus vaccine"), kind=Kind.CHOICE, choices=_YES_NO)
     iron = C_("Iron and folic acid handed out, for how many days?")
     yield _supply("iron-folate", iron, C_("Usually one tablet a day; %(amount)s mg of iron.").of(amount=iron_mg(case)))
-    if case.reached(10):
+    if case.programme.malaria and case.reached(10):
         barred = sp_trouble(case)
         yield Field(
             name="sp", label=C_("SP against malaria, swallowed here"), hint=barred, kind=Kind.CHOICE, choices=_YES_NO
         )
-    if case.reached(12):
+    if case.programme.worms and case.reached(12):
         yield Field(
             name="worms",
             label=C_("Medicine against worms, swallowed here"),
             kind=Kind.CHOICE,
             choices=(*choices(MEDICINES[name] for name in ("albendazole", "mebendazole")), Choice(NO, N_("No"))),
         )
-    if case.reached(19):
+    if case.programme.calcium_low and case.reached(19):
         yield _supply("calcium", C_("Calcium handed out, for how many days?"))
     reasons = aspirin_reasons(case.mother, case.pregnancy)
     if reasons and case.reached(12):
@@ -99,10 +99,9 @@ def _supply(medicine: str, label: Text, hint: Text | None = None) -> Field:
 
 def iron_mg(case: Case) -> int:
     """How much iron a day: 120 mg where she is anaemic, else what the programme gives (WHO ANC 2016, A.2.1)."""
-    programme = Programme()
-    if anaemia(case.mother, case.pregnancy, programme)[0] != "none":
+    if anaemia(case.mother, case.pregnancy, case.programme)[0] != "none":
         return 120
-    return 60 if programme.anaemia_common else 30
+    return usual_iron_mg(case.programme)
 
 
 def sp_trouble(case: Case) -> Text | None:

@@ -10,6 +10,7 @@ import pytest
 
 from edge_node.api.app import Options, Parts, make_app
 from edge_node.api.door import Door
+from edge_node.programme import Programme
 from edge_node.store.store import Store
 
 KEY = bytes(range(32))
@@ -38,7 +39,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path, KEY, create=True) as store:
+    with Store.open(tmp_path, KEY, Programme(), create=True) as store:
         store.users.add("ama", "clinician", PASSWORD, START_MS)
         yield store
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from edge_node.api.app import Parts, make_app
 from edge_node.api.door import Door
+from edge_node.programme import Programme
 from edge_node.store.store import Store
 from tests.edge.api.conftest import FHIR, KEY, START_MS, Clock, patient, put
 
@@ -76,7 +77,7 @@ HEADERS = st.dictionaries(
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Door, str]]:
     directory: Path = tmp_path_factory.mktemp("any")
-    with Store.open(directory, KEY, create=True) as store:
+    with Store.open(directory, KEY, Programme(), create=True) as store:
         store.users.add("ama", "clinician", "a long enough password", START_MS)
         app = make_app(store, Clock())
         parts: Parts = app.app.state.parts

@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from edge_node.programme import Programme
 from edge_node.store.store import Store
 from tests.edge.api.conftest import KEY, PASSWORD, START_MS
 
@@ -25,9 +26,10 @@ PROGRAM = textwrap.dedent(
     from pathlib import Path
     from edge_node.api.app import Options, make_app
     from edge_node.api.serve import Address, serve
+    from edge_node.programme import Programme
     from edge_node.store.store import Store
 
-    with Store.open(Path(sys.argv[1]), bytes(range(32))) as store:
+    with Store.open(Path(sys.argv[1]), bytes(range(32)), Programme()) as store:
         serve(make_app(store, lambda: time.time_ns() // 1_000_000, Options(log="json")), Address(port=0))
     """
 )
@@ -74,7 +76,7 @@ class Running:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Running]:
-    with Store.open(tmp_path, KEY, create=True) as store:
+    with Store.open(tmp_path, KEY, Programme(), create=True) as store:
         store.users.add("ama", "clinician", PASSWORD, START_MS)
     running = Running(tmp_path)
     yield running
@@ -98,7 +100,7 @@ def test_it_is_ready_soon_and_works_and_ends_soon(server: Running, tmp_path: Pat
     assert out == ""
     for word in ("Quartey", "quartey", "p-77", "none-such", PASSWORD):
         assert word not in err
-    with Store.open(tmp_path, KEY) as store:
+    with Store.open(tmp_path, KEY, Programme()) as store:
         assert store.read("Patient", "p-77") is not None
 
 
@@ -137,7 +139,7 @@ def test_what_was_answered_survives_a_kill(server: Running, tmp_path: Path) -> N
         assert status == 201
         answered.append(f"k-{number}")
     server.end(signal.SIGKILL)
-    with Store.open(tmp_path, KEY) as store:
+    with Store.open(tmp_path, KEY, Programme()) as store:
         assert all(store.read("Patient", name) is not None for name in answered)
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from edge_node.programme import Programme
+
 PATIENT = '{"resourceType":"Patient","id":"p","name":[{"family":"Owusu"}],"multipleBirthInteger":2}'
 OBSERVATION = (
     '{"resourceType":"Observation","id":"o","status":"final","code":{"text":"Hb"},"subject":{"reference":"Patient/p"},'
@@ -280,7 +282,7 @@ def test_restoring_under_a_running_program_is_refused(edge: Edge, tmp_path: Path
 
     edge.json("backup", "--out", tmp_path / "copy")
     key = keys.unlock(edge.data, None, database_name=DATABASE_NAME)
-    with Store.open(edge.data, key.raw):
+    with Store.open(edge.data, key.raw, Programme()):
         done = edge.run("restore", tmp_path / "copy", "--json")
     assert (done.returncode, json.loads(done.stderr)["error"]) == (75, "DatabaseBusy")
     assert edge.json("status")["resources"] == 2

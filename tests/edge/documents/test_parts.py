@@ -19,6 +19,7 @@ from edge_node.documents.kinds import Kept, NoDocument
 from edge_node.forms.answers import Upload
 from edge_node.pages import upload_pages
 from edge_node.pages.sending import Sending
+from edge_node.programme import Programme
 from edge_node.store import uploads
 from edge_node.store.store import Store
 from sync_protocol import elements
@@ -98,11 +99,11 @@ def test_what_is_neither_a_picture_nor_a_pdf_is_not_taken(content: bytes) -> Non
 def test_chunks_come_in_any_order_again_and_after_a_restart(tmp_path: Path) -> None:
     content = os.urandom(2 * uploads.CHUNK_BYTES + 7)
     chunks = [content[at : at + uploads.CHUNK_BYTES] for at in range(0, len(content), uploads.CHUNK_BYTES)]
-    with Store.open(tmp_path, KEY, create=True) as store, store.transaction() as connection:
+    with Store.open(tmp_path, KEY, Programme(), create=True) as store, store.transaction() as connection:
         for number in (2, 0, 2):
             assert uploads.put(connection, "ama", "t", number, chunks[number], 1000)
         assert uploads.joined(connection, "ama", "t", 3) is None
-    with Store.open(tmp_path, KEY) as store, store.transaction() as connection:
+    with Store.open(tmp_path, KEY, Programme()) as store, store.transaction() as connection:
         assert list(uploads.have(connection, "ama", "t")) == [0, 2]
         assert uploads.have(connection, "kofi", "t") == {}, "another user's"
         assert uploads.put(connection, "ama", "t", 1, chunks[1], 2000)
@@ -112,7 +113,7 @@ def test_chunks_come_in_any_order_again_and_after_a_restart(tmp_path: Path) -> N
 
 
 def test_what_is_too_large_is_not_kept_and_what_is_old_goes(tmp_path: Path) -> None:
-    with Store.open(tmp_path, KEY, create=True) as store, store.transaction() as connection:
+    with Store.open(tmp_path, KEY, Programme(), create=True) as store, store.transaction() as connection:
         assert not uploads.put(connection, "ama", "t", 0, bytes(uploads.CHUNK_BYTES + 1), 0)
         assert not uploads.put(connection, "ama", "t", uploads.CHUNKS_MAX, b"x", 0)
         assert uploads.put(connection, "ama", "old", 0, b"x", 0)
@@ -123,7 +124,7 @@ def test_what_is_too_large_is_not_kept_and_what_is_old_goes(tmp_path: Path) -> N
 def test_a_form_is_given_the_files_that_it_asks_for_and_no_others(tmp_path: Path) -> None:
     token = "0" * 16
     sent = Sending(dict.fromkeys(("paper.upload", "other.upload"), (f"{token} 1",)), {"photo": Upload("", "", b"y")})
-    with Store.open(tmp_path, KEY, create=True) as store:
+    with Store.open(tmp_path, KEY, Programme(), create=True) as store:
         with store.transaction() as connection:
             assert uploads.put(connection, "ama", token, 0, b"x", 0)
         files = upload_pages.received(store, "ama", sent, ["paper"])

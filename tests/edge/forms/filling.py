@@ -17,6 +17,7 @@ from edge_node.forms.parsing import CONFIRM, Questions, holds, parse
 from edge_node.forms.reading import Sent
 from edge_node.medicines import formulary, substances
 from edge_node.problems import catalogue
+from edge_node.programme import Programme
 from edge_node.store.model import Author, Write
 
 NOW = datetime(2026, 6, 10, 9, 30, tzinfo=UTC)
@@ -45,6 +46,7 @@ class Clinic:
             records=tuple(mine),
             about=self._held[about] if about else None,
             places={"Kétou hospital": "ketou"},
+            programme=Programme(),
         )
 
     def resource(self, reference: str) -> Mapping[str, Any]:

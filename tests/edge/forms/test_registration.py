@@ -15,6 +15,7 @@ from edge_node.forms.parsing import parse
 from edge_node.forms.registration import EDIT, REGISTER, birth, edit, is_estimated, register, start_edit
 from edge_node.forms.showing import as_sent
 from edge_node.pages.sheets import SHEETS
+from edge_node.programme import Programme
 from edge_node.store.model import Author, Write
 
 AT = datetime(2026, 3, 31, 10, 5, tzinfo=UTC)
@@ -54,6 +55,7 @@ def context(patient: dict[str, Any] | None = None) -> Context:
         new_id=lambda: f"id-{next(numbers)}",
         new_number=lambda: "407183259046",
         patient=Held("Patient", "ama", "0123456789abcdef", patient) if patient is not None else None,
+        programme=Programme(),
     )
 
 

@@ -17,6 +17,7 @@ from edge_node.maternal import concepts as said
 from edge_node.maternal.contradictions import Contradiction, contradictions
 from edge_node.maternal.due import due
 from edge_node.maternal.history_concepts import OUTCOMES
+from edge_node.programme import Programme
 from edge_node.roles import REMINDER_CONSENT
 from tests.edge.forms.filling import TODAY, Clinic
 from tests.edge.forms.test_maternal import AMINA
@@ -169,7 +170,7 @@ def consent(clinic: Clinic, kind: str, day: str) -> None:
 
 def types_of_reminder(clinic: Clinic) -> list[str]:
     context = clinic.context()
-    item = next(each for each in due(mother_of(context)) if each.kind == "contact")
+    item = next(each for each in due(mother_of(context), Programme()) if each.kind == "contact")
     return [write.type for write in remind(context, item, "mother")]
 
 
@@ -217,12 +218,12 @@ def test_a_reminder_names_a_day_to_come_and_no_reason_and_is_known_again() -> No
     clinic = pregnant(telecom=PHONE)
     consent(clinic, "permit", "2026-01-01")
     context = clinic.context()
-    for item in due(mother_of(context)):
+    for item in due(mother_of(context), Programme()):
         writes = remind(context, item, "mother")
         text = str(writes[1].body).lower()
         assert not any(word in text for word in ("pregnan", "antenatal", "birth", "hiv", "baby", "test", "dose"))
         assert day_of(item, TODAY) > TODAY
-    item = next(each for each in due(mother_of(context)) if each.kind == "contact")
+    item = next(each for each in due(mother_of(context), Programme()) if each.kind == "contact")
     assert not is_reminded(clinic.of_type("Task"), item)
     clinic.keep(remind(context, item, "mother"))
     assert is_reminded(clinic.of_type("Task"), item)

@@ -74,9 +74,9 @@ def test_missed_contacts_move_none_of_the_others() -> None:
 
 def test_in_the_rebased_plan_the_later_contacts_follow_the_first() -> None:
     record, episode = dated()
-    assert [each.week for each in planned(record, "opensrp")] == [12]
+    assert [each.week for each in planned(record, "rebased")] == [12]
     record.contact(week(28, 3), episode)
-    contacts = planned(record, "opensrp")
+    contacts = planned(record, "rebased")
     assert [each.week for each in contacts] == [28, 32, 34, 36, 38, 40, 41]
     assert (contacts[0].on, contacts[1].on) == (LMP + timedelta(70), week(32))
 
@@ -96,7 +96,7 @@ def test_a_redating_moves_every_day() -> None:
     assert [(b.on - a.on).days for a, b in zip(before[1:], after[1:], strict=True)] == [17] * 7
 
 
-@given(st.sets(st.integers(0, 300), max_size=12), st.sampled_from(["who-2016", "opensrp"]))
+@given(st.sets(st.integers(0, 300), max_size=12), st.sampled_from(["who-2016", "rebased"]))
 def test_every_visit_counts_exactly_once_and_days_never_go_back(days: set[int], schedule: str) -> None:
     record, episode = dated(booked=0)
     for day in days:

@@ -15,14 +15,14 @@ from edge_node.maternal.due import due
 from edge_node.maternal.facts import Contact, Newborn, Sign
 from edge_node.maternal.lists import newborn_work, standing, work
 from edge_node.maternal.postnatal import newborn_due
-from edge_node.maternal.programme import Programme
 from edge_node.maternal.record import read_mother
+from edge_node.programme import Programme
 from tests.edge.maternal.making import LMP, Record, dated, synthea_records, week
 from tests.edge.maternal.test_findings import placeholders
 
 
 def kinds(record: Record) -> set[str]:
-    return {each.kind for each in due(record.read())}
+    return {each.kind for each in due(record.read(), Programme())}
 
 
 @st.composite
@@ -60,7 +60,7 @@ def test_no_order_of_entries_gives_another_due_list(
 ) -> None:
     shuffled = list(resources)
     random.shuffle(shuffled)
-    programme = Programme(schedule=schedule)
+    programme = Programme(contacts=schedule)
     one, other = read_mother("mother", resources), read_mother("mother", shuffled)
     assert due(one, programme) == due(other, programme)
     assert work(one, programme) == work(other, programme)
@@ -68,7 +68,7 @@ def test_no_order_of_entries_gives_another_due_list(
 
 @given(histories())
 def test_every_item_has_its_days_in_order_and_words_with_its_parameters(resources: list[dict[str, Any]]) -> None:
-    for item in due(read_mother("mother", resources)):
+    for item in due(read_mother("mother", resources), Programme()):
         assert item.due_from <= item.overdue_from <= item.ends
         assert placeholders(texts.DUE[item.kind]) <= {"number", *dict(item.params)}
 
@@ -86,14 +86,14 @@ def test_the_due_list_of_a_new_pregnancy_has_all_that_a_first_contact_needs() ->
 def test_after_a_loss_nothing_is_due(end: str) -> None:
     record, episode = dated()
     record.outcome(end, week(14), episode)
-    assert due(record.read()) == ()
+    assert due(record.read(), Programme()) == ()
 
 
 @pytest.mark.parametrize("end", ["live-birth", "stillbirth"])
 def test_after_a_birth_alive_or_not_only_the_mothers_contacts_are_due(end: str) -> None:
     record, episode = dated()
     record.outcome(end, week(39), episode)
-    assert [(each.kind, each.number, (each.due_from - week(39)).days) for each in due(record.read())] == [
+    assert [(each.kind, each.number, (each.due_from - week(39)).days) for each in due(record.read(), Programme())] == [
         ("postnatal", 1, 0),
         ("postnatal", 2, 2),
         ("postnatal", 3, 7),
@@ -105,15 +105,15 @@ def test_after_her_death_nothing_is_due() -> None:
     record, episode = dated()
     record.outcome("live-birth", week(39), episode)
     record.patient["deceasedDateTime"] = week(39, 1).isoformat()
-    assert due(record.read()) == ()
+    assert due(record.read(), Programme()) == ()
 
 
 def test_after_her_death_in_pregnancy_nothing_is_due_and_she_is_on_no_list() -> None:
     record, _ = dated()
     record.condition("heart-disease")
     record.patient["deceasedBoolean"] = True  # type: ignore[assignment]
-    assert due(record.read()) == ()
-    now = standing(work(record.read()), week(20))
+    assert due(record.read(), Programme()) == ()
+    now = standing(work(record.read(), Programme()), week(20))
     assert (now.this_week, now.overdue, now.high_risk, now.lost, now.birth_expected) == ((), (), False, False, None)
 
 
@@ -128,7 +128,7 @@ def test_while_nothing_dates_the_pregnancy_dating_and_a_contact_are_due() -> Non
     episode = record.episode(week(10))
     assert {"dating", "next-contact", "hiv-test", "tetanus"} <= kinds(record)
     record.contact(week(12), episode)
-    (contact,) = [each for each in due(record.read()) if each.kind == "next-contact"]
+    (contact,) = [each for each in due(record.read(), Programme()) if each.kind == "next-contact"]
     assert contact.due_from == week(16)
 
 
@@ -157,7 +157,7 @@ def test_contacts_after_a_birth_count_for_their_days(days: list[int], left: list
     record.outcome("stillbirth", week(38), episode)
     for day in days:
         record.contact(week(38) + timedelta(day), episode, "postnatal-contact")
-    assert [each.number for each in due(record.read())] == left
+    assert [each.number for each in due(record.read(), Programme())] == left
 
 
 def test_a_newborn_has_contacts_of_its_own_until_it_dies() -> None:
@@ -177,7 +177,7 @@ def test_a_newborn_has_contacts_of_its_own_until_it_dies() -> None:
 def test_a_woman_stands_on_the_lists_of_the_day() -> None:
     record, episode = dated()
     record.contact(week(10), episode)
-    kept = work(record.read())
+    kept = work(record.read(), Programme())
     assert "contact" not in {each.kind for each in standing(kept, week(18, 6)).this_week}
     assert "contact" in {each.kind for each in standing(kept, week(19, 1)).this_week}
     assert "contact" in {each.kind for each in standing(kept, week(20, 6)).this_week}
@@ -195,13 +195,13 @@ def test_who_missed_contacts_stays_on_the_list_of_the_overdue_until_term(day: in
     record, episode = dated()
     record.contact(week(10), episode)
     today = LMP + timedelta(day)
-    overdue = {each.kind for each in standing(work(record.read()), today).overdue}
+    overdue = {each.kind for each in standing(work(record.read(), Programme()), today).overdue}
     assert ("contact" in overdue) is (week(21) <= today < week(44))
 
 
 def test_an_item_is_on_one_list_at_a_time() -> None:
     record, _ = dated()
-    kept = work(record.read())
+    kept = work(record.read(), Programme())
     for day in range(60, 400):
         now = standing(kept, LMP + timedelta(day))
         assert not set(now.this_week) & set(now.overdue)
@@ -227,9 +227,9 @@ def test_an_item_is_on_one_list_at_a_time() -> None:
 )
 def test_a_reason_puts_her_on_the_list_of_high_risk(code: str, make: Any) -> None:
     record, episode = dated()
-    assert work(record.read()).risks == ()
+    assert work(record.read(), Programme()).risks == ()
     make(record, episode)
-    found = work(record.read()).risks
+    found = work(record.read(), Programme()).risks
     assert [each.code for each in found] == [code]
     names = {"finding": "finding"} if code == "finding" else {}
     assert placeholders(texts.RISKS[code]) <= {*dict(found[0].params), *names}
@@ -241,13 +241,13 @@ def test_a_reason_puts_her_on_the_list_of_high_risk(code: str, make: Any) -> Non
 def test_her_age_is_that_at_the_expected_birth(born: str, risk: bool) -> None:
     record, _ = dated()
     record.patient["birthDate"] = born
-    assert bool(work(record.read()).risks) is risk
+    assert bool(work(record.read(), Programme()).risks) is risk
 
 
 def test_a_pregnancy_without_an_end_leaves_the_lists_by_itself() -> None:
     record, _ = dated()
     record.condition("heart-disease")
-    kept = work(record.read())
+    kept = work(record.read(), Programme())
     assert standing(kept, week(43, 6)).high_risk
     assert not standing(kept, week(44)).high_risk
 
@@ -262,11 +262,11 @@ def test_no_list_has_a_woman_whose_pregnancy_is_over() -> None:
     record, episode = dated()
     record.condition("heart-disease")
     record.outcome("miscarriage", week(12), episode)
-    now = standing(work(record.read()), week(12))
+    now = standing(work(record.read(), Programme()), week(12))
     assert (now.this_week, now.overdue, now.high_risk, now.lost, now.birth_expected) == ((), (), False, False, None)
 
 
 def test_records_of_another_program_give_lists_without_error() -> None:
     for patient, resources in synthea_records():
-        kept = work(read_mother(patient, resources))
+        kept = work(read_mother(patient, resources), Programme())
         assert all(item.due_from < item.ends for item in kept.items)

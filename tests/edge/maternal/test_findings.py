@@ -13,11 +13,13 @@ from edge_node.maternal.anaemia import adjusted, severity, trimester
 from edge_node.maternal.assessing import findings
 from edge_node.maternal.danger import newborn_dangers
 from edge_node.maternal.facts import Newborn, Sign
-from edge_node.maternal.programme import Programme
+from edge_node.programme import Programme
 from tests.edge.maternal.making import LMP, Record, dated, expected, week
 
+PROGRAMME = Programme()
 
-def found(record: Record, programme: Programme | None = None) -> dict[str, str]:
+
+def found(record: Record, programme: Programme = PROGRAMME) -> dict[str, str]:
     mother = record.read()
     return {each.code: each.degree for each in findings(mother, mother.pregnancies[-1], programme)}
 
@@ -215,7 +217,7 @@ def test_every_finding_has_words_with_its_own_parameters() -> None:
     record.allergy("sulfa")
     record.give("sulfadoxine-pyrimethamine", week(12), episode)
     mother = record.read()
-    every = findings(mother, mother.pregnancies[0])
+    every = findings(mother, mother.pregnancies[0], Programme())
     assert len(every) >= 7
     for each in every:
         assert placeholders(texts.FINDINGS[each.code]) <= dict(each.params).keys()

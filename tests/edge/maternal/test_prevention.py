@@ -10,16 +10,18 @@ from edge_node.maternal.assessing import findings
 from edge_node.maternal.course import Due, months_later
 from edge_node.maternal.due import due
 from edge_node.maternal.history_concepts import TETANUS_HISTORY
-from edge_node.maternal.programme import Programme
 from edge_node.maternal.tetanus import counted, protected_on
+from edge_node.programme import Programme
 from tests.edge.maternal.making import LMP, Record, dated, week
 
+PROGRAMME = Programme()
 
-def items(record: Record, kind: str, programme: Programme | None = None) -> list[Due]:
+
+def items(record: Record, kind: str, programme: Programme = PROGRAMME) -> list[Due]:
     return [each for each in due(record.read(), programme) if each.kind == kind]
 
 
-def only(record: Record, kind: str, programme: Programme | None = None) -> Due:
+def only(record: Record, kind: str, programme: Programme = PROGRAMME) -> Due:
     (found,) = items(record, kind, programme)
     return found
 
@@ -51,7 +53,7 @@ def test_sp_is_never_due_with_co_trimoxazole_or_a_sulfa_allergy(bar: str) -> Non
         record.resources[-1]["valueCodeableConcept"] = {"text": "takes cotrimoxazole daily"}
     assert items(record, "iptp") == []
     mother = record.read()
-    assert any(each.code.startswith("no-sp-") for each in findings(mother, mother.pregnancies[0]))
+    assert any(each.code.startswith("no-sp-") for each in findings(mother, mother.pregnancies[0], Programme()))
 
 
 def test_sp_is_due_again_when_co_trimoxazole_was_stopped() -> None:
@@ -74,7 +76,7 @@ def test_sp_given_too_early_too_soon_or_though_barred_is_told() -> None:
     record.give("sulfadoxine-pyrimethamine", week(15), visit)
     record.allergy("sulfa")
     mother = record.read()
-    codes = {each.code for each in findings(mother, mother.pregnancies[0])}
+    codes = {each.code for each in findings(mother, mother.pregnancies[0], Programme())}
     assert {"sp-too-early", "sp-too-soon", "sp-though-barred", "no-sp-sulfa-allergy"} <= codes
 
 
@@ -304,9 +306,9 @@ def test_blood_sugar_is_asked_for_after_diabetes_of_an_earlier_pregnancy() -> No
 
 def test_the_evidence_of_what_is_due_moves_with_a_redating() -> None:
     record, episode = dated()
-    before = {(each.kind, each.number): each.due_from for each in due(record.read())}
+    before = {(each.kind, each.number): each.due_from for each in due(record.read(), Programme())}
     record.accept(LMP + timedelta(280 + 21), week(11), episode, "ultrasound")
-    after = {(each.kind, each.number): each.due_from for each in due(record.read())}
+    after = {(each.kind, each.number): each.due_from for each in due(record.read(), Programme())}
     moved = {key for key, day in after.items() if key in before and before[key] + timedelta(21) == day}
     assert {
         ("iptp", 1),

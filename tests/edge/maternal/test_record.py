@@ -14,6 +14,7 @@ from edge_node.maternal import concepts as said
 from edge_node.maternal.facts import Mother, Pressure
 from edge_node.maternal.lists import work
 from edge_node.maternal.record import read_mother, read_newborn
+from edge_node.programme import Programme
 from tests.edge.fhir.samples import all_generated, hl7_examples
 from tests.edge.maternal.making import LMP, Record, dated, synthea_records, week, who_examples
 
@@ -276,7 +277,7 @@ def test_no_value_that_fhir_allows_stops_the_reading(name: str) -> None:
         told = record.observe(name, week(20), episode, **value)
         mother = record.read()
         assert set(mother.unread) <= {told}
-        assert work(mother).items
+        assert work(mother, Programme()).items
 
 
 def test_resources_made_from_the_definitions_are_read_without_error() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from edge_node.programme import Programme
 from edge_node.store.bundles import resources
 from edge_node.store.model import Author, Write
 from edge_node.store.store import Store
@@ -65,7 +66,7 @@ def fill(store: Store, found: Sequence[dict[str, Any]], now_ms: int = START_MS) 
 
 def make(directory: Path, count: int) -> None:
     """A node with people who may log in, and patients."""
-    with Store.open(directory, KEY, create=True) as store:
+    with Store.open(directory, KEY, Programme(), create=True) as store:
         store.users.add("ama", "clinician", PASSWORD, START_MS)
         store.users.add("kofi", "admin", PASSWORD, START_MS)
         store.users.add("citizen", "citizen", PASSWORD, START_MS)

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from edge_node.programme import Programme
 from edge_node.store.store import Store
 from tests.edge.pages import clinic
 from tests.edge.pages.server import KEY
@@ -46,7 +47,7 @@ class Served:
 
     def store(self) -> Store:
         """The same store, as another process has it open."""
-        return Store.open(self.data, KEY)
+        return Store.open(self.data, KEY, Programme())
 
     def end(self) -> None:
         self.process.send_signal(signal.SIGTERM)

@@ -22,6 +22,7 @@ from edge_node.pages import rendering
 from edge_node.pages.desk import Desk
 from edge_node.pages.forms import fields
 from edge_node.pages.routes import make_pages
+from edge_node.programme import Programme
 from edge_node.store.model import Write
 from edge_node.store.store import Store
 from tests.edge.pages.server import KEY, now_ms
@@ -97,7 +98,7 @@ def observation(patient: str, note: str) -> Write:
 
 def main(directory: Path) -> None:
     set_up_log("text")
-    with Store.open(directory, KEY) as store:
+    with Store.open(directory, KEY, Programme()) as store:
         serve(make_app(store, now_ms, pages=with_form), Address(port=0))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from edge_node.api.app import make_app
 from edge_node.api.serve import Address, serve, set_up_log
 from edge_node.pages.routes import make_pages
+from edge_node.programme import Programme
 from edge_node.store.store import Store
 from edge_node.sync.exchanging import Syncing
 
@@ -22,7 +23,7 @@ def now_ms() -> int:
 
 def main(directory: Path) -> None:
     set_up_log("text")
-    with Store.open(directory, KEY) as store:
+    with Store.open(directory, KEY, Programme()) as store:
         syncing = Syncing(store, now_ms, os.urandom, "test")
 
         async def sync() -> Any:

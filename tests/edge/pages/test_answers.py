@@ -15,6 +15,7 @@ from edge_node.api.door import Door
 from edge_node.errors import HubUnreachable
 from edge_node.pages import forms
 from edge_node.pages.routes import make_pages
+from edge_node.programme import Programme
 from edge_node.store.model import Author, Write
 from edge_node.store.store import Store
 from tests.edge.pages import clinic
@@ -26,7 +27,7 @@ FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / "node", KEY, create=True) as store:
+    with Store.open(tmp_path / "node", KEY, Programme(), create=True) as store:
         clinic.write(store, PATIENT)
         store.users.add("ama", "clinician", clinic.PASSWORD, clinic.START_MS)
         store.users.add("citizen", "citizen", clinic.PASSWORD, clinic.START_MS)

@@ -19,6 +19,7 @@ from edge_node.pages import dates, lists, reminding
 from edge_node.pages import people as people_of
 from edge_node.pages.list_pages import _cell
 from edge_node.pages.routes import make_pages
+from edge_node.programme import Programme
 from edge_node.roles import REMINDER_CONSENT
 from edge_node.store.due import Due
 from edge_node.store.store import Store
@@ -64,7 +65,7 @@ def home(village: str, phone: str = "") -> dict[str, Any]:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / "node", KEY, create=True) as store:
+    with Store.open(tmp_path / "node", KEY, Programme(), create=True) as store:
         for resources in (
             woman("amina", 31, **home("Tamale", "+233 20 123")),
             woman("binta", 26, **home("Kakuma")),

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, expect
 
 from edge_node.api.feed import Change
 from edge_node.pages.live_pages import Saved, news
+from edge_node.programme import Programme
 from edge_node.store.model import Author, Write
 from edge_node.store.store import Store
 from tests.edge.pages.server import KEY
@@ -94,7 +95,7 @@ def test_a_page_that_was_not_looked_at_catches_up_when_it_is(tablet: Tablet) -> 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / "node", KEY, create=True) as store:
+    with Store.open(tmp_path / "node", KEY, Programme(), create=True) as store:
         put(store, PATIENT, "ama")
         yield store
 

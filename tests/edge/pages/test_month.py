@@ -20,6 +20,7 @@ from edge_node.fhir.validation import validate
 from edge_node.maternal.indicators import Month
 from edge_node.pages import month_pages
 from edge_node.pages.routes import make_pages
+from edge_node.programme import Programme
 from edge_node.store.store import Store
 from tests.edge.maternal.making import Record
 from tests.edge.pages import clinic
@@ -33,7 +34,7 @@ DISTRICT = District("DiszpKrYNg8", "BfMAe6Itzgt", {"first-contacts": "fbfJHSPpUQ
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / "node", KEY, create=True) as store:
+    with Store.open(tmp_path / "node", KEY, Programme(), create=True) as store:
         for place, id_ in enumerate(("amina", "binta", "chidi")):
             record = Record()
             day = MONTH.first + timedelta(days=place)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from edge_node.programme import Programme
 from edge_node.store.store import Store
 from tests.edge.pages import clinic
 from tests.edge.pages.conftest import SIZES, Served, Watched, log_in
@@ -30,7 +31,7 @@ def context(browser: Browser, served: Served) -> Iterator[BrowserContext]:
 
 
 def some_patient(served: Served) -> str:
-    with Store.open(served.data, KEY) as store:
+    with Store.open(served.data, KEY, Programme()) as store:
         return store.find_patients("tamale", 1)[0].id
 
 

@@ -12,6 +12,7 @@ import pytest
 from edge_node.api.app import Options, Parts, make_app
 from edge_node.api.door import Door
 from edge_node.pages.routes import make_pages
+from edge_node.programme import Programme
 from edge_node.roles import ROLES, Act, rights_of
 from edge_node.store.store import Store
 from tests.edge.pages import clinic
@@ -53,7 +54,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / "node", KEY, create=True) as store:
+    with Store.open(tmp_path / "node", KEY, Programme(), create=True) as store:
         clinic.write(store, PATIENT)
         clinic.write(store, {"resourceType": "Patient", "id": "p-2", "name": PATIENT["name"]})
         clinic.write(store, CONDITION)

@@ -17,6 +17,7 @@ from edge_node.maternal.record import read_mother
 from edge_node.maternal.texts import CONTRADICTIONS, DUE, FINDINGS
 from edge_node.pages import maternal_words
 from edge_node.pages.pregnancy import Card, Name, card, shown
+from edge_node.programme import Programme
 from tests.edge.fhir.samples import synthea_bundles
 from tests.edge.forms.filling import TODAY, Clinic
 from tests.edge.forms.test_maternal import delivered, enrolled
@@ -68,7 +69,7 @@ def test_a_card_can_be_made_of_every_record_of_another_program_on_any_day() -> N
         mother = read_mother(patient["id"], resources)
         for pregnancy in mother.pregnancies:
             for day in (pregnancy.start or TODAY, (pregnancy.start or TODAY) + timedelta(200), TODAY):
-                made = card(mother, pregnancy, (), frozenset(), day)
+                made = card(mother, pregnancy, (), frozenset(), day, Programme())
                 cards += 1
                 assert "%(" not in repr([*made.found, *made.items, *made.risks])
     assert cards > 10
@@ -78,7 +79,7 @@ def of(clinic: Clinic, newborns: tuple[tuple[Newborn, Name], ...] = ()) -> Card:
     mother = mother_of(clinic.context())
     pregnancy = shown(mother, TODAY)
     assert pregnancy is not None
-    return card(mother, pregnancy, newborns, frozenset(), TODAY)
+    return card(mother, pregnancy, newborns, frozenset(), TODAY, Programme())
 
 
 def test_what_refers_stands_first_whether_it_is_hers_or_the_babys() -> None:

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from edge_node.fhir.validation import validate
 from edge_node.forms.parsing import Questions
 from edge_node.pages.repairing import repaired, spots
+from edge_node.programme import Programme
 from edge_node.store import aside, merging, state
 from edge_node.store.bundles import resources
 from edge_node.store.model import Author
@@ -111,7 +112,7 @@ def test_what_another_node_sent_is_joined_when_it_is_tried_again(tmp_path: Path)
     part, _ = elements.write(
         None, None, elements.parse(json.dumps(allergy).encode()), "a", Stamp(9, 1, 5, 5, "efua", "nurse")
     )
-    with Store.open(tmp_path, KEY, create=True) as store:
+    with Store.open(tmp_path, KEY, Programme(), create=True) as store:
         with store.transaction() as connection:
             parcel = merging.parcel(connection, part, clinic.HOME_SCOPE)
             state.put_aside(connection, 1, "exchange", "MalformedData", "AllergyIntolerance: newer", parcel)
@@ -126,7 +127,7 @@ def test_what_another_node_sent_is_joined_when_it_is_tried_again(tmp_path: Path)
 
 
 def test_trying_again_never_writes_over_what_is_here(tmp_path: Path) -> None:
-    with Store.open(tmp_path, KEY, create=True) as store:
+    with Store.open(tmp_path, KEY, Programme(), create=True) as store:
         bring_in(store, WRONG)
         right = {**WRONG, "onsetDateTime": "2026-05-01"}
         clinic.write(store, {**right, "code": {"text": "Typhoid"}})

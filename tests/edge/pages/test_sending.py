@@ -10,6 +10,7 @@ from edge_node.api.outcome import Refused
 from edge_node.pages import card_pages, codes_on_cards, sending
 from edge_node.pages.card_numbers import grouped
 from edge_node.pages.card_numbers import read as read_number
+from edge_node.programme import Programme
 from edge_node.store.store import Store
 from sync_protocol.matching import numbers
 from tests.edge.pages import clinic
@@ -100,7 +101,7 @@ def test_a_code_that_is_twice_in_a_picture_finds_one_patient(tmp_path: Path, mon
     number = "115936163817"
     monkeypatch.setattr(codes_on_cards, "found", lambda photo: [number, number, "a poster"])
     sent = sending.read(PARTS, part("photo", b"a picture", '; filename="a.png"') + b"--xyz--\r\n")
-    with Store.open(tmp_path / "node", KEY, create=True) as store:
+    with Store.open(tmp_path / "node", KEY, Programme(), create=True) as store:
         identifier = [{"system": numbers.SYSTEM, "value": number}]
         clinic.write(store, {"resourceType": "Patient", "id": "p", "identifier": identifier})
         looked = card_pages._look(store, sent, clinic.START_MS)

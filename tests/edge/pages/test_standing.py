@@ -11,6 +11,7 @@ import pytest
 from edge_node.pages import agreement, standing
 from edge_node.pages.standing import Facts
 from edge_node.pages.sync_pages import Report, outcome
+from edge_node.programme import Programme
 from edge_node.store import leaving
 from edge_node.store.store import Store
 from tests.edge.pages import clinic
@@ -86,7 +87,7 @@ def test_outcomes() -> None:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / "node", KEY, create=True) as store:
+    with Store.open(tmp_path / "node", KEY, Programme(), create=True) as store:
         yield store
 
 

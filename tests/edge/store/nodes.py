@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from edge_node.programme import Programme
 from edge_node.store.model import Author, Stored, Write, Written
 from edge_node.store.store import Store
 from sync_protocol.register import Register, Sibling, Stamp
@@ -16,7 +17,7 @@ NOW = 1_750_000_000_000
 
 
 def opened(folder: Path, *, create: bool = True) -> Store:
-    return Store.open(folder, KEY, create=create)
+    return Store.open(folder, KEY, Programme(), create=create)
 
 
 def patient(**members: Any) -> bytes:

@@ -13,7 +13,6 @@ import pytest
 from edge_node import endings, same_person
 from edge_node.concepts import codeable
 from edge_node.errors import AlreadyExists
-from edge_node.immunisation import schedule
 from edge_node.immunisation.due import stand
 from edge_node.immunisation.record import read
 from edge_node.immunisation.reminders import VACCINE_KEY, items
@@ -24,6 +23,7 @@ from edge_node.maternal.due import due
 from edge_node.maternal.history_concepts import ALLERGIES, OUTCOMES
 from edge_node.maternal.record import read_mother
 from edge_node.maternal.reminders import reminder_message, reminder_task
+from edge_node.programme import Programme
 from edge_node.store.model import Author, Write
 from edge_node.store.stale import end_reminders
 from edge_node.store.store import Store
@@ -79,9 +79,9 @@ def write(store: Store, *resources: dict[str, Any], once: bool = False) -> None:
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     """Amina, pregnant, with a reminder of everything that is due, and one of another package of rules."""
-    made = Store.open(tmp_path / "node", bytes(range(32)), create=True)
+    made = Store.open(tmp_path / "node", bytes(range(32)), Programme(), create=True)
     write(made, AMINA, EPISODE, LMP)
-    items = due(read_mother("amina", [AMINA, EPISODE, LMP]))
+    items = due(read_mother("amina", [AMINA, EPISODE, LMP]), Programme())
     assert items
     today = date(2026, 7, 1)
     for number, item in enumerate(items):
@@ -160,7 +160,7 @@ def test_a_write_that_can_end_nothing_leaves_reminders_and_reads_no_record(
 def test_who_has_no_reminder_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     monkeypatch.setattr(endings, "ended", noting(asked, "ended"))
-    with Store.open(tmp_path / "node", bytes(range(32)), create=True) as store:
+    with Store.open(tmp_path / "node", bytes(range(32)), Programme(), create=True) as store:
         write(store, AMINA, EPISODE, LMP)
         write(store, LOSS)
     assert asked == []
@@ -215,7 +215,7 @@ def test_what_makes_one_thing_needless_ends_its_reminder_alone(
     store: Store, resource: dict[str, Any], kind: str
 ) -> None:
     write(store, resource)
-    items = due(read_mother("amina", [AMINA, EPISODE, LMP]))
+    items = due(read_mother("amina", [AMINA, EPISODE, LMP]), Programme())
     ended = {item.kind for number, item in enumerate(items) if state_of(store, "Task", f"t{number}") == "cancelled"}
     assert ended == {kind}
 
@@ -240,13 +240,13 @@ def test_a_loss_ends_reminders_whichever_of_two_merged_records_it_is_written_und
 
 
 def test_a_pregnancy_under_the_record_that_was_merged_ends_with_its_reminders(tmp_path: Path) -> None:
-    with Store.open(tmp_path / "node", bytes(range(32)), create=True) as store:
+    with Store.open(tmp_path / "node", bytes(range(32)), Programme(), create=True) as store:
         write(store, AMINA, EPISODE, LMP, {**AMINA, "id": "first"})
         kept, other = store.read("Patient", "first"), store.read("Patient", "amina")
         assert kept is not None
         assert other is not None
         store.write(same_person.merge(kept, other), MIDWIFE, NOW_MS)
-        (item, *_) = due(read_mother("amina", [AMINA, EPISODE, LMP]))
+        (item, *_) = due(read_mother("amina", [AMINA, EPISODE, LMP]), Programme())
         write(store, {**reminder_task(item, "first", date(2026, 7, 1)), "id": "t0"})
         write(store, {**LOSS, "subject": {"reference": "Patient/first"}})
         assert state_of(store, "Task", "t0") == "cancelled"
@@ -274,7 +274,7 @@ BCG: dict[str, Any] = {
 def child_reminded(store: Store) -> None:
     """A child with a reminder of each dose that is due for it."""
     write(store, CHILD)
-    for one in items("child", stand(load(schedule.CHILD), read(CHILD, []).facts).due):
+    for one in items("child", stand(load(Programme().vaccines), read(CHILD, []).facts).due):
         task = reminder_task(one, "child", date(2026, 6, 1))
         name = one.kind.split()[-1]
         write(store, {**task, "id": name, "identifier": [{**task["identifier"][0], "system": VACCINE_KEY}]})

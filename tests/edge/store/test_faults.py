@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge_node.errors import CorruptDatabase, DiskFull, NewerSchema, NoDatabase
+from edge_node.programme import Programme
 from edge_node.store.connection import connect
 from edge_node.store.schema import MIGRATIONS
 from edge_node.store.store import DATABASE_NAME, Store
@@ -32,7 +33,7 @@ def test_there_is_no_node_where_none_was_made(tmp_path: Path) -> None:
 def test_another_key_does_not_open_it(tmp_path: Path) -> None:
     opened(tmp_path).close()
     with pytest.raises(CorruptDatabase):
-        Store.open(tmp_path, bytes(32))
+        Store.open(tmp_path, bytes(32), Programme())
 
 
 def test_nothing_on_disk_can_be_read_without_the_key(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_node.errors import AlreadyExists
+from edge_node.programme import Programme
 from edge_node.store import reading, schema, vocabulary
 from edge_node.store.bundles import Item
 from edge_node.store.connection import connect
@@ -243,7 +244,7 @@ def test_a_number_that_is_here_is_drawn_anew(tmp_path: Path) -> None:
         return draws.pop(0).to_bytes(count, "big") if count == 8 and armed else chance.randbytes(count)
 
     armed = False
-    with Store.open(tmp_path / "n", KEY, create=True, random_bytes=bytes_of) as store:
+    with Store.open(tmp_path / "n", KEY, Programme(), create=True, random_bytes=bytes_of) as store:
         person(store, "p", "Ama Mensah")
         armed = True
         first = store.new_patient_number()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge_node.errors import AlreadySubmitted, InvalidResource
+from edge_node.programme import Programme
 from edge_node.store.model import Author, Once, Write
 from edge_node.store.store import Store
 from edge_node.store.submitting import KEPT_MS
@@ -24,7 +25,7 @@ def patient(id_: str, **members: object) -> Write:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / "node", KEY, create=True) as opened:
+    with Store.open(tmp_path / "node", KEY, Programme(), create=True) as opened:
         yield opened
 
 
@@ -46,7 +47,7 @@ def test_of_sendings_at_the_same_time_one_is_carried_out(store: Store, tmp_path:
             return False
         return True
 
-    with Store.open(tmp_path / "node", KEY) as other, ThreadPoolExecutor(8) as pool:
+    with Store.open(tmp_path / "node", KEY, Programme()) as other, ThreadPoolExecutor(8) as pool:
         assert sorted(pool.map(send, range(8))) == [False] * 7 + [True]
     assert store.status().resources == 1
 

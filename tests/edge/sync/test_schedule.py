@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge_node.errors import HubUnreachable
+from edge_node.programme import Programme
 from edge_node.store.store import Store
 from edge_node.sync.exchanging import Progress, Syncing
 from edge_node.sync.link import Busy
@@ -36,7 +37,7 @@ class Told(Syncing):
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path, bytes(32), create=True) as opened:
+    with Store.open(tmp_path, bytes(32), Programme(), create=True) as opened:
         yield opened
 
 

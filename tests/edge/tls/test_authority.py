@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_node.errors import SettingsWrong
+from edge_node.programme import Programme
 from edge_node.store.store import Store
 from edge_node.tls import authority, interfaces, keeping, trust
 from edge_node.tls.authority import Pair
@@ -119,7 +120,7 @@ def test_this_machine_knows_itself_by_name_and_address() -> None:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    return Store.open(tmp_path / "node", KEY, create=True)
+    return Store.open(tmp_path / "node", KEY, Programme(), create=True)
 
 
 def look(store: Store, now_ms: int = NOW_MS, names: list[str] = NAMES, given: list[str] | None = None) -> keeping.Kept:

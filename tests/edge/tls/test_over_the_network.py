@@ -20,6 +20,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from playwright.sync_api import Error, Page, sync_playwright
 
+from edge_node.programme import Programme
 from edge_node.store.store import Store
 from edge_node.tls import interfaces, keeping
 from edge_node.tls.authority import Pair, make_authority
@@ -153,7 +154,7 @@ def browsing(clinic: Clinic, folder: Path, authority: bytes) -> Iterator[Page]:
 def keeping_of(clinic: Clinic) -> keeping.Kept:
     """What the clinic's computer has in its store."""
     key = bytes.fromhex(json.loads((clinic.data / "edge.key").read_text())["plain"])
-    with Store.open(clinic.data, key) as store, store.reading() as connection:
+    with Store.open(clinic.data, key, Programme()) as store, store.reading() as connection:
         rows = dict(connection.execute("SELECT name, value FROM meta WHERE name LIKE 'tls_%'").fetchall())
     pairs = {name: msgspec.msgpack.decode(value, type=Pair) for name, value in rows.items()}
     return keeping.Kept(pairs["tls_authority"], pairs["tls_server"], ())

@@ -14,8 +14,8 @@ from edge_node.immunisation.due import stand
 from edge_node.immunisation.record import read as read_vaccinations
 from edge_node.maternal.indicators import Month, month_counts
 from edge_node.maternal.lists import standing, work
-from edge_node.maternal.programme import Programme
 from edge_node.maternal.record import read_mother
+from edge_node.programme import Programme
 from edge_node.store.due import Due
 from edge_node.worklists import counting, watching
 from edge_node.worklists.spans import Span, joined
