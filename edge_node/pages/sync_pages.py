@@ -8,7 +8,7 @@ from litestar import Request, Response, get, post
 
 from edge_node.errors import EdgeError, NotEnrolled
 from edge_node.language import _, ngettext
-from edge_node.pages import agreement, rendering
+from edge_node.pages import agreement, programme_words, rendering
 from edge_node.pages.desk import Desk
 from edge_node.pages.forms import posted, safe_next
 from edge_node.pages.standing import changes, explained, waiting_kinds
@@ -40,6 +40,7 @@ def handlers(desk: Desk) -> list[Any]:
             kinds=kinds,
             resources=status.resources,
             key_is_plain=desk.key_is_plain,
+            programme=list(programme_words.told(desk.store.programme)),
             program=version_of("medtech-edge"),
         )
 
