@@ -70,6 +70,19 @@ def test_import_tells_what_it_did_and_export_gives_it_back(edge: Edge, tmp_path:
     assert (again["resources"], again["changed"]) == (2, 0)
 
 
+@pytest.mark.parametrize("arguments", [("serve",), ("sync",), ("import", "two.ndjson"), ("status",)])
+def test_a_programme_that_means_nothing_stops_every_command(
+    edge: Edge, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    programme = tmp_path / "programme.toml"
+    programme.write_text('vaccines = "kenya"\n')
+    edge.environment["MEDTECH_EDGE_PROGRAMME"] = str(programme)
+    given = [tmp_path / one if one.endswith("ndjson") else one for one in arguments]
+    done = edge.run(*given)
+    assert done.returncode == 2
+    assert "there are who-child, kenya-child" in done.stderr
+
+
 def test_an_import_ends_the_reminders_of_who_died(edge: Edge, tmp_path: Path) -> None:
     reminder = (
         '{"resourceType":"Task","id":"t","status":"requested","intent":"order","for":{"reference":"Patient/p"},'

@@ -22,14 +22,16 @@ from edge_node.store.model import Author, Write
 
 NOW = datetime(2026, 6, 10, 9, 30, tzinfo=UTC)
 TODAY = NOW.date()
+DEFAULTS = Programme()
 LETTERS = st.text("abcdefghijklmnopqrstuvwxyz", min_size=1, max_size=12)
 
 
 class Clinic:
     """A node's records in memory: forms are filled in, and what they write is there for the next one."""
 
-    def __init__(self, *resources: dict[str, Any]) -> None:
+    def __init__(self, *resources: dict[str, Any], programme: Programme = DEFAULTS) -> None:
         self.now = NOW
+        self.programme = programme
         self._ids = count(1)
         self._held = {f"{r['resourceType']}/{r['id']}": _held(r) for r in resources}
 
@@ -46,7 +48,7 @@ class Clinic:
             records=tuple(mine),
             about=self._held[about] if about else None,
             places={"Kétou hospital": "ketou"},
-            programme=Programme(),
+            programme=self.programme,
         )
 
     def resource(self, reference: str) -> Mapping[str, Any]:

@@ -28,6 +28,7 @@ from edge_node.language import reading
 from edge_node.maternal.record import read_mother
 from edge_node.medicines import record as medicines_read
 from edge_node.medicines.cautions import Taken
+from edge_node.programme import Programme
 from tests.edge.forms.about_people import AMINA, BABY, Typed, asked, body
 from tests.edge.forms.filling import TODAY, Clinic, confirmed
 
@@ -132,6 +133,15 @@ def test_what_is_due_is_proposed_and_what_was_given_counts() -> None:
     assert [(one.vaccine, one.day) for one in read.facts.given] == [("bcg", TODAY)]
     assert [(one.vaccine, one.reason) for one in read.refusals] == [("hepb", "None in stock")]
     assert "bcg" not in proposed(clinic.context())
+
+
+def test_each_clinic_is_proposed_the_vaccines_of_its_own_schedule() -> None:
+    newborn = {**BABY, "birthDate": TODAY.isoformat()}
+    assert proposed(Clinic(newborn).context()) == ("bcg", "hepb", "opv")
+    kenyan = Clinic(newborn, programme=Programme(vaccines="kenya-child"))
+    assert proposed(kenyan.context()) == ("bcg", "opv")
+    (doubt,) = asked(kenyan, VACCINATION, {"more": ("hepb",)}).doubts
+    assert "will not count" in str(doubt.text), "there it is none of the birth doses"
 
 
 def test_a_vaccine_that_comes_too_early_is_asked_about_with_the_reason() -> None:

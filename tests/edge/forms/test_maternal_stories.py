@@ -1,5 +1,6 @@
 """What maternal forms ask, when, and what they ask once more: stories of single women."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -17,8 +18,10 @@ from edge_node.forms.maternal.postnatal import POSTNATAL
 from edge_node.forms.maternal.redating import REDATE
 from edge_node.forms.maternal.sheets import MATERNAL_SHEETS
 from edge_node.forms.parsing import Questions, parse
+from edge_node.programme import Programme
 from tests.edge.forms.filling import TODAY, Clinic
 from tests.edge.forms.test_maternal import AMINA, LMP, delivered, enrolled, pregnancy
+from tests.edge.maternal.making import dated
 
 
 def asked_back(clinic: Clinic, sheet: Sheet, sent: dict[str, str | tuple[str, ...]]) -> list[str]:
@@ -211,6 +214,32 @@ def test_the_next_appointment_is_not_on_the_heels_of_the_contact() -> None:
         clinic = enrolled(TODAY - timedelta(days=days))
         proposed = TODAY + timedelta(days=7 * weeks - days)
         assert CONTACT.start(clinic.context()) == {"next_on": proposed.isoformat()}
+
+
+def test_the_next_appointment_is_that_of_the_clinics_own_plan() -> None:
+    record, episode = dated(TODAY - timedelta(weeks=40))
+    record.contact(TODAY - timedelta(weeks=30), episode)
+    resources = json.loads(json.dumps(record.resources, default=str))
+    assert CONTACT.start(Clinic(*resources).context()) == {}, "WHO's plan ends with week 40"
+    rebased = Clinic(*resources, programme=Programme(contacts="rebased"))
+    assert CONTACT.start(rebased.context()) == {"next_on": (TODAY + timedelta(weeks=1)).isoformat()}
+
+
+@pytest.mark.parametrize(
+    ("programme", "left_out"),
+    [
+        (Programme(), ""),
+        (Programme(malaria=False), "sp"),
+        (Programme(worms=False), "worms"),
+        (Programme(calcium_low=False), "calcium"),
+    ],
+)
+def test_what_the_clinic_does_not_give_is_not_asked(programme: Programme, left_out: str) -> None:
+    clinic = enrolled()
+    clinic.programme = programme
+    form = CONTACT.form(clinic.context())
+    named = {field.name for section in form.sections for field in section.fields}
+    assert {"sp", "worms", "calcium"} - named == ({left_out} if left_out else set())
 
 
 def test_after_a_birth_the_next_contact_is_proposed_from_the_day_after_tomorrow_on() -> None:

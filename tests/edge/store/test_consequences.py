@@ -22,7 +22,7 @@ from edge_node.maternal import concepts as said
 from edge_node.maternal.due import due
 from edge_node.maternal.history_concepts import ALLERGIES, OUTCOMES
 from edge_node.maternal.record import read_mother
-from edge_node.maternal.reminders import reminder_message, reminder_task
+from edge_node.maternal.reminders import key_of, reminder_key, reminder_message, reminder_task
 from edge_node.programme import Programme
 from edge_node.store.model import Author, Write
 from edge_node.store.stale import end_reminders
@@ -278,6 +278,25 @@ def child_reminded(store: Store) -> None:
         task = reminder_task(one, "child", date(2026, 6, 1))
         name = one.kind.split()[-1]
         write(store, {**task, "id": name, "identifier": [{**task["identifier"][0], "system": VACCINE_KEY}]})
+
+
+def test_reminders_go_by_the_programme_with_which_the_store_was_opened(store: Store) -> None:
+    """SP that is not given in this place any more is due no more: its reminder ends, others stay."""
+    store.close()
+    sp = {
+        reminder_key(item)
+        for item in due(read_mother("amina", [AMINA, EPISODE, LMP]), Programme())
+        if item.kind == "iptp"
+    }
+    with Store.open(store.path.parent, bytes(range(32)), Programme(malaria=False)) as other:
+        assert end_reminders(other, NOW_MS, os.urandom)
+        tasks = [
+            json.loads(one.body or b"{}")
+            for one in other.everything("amina")
+            if one.type == "Task" and one.id != "vaccine"
+        ]
+        assert {key_of(task) for task in tasks if task["status"] == "cancelled"} == sp
+        assert sp
 
 
 def test_a_dose_ends_its_own_reminder_and_a_death_all(store: Store) -> None:
