@@ -66,13 +66,13 @@ async def _page(
 
 
 def _member(user: User, caller: Caller, now_ms: int) -> Member:
-    locked = remaining_ms(user.locked_until_ms, now_ms)
+    locked = remaining_ms(user.wrong, user.locked_until_ms, now_ms)
     return Member(
         user.name,
         user.role,
         user.origin == HUB,
         user.disabled,
-        dates.moment(user.locked_until_ms, now_ms) if locked else "",
+        dates.moment(now_ms + locked, now_ms) if locked else "",
         dates.moment(user.created_ms, now_ms),
         user.name == caller.author.user,
     )

@@ -34,10 +34,9 @@ def lock_ms(wrong: int) -> int:
     return int(min(LOCK_MS << doublings, LOCK_MS_MAX))
 
 
-def remaining_ms(locked_until: int, now_ms: int) -> int:
-    """How much of a lock is left. One that ends later than any lock lasts is of a clock that has been put back since, and over."""
-    left = locked_until - now_ms
-    return left if 0 < left <= LOCK_MS_MAX else 0
+def remaining_ms(wrong: int, locked_until: int, now_ms: int) -> int:
+    """How much is left of a lock that so many wrong tries brought about; never more than it lasts, however the clock was put back."""
+    return min(max(locked_until - now_ms, 0), lock_ms(wrong) or LOCK_MS)
 
 
 def pin_fault(pin: str) -> str | None:

@@ -73,14 +73,16 @@ class Users:
         """
         with self._transaction() as connection:
             row = connection.execute("SELECT secret, wrong, locked_until FROM user WHERE name = ?", (name,)).fetchone()
+            left = remaining_ms(row[1], row[2], now_ms) if row is not None else 0
             if row is None:
                 _note_stranger(connection)
             else:
-                if remaining_ms(row[2], now_ms):
-                    raise TooManyTries("This login is locked for a while", hint=_WAIT)
-                wrong = row[1] + 1
-                until = now_ms + lock_ms(wrong) if lock_ms(wrong) else 0
+                # A lock that ends too late is of before the clock was put back: it begins anew, and no try gets past it.
+                wrong = row[1] if left else row[1] + 1
+                until = now_ms + (left or lock_ms(wrong)) if left or lock_ms(wrong) else 0
                 connection.execute("UPDATE user SET wrong = ?, locked_until = ? WHERE name = ?", (wrong, until, name))
+        if left:
+            raise TooManyTries("This login is locked for a while", hint=_WAIT)
         if row is None:
             passwords.sealed(password, bytes(passwords.SALT_BYTES))
             raise Unauthorised()

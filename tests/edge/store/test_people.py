@@ -90,9 +90,26 @@ def test_locks_grow_and_are_bounded(wrong: int) -> None:
     assert lock_ms(wrong + TRIES_MAX) >= lock
 
 
-@given(st.integers(0, 2**45), st.integers(0, 2**45))
-def test_a_clock_that_was_put_back_locks_nobody_out_for_years(until: int, now: int) -> None:
-    assert 0 <= remaining_ms(until, now) <= LOCK_MS_MAX
+@given(st.integers(0, 10_000), st.integers(0, 2**45), st.integers(0, 2**45))
+def test_a_clock_that_was_put_back_locks_nobody_out_for_years(wrong: int, until: int, now: int) -> None:
+    assert 0 <= remaining_ms(wrong, until, now) <= LOCK_MS_MAX
+
+
+@pytest.mark.parametrize("back_ms", [1, LOCK_MS, 3 * LOCK_MS_MAX])
+@pytest.mark.parametrize("wrong", [TRIES_MAX, 20 * TRIES_MAX])
+def test_a_clock_that_was_put_back_gets_no_try_past_a_lock_and_the_lock_ends(
+    store: Store, wrong: int, back_ms: int
+) -> None:
+    """By one ms: a try that waited for its thread while another, of later, brought the lock about."""
+    store.users.add("ama", "clinician", PASSWORD, NOW)
+    with store.transaction() as connection:
+        connection.execute("UPDATE user SET wrong = ?", (wrong - 1,))
+    with pytest.raises(Unauthorised):
+        store.users.verify("ama", "wrong horse", NOW)
+    for _ in range(3):
+        with pytest.raises(TooManyTries):
+            store.users.verify("ama", PASSWORD, NOW - back_ms)
+    assert store.users.verify("ama", PASSWORD, NOW - back_ms + lock_ms(wrong)).name == "ama"
 
 
 @pytest.mark.parametrize(
