@@ -11,6 +11,7 @@ from http.cookies import CookieError, SimpleCookie
 import msgspec
 
 from edge_node.api.sight import Sight, sight_of
+from edge_node.api.steady import Clock, Ends
 from edge_node.api.threads import Threads
 from edge_node.api.tokens import Claims, Tokens
 from edge_node.errors import SessionLocked, Unauthorised
@@ -36,18 +37,32 @@ class Caller(msgspec.Struct, frozen=True):
     has_pin: bool = False
 
 
+class _Used(msgspec.Struct, frozen=True):
+    """When a login was last used, by the wall clock and by the steady one."""
+
+    wall_ms: int
+    steady_ms: int
+
+
 class Access:
     """Finds the caller of a request from its headers."""
 
     def __init__(
-        self, store: Store, tokens: Tokens, now_ms: Callable[[], int], threads: Threads, idle_seconds: int
+        self,
+        store: Store,
+        tokens: Tokens,
+        now_ms: Callable[[], int],
+        steady_ms: Clock,
+        threads: Threads,
+        idle_seconds: int,
     ) -> None:
         self._store = store
         self._tokens = tokens
-        self._now_ms = now_ms
+        self._now_ms, self._steady_ms = now_ms, steady_ms
         self._threads = threads
         self.idle_ms = idle_seconds * 1000
-        self._seen: dict[str, int] = {}
+        self._ends = Ends(steady_ms)
+        self._seen: dict[str, _Used] = {}
         self._noted: dict[str, int] = {}
 
     def author(self, authorization: str | None, cookie: str | None) -> Author:
@@ -80,7 +95,8 @@ class Access:
 
     def unlocked(self, caller: Caller) -> None:
         """It was unlocked just now."""
-        self._seen[caller.session] = self._noted[caller.session] = self._now_ms()
+        self._noted[caller.session] = self._now_ms()
+        self._seen[caller.session] = _Used(self._noted[caller.session], self._steady_ms())
 
     def _standing(self, claims: Claims) -> Standing:
         found = self._store.sessions.standing(claims.jti, claims.sub)
@@ -91,16 +107,23 @@ class Access:
         return found
 
     def _is_idle(self, claims: Claims, standing: Standing) -> bool:
-        """Whether it was not used for too long; of one that is not known yet, since it began."""
-        seen = max(standing.seen_ms or claims.iat * 1000, self._seen.get(claims.jti, 0))
-        return self._now_ms() - seen > self.idle_ms
+        """Whether it was not used for too long; of one that is not known yet, since it began.
+
+        A clock that was put back gives nobody more time: what this process saw counts by the steady clock too, and what was used in the
+        future, as the store has it after a restart, is locked, since nobody knows for how long it lay there.
+        """
+        now, used = self._now_ms(), self._seen.get(claims.jti)
+        if used is not None:
+            return max(now - used.wall_ms, self._steady_ms() - used.steady_ms) > self.idle_ms
+        seen = standing.seen_ms or claims.iat * 1000
+        return not 0 <= now - seen <= self.idle_ms
 
     def _note(self, claims: Claims) -> None:
         now = self._now_ms()
         if len(self._seen) >= _REMEMBERED_MAX:
             self._seen.clear()
             self._noted.clear()
-        self._seen[claims.jti] = now
+        self._seen[claims.jti] = _Used(now, self._steady_ms())
         if not 0 <= now - self._noted.get(claims.jti, 0) < NOTE_MS:
             self._noted[claims.jti] = now
             self._threads.later(self._store.sessions.note, claims.jti, claims.sub, now, claims.exp * 1000)
@@ -110,8 +133,10 @@ class Access:
         rights = rights_of(author.role)
         open_now: frozenset[str] = frozenset()
         if "open-with-reason" in rights.acts:
+            now = self._now_ms()
             with self._store.reading() as connection:
-                open_now = opened.open_now(connection, author.user, author.role, self._now_ms())
+                found = opened.open_now(connection, author.user, author.role, now)
+            open_now = frozenset(one.patient for one in found if not self._ends.is_over(one.number, one.until_ms - now))
         own = standing.patient if rights.own_see else None
         sight = sight_of(author.role, own, open_now)
         return Caller(author, sight, claims.jti, claims.exp * 1000, standing.has_pin)

@@ -25,6 +25,7 @@ from edge_node.api.login import Logins
 from edge_node.api.measures import Measures
 from edge_node.api.outcome import CODES, Refused, as_problem
 from edge_node.api.service import Service, time_ordered_id
+from edge_node.api.steady import steady_ms as of_this_computer
 from edge_node.api.threads import Threads
 from edge_node.api.throttle import Rule, Throttle
 from edge_node.api.tokens import Tokens
@@ -90,10 +91,14 @@ def make_app(
     wrote: Callable[[], None] = lambda: None,
     pages: Pages | None = None,
     chance: Callable[[int], bytes] = os.urandom,
+    steady_ms: Callable[[], int] = of_this_computer,
 ) -> Door:
-    """The application. `sync` does one exchange with the hub, `wrote` is called after a commit, `pages` makes the handlers of the pages."""
+    """The application. `sync` does one exchange with the hub, `wrote` is called after a commit, `pages` makes the handlers of the pages.
+
+    `steady_ms` is a clock that nobody puts back: how long a login lay idle, and how long a record is open, is measured by both.
+    """
     options = options or Options()
-    parts = _parts(store, now_ms, options, chance, wrote)
+    parts = _parts(store, (now_ms, steady_ms), options, chance, wrote)
     routes: list[ControllerRouterHandler] = [
         *login.handlers(parts.logins),
         *node.handlers(node.Node(parts.service, parts.access, parts.threads, parts.feed, parts.measures, sync)),
@@ -139,8 +144,13 @@ def make_app(
 
 
 def _parts(
-    store: Store, now_ms: Callable[[], int], options: Options, chance: Callable[[int], bytes], wrote: Callable[[], None]
+    store: Store,
+    clocks: tuple[Callable[[], int], Callable[[], int]],
+    options: Options,
+    chance: Callable[[int], bytes],
+    wrote: Callable[[], None],
 ) -> Parts:
+    now_ms, steady_ms = clocks
     secret = keys.secret(store, chance)
     tokens = Tokens(keys.derived(secret, "tokens"), now_ms, chance, options.token_seconds)
     tokens.remember_revoked(keys.revoked_tokens(store))
@@ -149,8 +159,8 @@ def _parts(
     service = Service(
         store, now_ms, lambda: time_ordered_id(now_ms(), chance), Sealer(keys.derived(secret, "cursors"), chance)
     )
-    access = Access(store, tokens, now_ms, threads, options.idle_seconds)
-    logins = Logins(store, tokens, Throttle(now_ms, address), now_ms, threads)
+    access = Access(store, tokens, now_ms, steady_ms, threads, options.idle_seconds)
+    logins = Logins(store, tokens, Throttle(steady_ms, address), now_ms, threads)
     return Parts(
         service,
         access,

@@ -1,4 +1,5 @@
-"""How many wrong passwords are let through: three leaky buckets, in memory, of a clock that is given.
+"""How many wrong passwords are let through: three leaky buckets, in memory, of a steady clock that is given
+(with one that is put back, nobody of an address could log in until it is where it was).
 
 One for a user at an address, one for an address, one for a user. A colleague who forgot her password waits for half a minute; a
 machine that guesses from one address is held; one that guesses from many slows down everyone who uses that name, and no one else.
@@ -28,14 +29,14 @@ USER = Rule(tries=50, refill_ms=5_000)
 class Throttle:
     """Counts wrong tries. A bucket is the moment at which it will be empty again."""
 
-    def __init__(self, now_ms: Callable[[], int], address: Rule = ADDRESS) -> None:
-        self._now_ms = now_ms
+    def __init__(self, steady_ms: Callable[[], int], address: Rule = ADDRESS) -> None:
+        self._steady_ms = steady_ms
         self._address = address
         self._empty_at: dict[tuple[str, str], int] = {}
 
     def take(self, user: str, address: str) -> None:
         """Counts a try as wrong, before it is looked at. Raises TooManyTries when there were too many."""
-        now = self._now_ms()
+        now = self._steady_ms()
         buckets = self._buckets(user, address)
         for key, rule in buckets.items():
             if self._level(key, now) > (rule.tries - 1) * rule.refill_ms:

@@ -44,12 +44,18 @@ def open_record(connection: Connection, author: Author, patient: str, reason: st
     )
 
 
-def open_now(connection: Connection, user: str, role: str, now_ms: int) -> frozenset[str]:
-    """Ids of the patients whose records this user has open in this role. A clock that was put back opens nothing again."""
-    found = connection.execute(
-        "SELECT patient FROM opened WHERE user = ? AND role = ? AND until > ? AND at <= ?", (user, role, now_ms, now_ms)
-    )
-    return frozenset(patient for (patient,) in found.fetchall())
+class Open(Struct, frozen=True):
+    """An opening whose time is not over by the wall clock."""
+
+    number: int
+    patient: str
+    until_ms: int
+
+
+def open_now(connection: Connection, user: str, role: str, now_ms: int) -> list[Open]:
+    """What this user has open in this role. Of what was opened in the future nothing is: the clock has been put back since."""
+    query = "SELECT number, patient, until FROM opened WHERE user = ? AND role = ? AND until > ? AND at <= ?"
+    return [Open(*row) for row in connection.execute(query, (user, role, now_ms, now_ms)).fetchall()]
 
 
 def latest(connection: Connection, count: int = LISTED_MAX) -> list[Opened]:

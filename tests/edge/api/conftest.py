@@ -23,6 +23,7 @@ class Clock:
 
     def __init__(self) -> None:
         self.ms = START_MS
+        self.ahead_ms = 0
 
     def __call__(self) -> int:
         self.ms += 1
@@ -30,6 +31,15 @@ class Clock:
 
     def forward(self, seconds: float) -> None:
         self.ms += int(seconds * 1000)
+
+    def put_back(self, seconds: float) -> None:
+        """Somebody sets the clock; no time is lost by it."""
+        self.ms -= int(seconds * 1000)
+        self.ahead_ms += int(seconds * 1000)
+
+    def steady(self) -> int:
+        """Time since it began, however it was set."""
+        return self.ms + self.ahead_ms - START_MS
 
 
 @pytest.fixture
@@ -46,7 +56,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def app(store: Store, clock: Clock) -> Iterator[Door]:
-    app = make_app(store, clock, Options(body_bytes_max=2_000_000, heartbeat_seconds=0.05))
+    app = make_app(store, clock, Options(body_bytes_max=2_000_000, heartbeat_seconds=0.05), steady_ms=clock.steady)
     yield app
     parts: Parts = app.app.state.parts
     parts.feed.close()

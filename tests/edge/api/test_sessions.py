@@ -57,6 +57,31 @@ async def test_an_idle_browser_is_locked_by_the_server_and_a_program_is_not(
     outcome_of(await ama.get("/fhir/Patient"), 423)  # asking again does not wake it
 
 
+async def test_a_clock_that_is_put_back_keeps_no_login_awake(
+    ama: httpx.AsyncClient, store: Store, parts: Parts, clock: Clock
+) -> None:
+    await ama.get("/fhir/Patient")
+    clock.forward(IDLE - 60)
+    clock.put_back(7_200)
+    assert (await ama.get("/fhir/Patient")).status_code == 200  # whoever works on is not disturbed
+    clock.forward(IDLE + 1)
+    outcome_of(await ama.get("/fhir/Patient"), 423)
+    parts.threads._writing.submit(lambda: None).result()
+    # After a restart nobody knows for how long it lay there: what was last used in the future is locked.
+    restarted = make_app(store, clock, steady_ms=clock.steady)
+    with pytest.raises(SessionLocked):
+        restarted.app.state.parts.access.caller(None, cookie(ama))
+    restarted.app.state.parts.threads.close()
+    await parts.unlocking.with_password(parts.access.locked_caller(cookie(ama)), PASSWORD, "here")
+    assert (await ama.get("/fhir/Patient")).status_code == 200
+
+
+async def test_a_clock_that_is_put_back_keeps_nobody_from_logging_in(anyone: httpx.AsyncClient, clock: Clock) -> None:
+    assert (await login(anyone)).status_code == 200
+    clock.put_back(7_200)
+    assert (await login(anyone)).status_code == 200
+
+
 async def test_listening_keeps_no_login_awake(ama: httpx.AsyncClient, parts: Parts, clock: Clock) -> None:
     await ama.get("/fhir/Patient")
     clock.forward(IDLE - 5)
@@ -216,6 +241,17 @@ async def test_a_reason_opens_one_record_for_a_while_to_be_seen(
     outcome_of(await desk.delete("/fhir/Observation/o-p-1"), 403)
     clock.forward(Options().break_glass_seconds + 1)
     outcome_of(await desk.get("/fhir/Observation/o-p-1"), 403)
+
+
+async def test_a_clock_that_is_put_back_keeps_no_record_open(desk: httpx.AsyncClient, clock: Clock) -> None:
+    await opens(desk, "p-1")
+    assert (await desk.get("/fhir/Observation/o-p-1")).status_code == 200
+    for _ in range(2):
+        clock.forward(Options().break_glass_seconds / 2 + 1)
+        clock.put_back(Options().break_glass_seconds / 2)
+    outcome_of(await desk.get("/fhir/Observation/o-p-1"), 403)
+    await opens(desk, "p-1")
+    assert (await desk.get("/fhir/Observation/o-p-1")).status_code == 200
 
 
 async def test_it_is_audited_with_the_reason_and_shown_to_a_supervisor(

@@ -36,7 +36,8 @@ def test_a_record_is_open_to_one_person_in_one_role_for_a_time(
     store: Store, user: str, role: str, now_ms: int, is_open: bool
 ) -> None:
     with store.reading() as connection:
-        assert ("p-1" in opened.open_now(connection, user, role, now_ms)) == is_open
+        found = [one.patient for one in opened.open_now(connection, user, role, now_ms)]
+        assert found == (["p-1"] if is_open else [])
 
 
 def test_it_is_looked_at_once_and_not_by_her_who_opened_it(store: Store) -> None:
