@@ -1,6 +1,9 @@
 """A form as data: what people type becomes answers, or is asked back; nothing that is plausible is refused, nothing impossible taken."""
 
 import io
+import subprocess
+import sys
+import textwrap
 import warnings
 from contextlib import suppress
 from datetime import date
@@ -249,8 +252,44 @@ def test_a_small_file_that_claims_to_be_a_huge_picture_is_no_picture() -> None:
             opened(written("PNG", size))
 
 
+@pytest.mark.parametrize(
+    ("kind", "size"), [("PNG", (1, 24_000_000)), ("PNG", (20_000, 20_000)), ("WEBP", (4990, 4990))]
+)
+def test_a_small_file_that_would_take_much_memory_is_no_picture(kind: str, size: tuple[int, int]) -> None:
+    with pytest.raises(NoPicture):
+        opened(written(kind, size))
+
+
 def test_a_large_photograph_is_made_smaller_while_it_is_read() -> None:
     assert opened(written("JPEG", (7600, 7600))).size == (3800, 3800)
+
+
+def test_a_large_picture_of_another_format_is_made_smaller_before_it_is_turned() -> None:
+    file = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (4100, 5000)).save(file, "PNG", exif=exif)
+    assert opened(file.getvalue()).size == (2500, 2050)
+
+
+def test_large_pictures_that_are_sent_at_once_take_the_memory_of_one() -> None:
+    code = """
+        import io, resource
+        from concurrent.futures import ThreadPoolExecutor
+        from PIL import Image
+        from edge_node.forms.pictures import kept
+        Image.new("RGB", (4990, 5000)).save(file := io.BytesIO(), "PNG", compress_level=1)
+        most = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        kept(file.getvalue())
+        one = most()
+        with ThreadPoolExecutor(6) as pool:
+            list(pool.map(kept, [file.getvalue()] * 6))
+        print((most() - one) // 1024)
+    """
+    ended = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], check=True, timeout=60, stdout=subprocess.PIPE, text=True
+    )
+    assert int(ended.stdout) < 250, "MB more than one of them took; six took 700 more"
 
 
 @settings(max_examples=60, deadline=None)
