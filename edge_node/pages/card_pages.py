@@ -123,12 +123,13 @@ def _look(store: Store, sent: Sending, now_ms: int) -> Looked:
         )
     except NoPicture:
         return Looked(why=_("This is no picture that can be read here. Take a photo, or choose another file."))
-    # The same code twice in a picture is one card.
-    read = dict.fromkeys(number for text in texts if (number := card_numbers.read(text)))
-    if not read:
+    numbers = {number for text in texts if (number := card_numbers.read(text))}
+    if not numbers:
         return Looked(why=_why(sent, texts))
+    if len(numbers) > 1:
+        return Looked(why=_("There are several cards in this picture. Take a photo of one card alone."))
     today = dates.local_day(now_ms)
-    found = [one for number in read for one in card_numbers.owners(store, number, now_ms)]
+    found = [one for number in numbers for one in card_numbers.owners(store, number, now_ms)]
     if not found:
         return Looked(why=_("Nobody who is registered here has this number."))
     return Looked(tuple(people.person(one, today) for one in found))

@@ -1,5 +1,6 @@
 """People on the pages: picking a name, PIN and lock, who may see what, records opened with a reason, users of this computer."""
 
+import io
 import json
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -8,6 +9,8 @@ from typing import Any
 
 import httpx
 import pytest
+import segno
+from PIL import Image
 
 from edge_node.api.app import Options, Parts, make_app
 from edge_node.api.door import Door
@@ -15,6 +18,7 @@ from edge_node.pages.routes import make_pages
 from edge_node.programme import Programme
 from edge_node.roles import ROLES, Act, rights_of
 from edge_node.store.store import Store
+from sync_protocol.matching import numbers
 from tests.edge.pages import clinic
 from tests.edge.pages.server import KEY
 
@@ -324,6 +328,29 @@ async def test_the_audit_answers_whatever_day_or_place_is_asked_for(ama: httpx.A
 @pytest.mark.parametrize("do", ["again", "discard"])
 async def test_nothing_was_put_aside_under_a_number_that_no_entry_can_have(ama: httpx.AsyncClient, do: str) -> None:
     assert (await ama.post(f"/held/{1 << 63}/{do}", data={"reason": "none"})).status_code == 404
+
+
+async def test_a_picture_of_several_cards_finds_nobody_and_of_one_card_many_times_finds_her(
+    ama: httpx.AsyncClient, store: Store
+) -> None:
+    first, second = (numbers.make(12345, serial).digits for serial in (1, 2))
+    has = {"identifier": [{"system": numbers.SYSTEM, "value": first}]}
+    clinic.write(store, {"resourceType": "Patient", "id": "p-3", "name": PATIENT["name"], **has})
+    for shown, status, told in (([first] * 200, 303, ""), ([first, second] * 100, 200, "several cards")):
+        answer = await ama.post("/scan", files={"photo": ("a.png", cards(shown), "image/png")})
+        assert answer.status_code == status
+        assert told in answer.text
+        assert answer.headers.get("location") == ("/patients/p-3" if status == 303 else None)
+
+
+def cards(shown: list[str]) -> bytes:
+    """A picture of so many codes."""
+    sheet = Image.new("L", (20 * 70, -(-len(shown) // 20) * 70), "white")
+    for at, number in enumerate(shown):
+        segno.make_qr(number, error="m").save(file := io.BytesIO(), kind="png", scale=2)
+        sheet.paste(Image.open(file).convert("L"), (at % 20 * 70, at // 20 * 70))
+    sheet.save(file := io.BytesIO(), "PNG")
+    return file.getvalue()
 
 
 async def test_a_chunk_of_a_number_that_no_file_has_is_refused(ama: httpx.AsyncClient) -> None:
