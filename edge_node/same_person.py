@@ -12,9 +12,12 @@ Nodes merge without knowing of each other, so links may come together in any sha
   were one is said by nobody, so they are not shown as one. Parting one of them settles it.
 * **Half** (one of the two links has not come yet): `replaced-by` alone is enough for both records to be shown as one.
 * A link to a record that is not here, or was deleted, leads nowhere: the record itself is shown.
+* **Too many** (links lead to more than `MERGED_MAX` records): a mistake, of which nobody can say who is meant. Each of them goes on by
+  itself, so that none is led in a circle and none is missing from the lists.
 """
 
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any, Final, Literal
 
 import msgspec
@@ -62,35 +65,51 @@ def survivors(stored: Stored, read: Read) -> list[Stored]:
     """The records that go on for a person, in order of id: the record itself when it was merged into none, else where its links lead."""
     if not linked(stored, REPLACED_BY):
         return [stored]
-    graph = _walk(stored, lambda one: _present(linked(one, REPLACED_BY), read))
-    last = [one for one, _ in graph.values() if _is_last(one.id, graph)]
-    return sorted(last, key=lambda one: one.id)
+    read = cache(read)
+    graph = _walk(stored, lambda one: _present(linked(one, REPLACED_BY)[: MERGED_MAX + 1], read))
+    return [graph[id_][0] for id_ in _last(stored.id, graph)] if len(graph) <= MERGED_MAX else [stored]
 
 
-def _is_last(id_: str, graph: "Graph") -> bool:
-    """Whether nothing follows but what leads back (a cycle), and it is the least of those."""
-    following = _reached(id_, graph)
-    return id_ == min(following) and all(id_ in _reached(other, graph) for other in following)
+def _last(first: str, graph: "Graph") -> list[str]:
+    """Ids of those whom nothing follows but what leads back (a cycle): of each cycle the least. Sorted.
 
+    Tarjan, "Depth-first search and linear graph algorithms", SIAM J. Comput. 1 (1972): each link is looked at once.
+    """
+    numbers, lowest = dict[str, int](), dict[str, int]()
+    path, last = list[str](), list[str]()
+    settled: set[str] = set()
 
-def _reached(id_: str, graph: "Graph") -> set[str]:
-    found, waiting = {id_}, [id_]
-    while waiting:
-        new = graph[waiting.pop()][1] - found
-        found |= new
-        waiting += new
-    return found
+    def visit(id_: str) -> None:
+        numbers[id_] = lowest[id_] = len(numbers)
+        path.append(id_)
+        for other in graph[id_][1]:
+            if other not in numbers:
+                visit(other)
+            if other not in settled:
+                lowest[id_] = min(lowest[id_], lowest[other])
+        if lowest[id_] == numbers[id_]:
+            circle = path[path.index(id_) :]
+            del path[-len(circle) :]
+            settled.update(circle)
+            if set().union(*(graph[one][1] for one in circle)) <= set(circle):
+                last.append(min(circle))
+
+    visit(first)
+    return sorted(last)
 
 
 def merged_into(stored: Stored, read: Read, referring: Callable[[Stored], list[Stored]]) -> list[Stored]:
     """The records whose contents are shown with this one's, apart from itself: all that were merged into it, and those merged into
     them; none for a record that was itself merged into another. In order of id. `referring`: patients whose links name one."""
+    read = cache(read)
     if stored.key not in {one.key for one in survivors(stored, read)}:
         return []
+    named = dict[str, set[str]]()
 
     def merged(one: Stored) -> list[Stored]:
-        said = [other for other in referring(one) if not other.gone and one.id in linked(other, REPLACED_BY)]
-        return [*said, *_present(linked(one, REPLACES), read)]
+        there = [other for other in referring(one) if not other.gone]
+        named.update((other.id, set(linked(other, REPLACED_BY))) for other in there if other.id not in named)
+        return [*(other for other in there if one.id in named[other.id]), *_present(linked(one, REPLACES), read)]
 
     graph = _walk(stored, merged)
     return sorted((one for one, _ in graph.values() if one.id != stored.id), key=lambda one: one.id)

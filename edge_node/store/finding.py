@@ -87,15 +87,16 @@ def find_patients(
 def _persons(connection: Connection, found: Iterator[FoundPatient]) -> Iterator[FoundPatient]:
     """Each person once: in place of a record that was merged into another, the other."""
     told: set[int] = set()
+    read = patient_reader(connection)
     for one in found:
-        for shown in _shown(connection, one):
+        for shown in _shown(read, one):
             if shown.key not in told:
                 told.add(shown.key)
                 yield shown
 
 
-def _shown(connection: Connection, one: FoundPatient) -> list[FoundPatient]:
-    shown = same_person.survivors(one, patient_reader(connection))
+def _shown(read: same_person.Read, one: FoundPatient) -> list[FoundPatient]:
+    shown = same_person.survivors(one, read)
     return [one if other.key == one.key else _with(other, one.why, one.id) for other in shown]
 
 

@@ -161,12 +161,19 @@ def _merged_into(connection: Connection, patient: int) -> list[int]:
 def _patients_linked_to(connection: Connection) -> Callable[[Stored], list[Stored]]:
     query = "SELECT key FROM search WHERE slot = ? AND value = ?"
     slot = slot_numbers()["Patient.link.other reference"]
-    return lambda one: reading.read_many(connection, [key for (key,) in connection.execute(query, (slot, one.key))])
+    known = dict[int, Stored]()
+
+    def referring(one: Stored) -> list[Stored]:
+        keys = [key for (key,) in connection.execute(query, (slot, one.key))]
+        known.update((other.key, other) for other in reading.read_many(connection, [k for k in keys if k not in known]))
+        return [known[key] for key in keys if key in known]
+
+    return referring
 
 
 def patient_reader(connection: Connection) -> same_person.Read:
-    """Patients by id, as `same_person` asks for them."""
-    return lambda id_: reading.read(connection, "Patient", id_)
+    """Patients by id, as `same_person` asks for them: each is read once, so it is for one look at one moment."""
+    return cache(lambda id_: reading.read(connection, "Patient", id_))
 
 
 def _compartment(connection: Connection, patient: int) -> list[int]:

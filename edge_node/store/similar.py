@@ -47,13 +47,14 @@ def similar(
     vocabulary.refresh(connection)
     frequency, patients = vocabulary.frequency(connection)
     found: dict[int, Similar] = {}
+    read = patient_reader(connection)
     for stored in reading.read_many(connection, _candidates(connection, vocabulary, described)):
         if stored.body is None or stored.id == without:
             continue
         score = scoring.compare(described, person_of(object_of(stored.body)), frequency=frequency, patients=patients)
         if score.probability < PROBABLE_LEAST:
             continue
-        for shown in same_person.survivors(stored, patient_reader(connection)):
+        for shown in same_person.survivors(stored, read):
             best = found.get(shown.key)
             if shown.id != without and (best is None or best.score.bits < score.bits):
                 found[shown.key] = Similar(shown, score, "" if shown.key == stored.key else stored.id)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from edge_node import same_person
 from edge_node.errors import InvalidResource
-from edge_node.store.model import Stored
+from edge_node.store import reading
+from edge_node.store.model import Stored, Write
 from edge_node.store.store import Store
 from tests.edge.store import nodes
 from tests.edge.store.nodes import AMA, KOFI, NOW, observation, patient, put, shown
@@ -210,3 +211,45 @@ def test_a_link_to_nobody_leads_nowhere() -> None:
     assert survivors({"b": record("b", "z")}, "b") == "b"
     odd = Stored(1, "Patient", "x", "v", 0, False, False, b'{"link":[{"other":"a"}]}')
     assert same_person.linked(odd, "replaced-by") == []
+
+
+def replaced(store: Store, following: dict[str, list[str]]) -> None:
+    """Patients, each replaced by others, as any program may write them."""
+    said = {
+        id_: [{"other": {"reference": f"Patient/{other}"}, "type": "replaced-by"} for other in others]
+        for id_, others in following.items()
+    }
+    bodies = {
+        id_: {**json.loads(patient(name=[{"family": "Sow"}])), **({"link": link} if link else {})}
+        for id_, link in said.items()
+    }
+    store.write(
+        [Write("Patient", id_, json.dumps({**body, "id": id_}).encode()) for id_, body in bodies.items()], AMA, NOW
+    )
+
+
+def test_nobody_is_led_in_a_circle_or_missing_when_links_lead_to_too_many(store: Store) -> None:
+    count = 2 * same_person.MERGED_MAX + 1
+    replaced(store, {f"p{at}": [f"p{(at + 1) % count}"] for at in range(count)})
+    for at in (0, 1, same_person.MERGED_MAX, count - 1):
+        assert [one.id for one in store.survivors(f"p{at}")] == [f"p{at}"]
+    assert all(not one.same_as for one in store.find_patients("Sow"))
+
+
+def test_links_from_each_to_each_are_followed_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"p{at:03}" for at in range(same_person.MERGED_MAX)]
+    replaced(store, {name: names[at + 1 :] for at, name in enumerate(names)})
+    read, reads = reading.read, list[str]()
+
+    def counting(connection: Any, type_: str, id_: str) -> Stored | None:
+        reads.append(id_)
+        return read(connection, type_, id_)
+
+    monkeypatch.setattr(reading, "read", counting)
+    for first in (names[0], names[100]):
+        assert [one.id for one in store.survivors(first)] == [names[-1]]
+    assert [one.id for one in store.find_patients("Sow")] == [names[-1]]
+    assert len(reads) < 4 * len(names)
+    reads.clear()
+    assert everything(store, names[-1])[0] == names[-1]
+    assert len(reads) < 2 * len(names)
