@@ -62,11 +62,13 @@ def parse(text: bytes, depth_max: int = bounds.JSON_DEPTH_MAX) -> Any:
 
 
 def serialise(value: Any) -> bytes:
-    """Compact JSON text; each number as it was written. Raises MalformedJson when nested too deeply."""
+    """Compact JSON text; each number as it was written. Raises MalformedJson when nested too deeply, or for half a letter."""
     try:
         return _ENCODER.encode(value)
     except RecursionError as error:
         raise MalformedJson("nested too deeply") from error
+    except UnicodeEncodeError as error:  # half a surrogate pair, which JSON can escape and UTF-8 cannot say
+        raise MalformedJson("half of a surrogate pair") from error
 
 
 def _verbatim(value: Any) -> msgspec.Raw:

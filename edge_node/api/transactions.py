@@ -190,11 +190,18 @@ def _said(issue: Issue) -> str:
     return f"{issue.expression}: {issue.diagnostics}" if issue.expression else issue.diagnostics
 
 
+def _is_wrong(body: bytes) -> bool:
+    try:
+        return has_errors(validate(msgspec.json.decode(body)))
+    except msgspec.MsgspecError:  # a number that no program holds, half of a letter
+        return True
+
+
 def _placed(service: Service, error: RequestFault, writing: Sequence[tuple[Planned, Write]]) -> Exception:
     """The store's refusal with the entry that it is about, found by asking for each alone what the store asked."""
     for one, write in writing:
         if isinstance(error, InvalidResource):
-            wrong = write.body is not None and has_errors(validate(msgspec.json.decode(write.body)))
+            wrong = write.body is not None and _is_wrong(write.body)
         else:
             stored = service.store.read(write.type, write.id or "")
             version = stored.version if stored is not None else None

@@ -103,6 +103,23 @@ async def test_one_wrong_entry_and_nothing_is_written(
     assert (store.status().resources, store.status().pending) == before
 
 
+@pytest.mark.parametrize("number", ["9" * 5_000, "18446744073709551616", "1e999999999"])
+async def test_a_number_that_no_program_holds_is_refused_with_its_entry(
+    client: httpx.AsyncClient, number: str, store: Store
+) -> None:
+    text = json.dumps(
+        {
+            "resourceType": "Bundle",
+            "type": "transaction",
+            "entry": [entry("PUT", "Patient/p", patient("p", multipleBirthInteger=4711))],
+        }
+    )
+    answer = await client.post("/fhir", content=text.replace("4711", number), headers=FHIR)
+    assert 400 <= answer.status_code < 500
+    assert "Bundle.entry[0]" in answer.text
+    assert store.read("Patient", "p") is None
+
+
 async def test_a_transaction_keeps_conditions_and_digits(client: httpx.AsyncClient) -> None:
     known = (await put(client, patient(identifier=[{"system": "urn:s", "value": "1"}]))).headers["etag"]
     patch = base64.b64encode(b'[{"op":"add","path":"/gender","value":"female"}]').decode()

@@ -167,3 +167,13 @@ def test_copies_cannot_make_a_document_grow_without_end() -> None:
 def test_what_is_no_json_is_refused(text: bytes) -> None:
     with pytest.raises(MalformedJson):
         numbers.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("kind", "patch"), [(MERGE_PATCH, r'{"x":"\ud800"}'), (JSON_PATCH, r'[{"op":"add","path":"/x","value":"\ud800"}]')]
+)
+def test_half_of_a_letter_is_refused(kind: str, patch: str) -> None:
+    with pytest.raises(MalformedJson):
+        numbers.serialise(numbers.parse(patch.encode()))
+    with pytest.raises((MalformedJson, Refused)):
+        patching.apply(kind, b'{"resourceType":"Patient","id":"p"}', patch.encode())
