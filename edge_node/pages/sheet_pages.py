@@ -10,14 +10,14 @@ from litestar import Request, Response, get, post
 from msgspec import Struct
 
 from edge_node.api.outcome import Refused
-from edge_node.errors import AlreadySubmitted
+from edge_node.errors import AlreadySubmitted, DatabaseBusy, DiskFull
 from edge_node.fhir.primitives import is_id
 from edge_node.forms.answers import Answers
 from edge_node.forms.context import Context, Sheet
 from edge_node.forms.fields import Form, Kind
 from edge_node.forms.parsing import CONFIRM, Found, Questions, named, parse
 from edge_node.forms.showing import as_sent
-from edge_node.language import _
+from edge_node.language import N_, _
 from edge_node.pages import dates, likeness, meanwhile, rendering, sending, upload_pages
 from edge_node.pages.desk import Desk
 from edge_node.pages.forms import asked_for
@@ -29,11 +29,15 @@ from edge_node.store.store import Store
 
 RIDES = "form."
 """Before names of what rides along with a form, which nobody types."""
+NOT_SAVED = N_(
+    "What you typed stands here and is not saved. Send it again in a moment, and choose files anew; "
+    "if it stays so, tell whoever runs this computer."
+)
 TOKEN, SEEN, ALIKE = f"{RIDES}token", f"{RIDES}seen", f"{RIDES}alike"
 
 
 class Drawn(Entered, frozen=True):
-    """A form as it is drawn: what stands in it, what is asked back, what rides along."""
+    """A form as it is drawn: what stands in it, what is asked back, what rides along. `unsaved`: why it could not be kept, in words."""
 
     form: Form
     questions: Questions
@@ -43,6 +47,7 @@ class Drawn(Entered, frozen=True):
     action: str
     beside: str
     alike: tuple[likeness.Alike, ...] = ()
+    unsaved: str = ""
 
 
 class Place(Struct, frozen=True):
@@ -87,20 +92,26 @@ def _of(desk: Desk, desktop: Desktop, sheet: Sheet) -> list[Any]:
         seen = sent.values.get(SEEN, ())
         context = await desk.threads.search(desktop.context, author, place.patient, place.about, versions(seen))
         read = await desk.threads.search(_read, desk.store, sheet, context, sent)
+        asked = read if isinstance(read, Asked) else Asked(sheet.form(context), Questions())
+        drawn = Drawn(
+            sent.values,
+            asked.form,
+            asked.questions,
+            context.lists,
+            token,
+            seen,
+            place.address,
+            _beside(sheet),
+            asked.alike,
+        )
         if isinstance(read, Asked):
-            drawn = Drawn(
-                sent.values,
-                read.form,
-                read.questions,
-                context.lists,
-                token,
-                seen,
-                place.address,
-                _beside(sheet),
-                read.alike,
-            )
             return await _page(desk, request, author, sheet, context, drawn, 422)
-        answer = await _save(desk, desktop, author, sheet, context, read, Once(token, "", said))
+        try:
+            answer = await _save(desk, desktop, author, sheet, context, read, Once(token, "", said))
+        except (DiskFull, DatabaseBusy) as error:
+            # Under the same token: sent again when there is room, it is saved once.
+            drawn = msgspec.structs.replace(drawn, unsaved=f"{_(error.title)}. {NOT_SAVED}")
+            return await _page(desk, request, author, sheet, context, drawn, error.status)
         if upload_pages.given(sent):
             await desk.threads.write(upload_pages.done, desk.store, author.user, sent)
         return answer
