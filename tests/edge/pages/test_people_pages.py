@@ -1,6 +1,5 @@
 """People on the pages: picking a name, PIN and lock, who may see what, records opened with a reason, users of this computer."""
 
-import io
 import json
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -9,8 +8,6 @@ from typing import Any
 
 import httpx
 import pytest
-import segno
-from PIL import Image
 
 from edge_node.api.app import Options, Parts, make_app
 from edge_node.api.door import Door
@@ -20,6 +17,7 @@ from edge_node.roles import ROLES, Act, rights_of
 from edge_node.store.store import Store
 from sync_protocol.matching import numbers
 from tests.edge.pages import clinic
+from tests.edge.pages.cards import cards
 from tests.edge.pages.server import KEY
 
 PIN = "7294"
@@ -341,16 +339,6 @@ async def test_a_picture_of_several_cards_finds_nobody_and_of_one_card_many_time
         assert answer.status_code == status
         assert told in answer.text
         assert answer.headers.get("location") == ("/patients/p-3" if status == 303 else None)
-
-
-def cards(shown: list[str]) -> bytes:
-    """A picture of so many codes."""
-    sheet = Image.new("L", (20 * 70, -(-len(shown) // 20) * 70), "white")
-    for at, number in enumerate(shown):
-        segno.make_qr(number, error="m").save(file := io.BytesIO(), kind="png", scale=2)
-        sheet.paste(Image.open(file).convert("L"), (at % 20 * 70, at // 20 * 70))
-    sheet.save(file := io.BytesIO(), "PNG")
-    return file.getvalue()
 
 
 async def test_a_chunk_of_a_number_that_no_file_has_is_refused(ama: httpx.AsyncClient) -> None:
