@@ -56,7 +56,7 @@ def of_record(connection: Connection, key: int) -> Watched | None:
 def _watched(connection: Connection, concerned: Iterable[Mapping[str, Any]]) -> list[Watched]:
     ids = dict.fromkeys(about(one).removeprefix("Patient/") for one in concerned)
     keys = dict.fromkeys(key for id_ in ids for key in searching.going_on(connection, id_))
-    found = (of_record(connection, key) for key in keys if _has_reminders(connection, key))
+    found = (of_record(connection, key) for key in keys if searching.has_any(connection, key, endings.REMINDERS))
     return [one for one in found if one is not None]
 
 
@@ -103,13 +103,6 @@ def _said(connection: Connection, p: Prepared) -> Mapping[str, Any] | None:
         return {**p.shown, "resourceType": p.write.type, "id": p.id}
     stored = reading.read(connection, p.write.type, p.id)
     return rows.object_of(stored.body) if stored is not None and stored.body is not None else None
-
-
-def _has_reminders(connection: Connection, patient: int) -> bool:
-    keys = searching.everything(connection, patient)
-    types = [rows.make_type(connection, name) for name in endings.REMINDERS]
-    query = "SELECT 1 FROM resource WHERE key IN (SELECT value FROM json_each(?)) AND type IN (?, ?) LIMIT 1"
-    return connection.execute(query, (msgspec.json.encode(keys).decode(), *types)).fetchone() is not None
 
 
 def record_of(connection: Connection, patient: int) -> list[tuple[Stored, Mapping[str, Any]]]:

@@ -135,7 +135,8 @@ def _backward(connection: Connection, query: Query, sources: list[Stored], first
 
 def going_on(connection: Connection, id_: str) -> list[int]:
     """The key of a patient's record, and of those that go on for it."""
-    key, stored = reading.key_of(connection, "Patient", id_), reading.read(connection, "Patient", id_)
+    key = reading.key_of(connection, "Patient", id_)
+    stored = reading.read(connection, "Patient", id_) if key is not None and _may_be_linked(connection, key) else None
     if key is None or stored is None:
         return [] if key is None else [key]
     survivors = same_person.survivors(stored, patient_reader(connection))
@@ -146,12 +147,30 @@ def everything(connection: Connection, patient: int) -> list[int]:
     """Keys of a patient and of what is in the patient's compartment, in the order in which they came; with those of the
     records that were merged into hers, these records themselves among them."""
     merged = _merged_into(connection, patient)
-    found = sorted(set(merged).union(*(_compartment(connection, one) for one in (patient, *merged))))
+    found = sorted(
+        set(merged).union(*(_compartment(connection, one, compartment.types()) for one in (patient, *merged)))
+    )
     return [patient, *(key for key in found if key != patient)]
 
 
+def has_any(connection: Connection, patient: int, types: tuple[str, ...]) -> bool:
+    """Whether `everything` has a resource of one of these types. Hers are looked for first, without a look at what was merged."""
+    return bool(_compartment(connection, patient, types)) or any(
+        _compartment(connection, one, types) for one in _merged_into(connection, patient)
+    )
+
+
+def _may_be_linked(connection: Connection, patient: int) -> bool:
+    """Whether a patient's record names another by `link`, or one names it: false of nearly all, and told without reading the record."""
+    named = connection.execute("SELECT 1 FROM search WHERE slot = ? AND value = ? LIMIT 1", (_link_slot(), patient))
+    if named.fetchone() is not None:
+        return True
+    row = connection.execute("SELECT state FROM resource WHERE key = ?", (patient,)).fetchone()
+    return row is not None and row[0] is not None and b"link" in rows.expand(row[0])
+
+
 def _merged_into(connection: Connection, patient: int) -> list[int]:
-    stored = reading.read_many(connection, [patient])
+    stored = reading.read_many(connection, [patient]) if _may_be_linked(connection, patient) else []
     if not stored:
         return []
     read, referring = patient_reader(connection), _patients_linked_to(connection)
@@ -160,7 +179,7 @@ def _merged_into(connection: Connection, patient: int) -> list[int]:
 
 def _patients_linked_to(connection: Connection) -> Callable[[Stored], list[Stored]]:
     query = "SELECT key FROM search WHERE slot = ? AND value = ?"
-    slot = slot_numbers()["Patient.link.other reference"]
+    slot = _link_slot()
     known = dict[int, Stored]()
 
     def referring(one: Stored) -> list[Stored]:
@@ -171,13 +190,17 @@ def _patients_linked_to(connection: Connection) -> Callable[[Stored], list[Store
     return referring
 
 
+def _link_slot() -> int:
+    return slot_numbers()["Patient.link.other reference"]
+
+
 def patient_reader(connection: Connection) -> same_person.Read:
     """Patients by id, as `same_person` asks for them: each is read once, so it is for one look at one moment."""
     return cache(lambda id_: reading.read(connection, "Patient", id_))
 
 
-def _compartment(connection: Connection, patient: int) -> list[int]:
-    slots = _compartment_slots()
+def _compartment(connection: Connection, patient: int, types: tuple[str, ...]) -> list[int]:
+    slots = _compartment_slots(types)
     question = ",".join("?" * len(slots))
     found = connection.execute(
         f"SELECT DISTINCT s.key FROM search s JOIN resource r ON r.key = s.key"
@@ -188,7 +211,7 @@ def _compartment(connection: Connection, patient: int) -> list[int]:
 
 
 @cache
-def _compartment_slots() -> tuple[int, ...]:
-    """Slots of the references that put a resource into a patient's compartment."""
-    parameters = (parameter for type_name in compartment.types() for parameter in compartment.parameters_for(type_name))
+def _compartment_slots(types: tuple[str, ...]) -> tuple[int, ...]:
+    """Slots of the references that put resources of these types into a patient's compartment."""
+    parameters = (parameter for type_name in types for parameter in compartment.parameters_for(type_name))
     return tuple(sorted({use.slot.number for parameter in parameters for use in parameter.uses}))

@@ -239,6 +239,15 @@ def test_a_loss_ends_reminders_whichever_of_two_merged_records_it_is_written_und
     assert states(store) == ENDED
 
 
+@pytest.mark.parametrize("under", ["amina", "other"])
+def test_one_of_two_links_is_enough(store: Store, under: str) -> None:
+    """The other half of a merge may still be on its way."""
+    link = [{"other": {"reference": "Patient/amina"}, "type": "replaced-by"}]
+    write(store, AMINA, {**AMINA, "id": "other", "link": link})
+    write(store, {**LOSS, "subject": {"reference": f"Patient/{under}"}})
+    assert states(store) == ENDED
+
+
 def test_a_pregnancy_under_the_record_that_was_merged_ends_with_its_reminders(tmp_path: Path) -> None:
     with Store.open(tmp_path / "node", bytes(range(32)), Programme(), create=True) as store:
         write(store, AMINA, EPISODE, LMP, {**AMINA, "id": "first"})
