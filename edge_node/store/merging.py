@@ -8,9 +8,9 @@ from collections.abc import Iterable
 
 import msgspec
 
-from edge_node.store import state
+from edge_node.store import state, trail
 from edge_node.store.connection import Connection
-from edge_node.store.model import MergeReport
+from edge_node.store.model import EXCHANGE, MergeReport
 from edge_node.store.saving import Batch
 from edge_node.store.standing import own_incarnations
 from sync_protocol import elements, pack
@@ -44,8 +44,25 @@ def merge(
             continue
         if key is not None:
             changed.add(key)
+    _let_go_of_twins(connection, batch, changed, now_ms)
     batch.flush()
     return MergeReport(len(changed), batch.conflicts_opened, quarantined)
+
+
+def _let_go_of_twins(connection: Connection, batch: Batch, changed: set[int], now_ms: int) -> None:
+    """What was put aside as another record of one name is no more when the record here has all of it: they were one after all, as it
+    turns out when a hub that had forgotten where somebody moved is reminded of it."""
+    if not changed:
+        return
+    query = "SELECT id, source, payload FROM quarantine WHERE reason = ?"
+    for number, source, payload in connection.execute(query, (SameName.__name__,)).fetchall():
+        found = unparcel(payload)
+        row = batch.row((found[0].type, found[0].id)) if found is not None else None
+        if found is None or row is None or not row.here or join_resource(batch.resource(row), found[1])[1]:
+            continue
+        connection.execute("DELETE FROM quarantine WHERE id = ?", (number,))
+        detail = {"number": number, "source": source, "why": SameName.__name__, "type": row.type}
+        trail.record(connection, now_ms, EXCHANGE, "put-aside-taken", detail=detail)
 
 
 def _join(batch: Batch, part: Resource, scope: int) -> int | None:

@@ -1,6 +1,7 @@
 """What goes into the store and comes out of it."""
 
 from collections.abc import Callable
+from typing import Final
 
 import msgspec
 from msgspec import Struct
@@ -20,6 +21,10 @@ class Author(Struct, frozen=True):
 
     user: str
     role: str
+
+
+EXCHANGE: Final = Author("hub", "exchange")
+"""Whom the audit names for what the exchange changed here."""
 
 
 class Stored(Struct, frozen=True):

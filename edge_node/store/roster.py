@@ -9,15 +9,12 @@ from collections.abc import Sequence
 
 from edge_node.store import trail
 from edge_node.store.connection import Connection
-from edge_node.store.model import Author
+from edge_node.store.model import EXCHANGE
 from edge_node.store.people import HUB
 from sync_protocol import bounds
 from sync_protocol.exchange import people
 from sync_protocol.exchange.messages import Answer
 from sync_protocol.exchange.people import Mark, Person
-
-EXCHANGE = Author("hub", "exchange")
-"""Whom the audit names for what the hub changed here."""
 
 
 def held(connection: Connection) -> Mark:

@@ -6,6 +6,12 @@ from sync_protocol.exchange import hub as rules
 from tests.simulation.carrying import pack
 from tests.simulation.conftest import MakeScript
 from tests.simulation.scripted import Script
+from tests.simulation.simulation import simulate
+
+
+@pytest.mark.parametrize("seed", [1002064, 1014167, 1017458, 2001124, 3008811, 3009426])
+def test_worlds_in_which_something_was_found(seed: int) -> None:
+    simulate(seed)
 
 
 def test_a_request_whose_changes_were_all_written_again_since_is_taken(script: MakeScript) -> None:

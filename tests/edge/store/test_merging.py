@@ -6,7 +6,7 @@ from edge_node.store.model import MergeReport
 from edge_node.store.schema import HOME_SCOPE
 from edge_node.store.store import Store
 from sync_protocol.register import Register, Sibling, Stamp
-from sync_protocol.resource import Resource
+from sync_protocol.resource import Resource, join_resource
 from tests.edge.store.nodes import NOW, foreign, opened, patient, put, shown
 
 
@@ -66,6 +66,22 @@ def test_what_cannot_be_joined_is_put_aside_and_the_others_are_not(store: Store)
     assert store.status().quarantine == 8
     assert store.status().resources == 1
     assert all("female" not in (entry.detail or "") for entry in store.quarantine())
+
+
+def test_two_records_of_one_id_are_one_when_the_first_has_all_of_the_second(store: Store) -> None:
+    """What was put aside as a stranger's is let go of then, and not before; the audit keeps that it was (seed 3008811)."""
+    elsewhere = HOME_SCOPE + 1
+    first, second = (foreign("Patient", "p", 1, node, gender=b'"female"') for node in (98, 99))
+    with store.transaction() as connection:
+        connection.execute("INSERT INTO scope SELECT ?, 'facility/f9', kind, 0, 0, digest FROM scope", (elsewhere,))
+        store.merge(connection, [first], elsewhere, NOW)
+    assert merge(store, second).quarantined == 1
+    merge(store, foreign("Patient", "q", 2, birthDate=b'"1991-01-01"'))
+    assert [entry.reason for entry in store.quarantine()] == ["SameName"]
+    with store.transaction() as connection:
+        store.merge(connection, [join_resource(first, second)[0]], elsewhere, NOW)
+    assert store.quarantine() == []
+    assert [entry.action for entry in store.audit(count=1)] == ["put-aside-taken"]
 
 
 def test_an_odd_value_is_kept_and_flagged(store: Store) -> None:
