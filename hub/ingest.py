@@ -52,7 +52,7 @@ class Work(Struct):
     key: int | None
     changed: set[str]
     others: bool = False
-    """Whether something is among it that waited here: another node may have sent it, or a copy of this one."""
+    """Whether something is among it that waited here, or stood here, and that this node does not know: a copy of it may have sent it."""
     left: frozenset[int] = frozenset()
     """Scopes of this node that have to let go of it: the patient is elsewhere now."""
 
@@ -225,6 +225,7 @@ class Ingest:
             return
         merged = self._rule(work.after, whole)
         self._apply(work, merged)
+        work.others |= rules.left_behind(merged, whole, self._own - {self._incarnation})
         if merged.parked is not None:
             await self._park(work, merged.parked)
         if merged.refused is not None:

@@ -241,6 +241,16 @@ def _part(whole: Resource, elements: dict[str, Register]) -> Resource | None:
     return Resource(whole.type, whole.id, elements) if elements else None
 
 
+def left_behind(merged: Merge, part: Resource, earlier: frozenset[int]) -> bool:
+    """Whether something of the sender's `earlier` lives stands beside what it sent that it does not know under that name: an element
+    goes as it is then, ahead of its last row, and a fork gives what is ahead a new name. The feed showed it to the old life as its own."""
+    return bool(earlier) and any(
+        sibling.stamp.node in earlier and not seen(part.elements[key].context, sibling.stamp)
+        for key in merged.changed & part.elements.keys()
+        for sibling in (merged.after.elements[key].siblings if merged.after is not None else ())
+    )
+
+
 class Waiting(msgspec.Struct, frozen=True):
     """A parked part, and the lives in whose names it speaks."""
 

@@ -52,3 +52,13 @@ def test_nobody_is_vouched_for_by_anybody_else() -> None:
     after, merged = hub.settle(part(FIRST), waiting)
     assert after == part(FIRST)
     assert [one.parked for one in merged] == [one.part for one in waiting]
+
+
+def test_what_an_earlier_life_sent_ahead_of_a_fork_is_left_behind_unless_it_was_seen() -> None:
+    """The fork gave it a new name, and its feed had passed what the old life wrote (seed 3009426)."""
+    old, new, others = write(None, {}, stamp(1, 1), b'{"a":1}'), stamp(2, 1), write(None, {}, stamp(3, 1), b'{"a":3}')
+    renamed, over = write(None, {}, new, b'{"a":1}'), write(old, old.context, new, b'{"a":2}')
+    for here, sent, left in ((old, renamed, True), (old, over, False), (others, renamed, False)):
+        merged = hub.merge(part(here), part(sent), frozenset({1, 2}))
+        assert hub.left_behind(merged, part(sent), frozenset({1})) is left
+        assert not hub.left_behind(merged, part(sent), frozenset())
