@@ -36,13 +36,15 @@ class Watched(msgspec.Struct, frozen=True):
 def watched(connection: Connection, prepared: Sequence[Prepared]) -> list[Watched]:
     """The patients whose reminders these writes may end; none for most writes. Before they are written."""
     said = [_said(connection, p) for p in prepared if p.write.type in endings.TYPES]
-    return _watched(connection, [one for one in said if one is not None and endings.may_end(one)])
+    return list(with_reminders(connection, [about(one) for one in said if one is not None and endings.may_end(one)]))
 
 
 def watched_by(connection: Connection, type_: str, id_: str) -> list[Watched]:
     """The same of a resource one element of which is being settled, whatever it says before."""
     stored = reading.read(connection, type_, id_) if type_ in endings.TYPES else None
-    return _watched(connection, [rows.object_of(stored.body)] if stored is not None and stored.body is not None else [])
+    if stored is None or stored.body is None:
+        return []
+    return list(with_reminders(connection, [about(rows.object_of(stored.body))]))
 
 
 def of_record(connection: Connection, key: int) -> Watched | None:
@@ -53,11 +55,12 @@ def of_record(connection: Connection, key: int) -> Watched | None:
     return Watched(key, record[0][0].id, tuple(resource for _, resource in record))
 
 
-def _watched(connection: Connection, concerned: Iterable[Mapping[str, Any]]) -> list[Watched]:
-    ids = dict.fromkeys(about(one).removeprefix("Patient/") for one in concerned)
+def with_reminders(connection: Connection, patients: Iterable[str]) -> Iterator[Watched]:
+    """Who has a reminder of these patients (`Patient/id`) and of those who go on for them, each once. No other record is read."""
+    ids = dict.fromkeys(name.removeprefix("Patient/") for name in patients)
     keys = dict.fromkeys(key for id_ in ids for key in searching.going_on(connection, id_))
     found = (of_record(connection, key) for key in keys if searching.has_any(connection, key, endings.REMINDERS))
-    return [one for one in found if one is not None]
+    return (one for one in found if one is not None)
 
 
 @contextmanager

@@ -4,8 +4,7 @@ What is due for one patient is a function of her record (`edge_node.maternal`, `
 `Rules`. Its answers have dates, not states, so they do not age. It is worked out in two ways, some patients at a time, within
 a write transaction, so that no change can slip in between looking and noting that it was looked at:
 
-* **Following**: a position in `resource.updated` says up to where changes were looked at. Writing a resource costs nothing but a
-  look at that position, which a writer whose clock went back lowers (`went_back`).
+* **Following**: a position says up to where changes were looked at (`edge_node.store.following`).
 * **Anew**: with other rules, after a clock that was far ahead, and after an import of more changes than there are patients, all
   patients are gone through once, by key; what changes meanwhile is followed after that. Following an import that is not in order of
   patients would look at each of them again and again.
@@ -24,8 +23,9 @@ import msgspec
 
 from edge_node import same_person
 from edge_node.fhir.search_sql import TYPE_SLOT
-from edge_node.store import reading, rows, searching
+from edge_node.store import following, reading, rows, searching
 from edge_node.store.connection import Connection
+from edge_node.store.following import Changed, Position
 from sync_protocol.resource import shown
 
 CHANGES_A_SLICE: Final = 200
@@ -37,13 +37,11 @@ ANEW_FROM: Final = 20_000
 KEPT_DAYS: Final = 92
 WAITING_MAX: Final = 100_000
 """More changes than that are not counted, since nobody needs to know."""
+FOLLOWER: Final = "due"
+"""Its name among those who follow changes."""
 UNREAD: Final = "unread"
 """The list of those whose record the rules failed on: nothing is known to be due for them."""
 _NEVER: Final = date.max.toordinal()
-_BEYOND: Final = "(updated, key) >= (?, ?) AND state IS NOT NULL"
-_CHANGED: Final = (
-    f"SELECT key, type, id, updated, state, flags FROM resource WHERE {_BEYOND} ORDER BY updated, key LIMIT ?"
-)
 _PATIENTS: Final = f"FROM search WHERE slot = {TYPE_SLOT} AND value = ? AND key > ?"
 
 
@@ -80,18 +78,12 @@ class Rules(msgspec.Struct, frozen=True):
 
 
 class _Position(msgspec.Struct, frozen=True):
-    """How far it is; see the table `due_position`."""
+    """How far it is: see the table `due_position`, and the changes up to which all is followed."""
 
     rules: str
-    updated: int
-    key: int
     walked: int | None
     dropped: int
-
-
-def went_back(connection: Connection, now_ms: int) -> None:
-    """A resource is being stored at a time that was looked at already: it is looked at again. Changes nothing otherwise."""
-    connection.execute("UPDATE due_position SET updated = ?, key = 0 WHERE updated >= ?", (now_ms, now_ms))
+    followed: Position
 
 
 def forget(connection: Connection, patient: int) -> None:
@@ -102,7 +94,7 @@ def forget(connection: Connection, patient: int) -> None:
 def is_current(connection: Connection, rules: Rules, today: date) -> bool:
     """Whether all changes were looked at. Costs one look-up."""
     at = _position(connection, rules, today)
-    return at is not None and at.walked is None and not connection.execute(_CHANGED, (at.updated, at.key, 1)).fetchone()
+    return at is not None and at.walked is None and not following.number(connection, at.followed, 1)
 
 
 def waiting(connection: Connection, rules: Rules, today: date) -> int:
@@ -113,8 +105,7 @@ def waiting(connection: Connection, rules: Rules, today: date) -> int:
         return int(
             connection.execute(f"SELECT count(*) {_PATIENTS}", (_patient_type(connection), walked)).fetchone()[0]
         )
-    query = f"SELECT count(*) FROM (SELECT 1 FROM resource WHERE {_BEYOND} LIMIT {WAITING_MAX})"
-    return int(connection.execute(query, (at.updated, at.key)).fetchone()[0])
+    return following.number(connection, at.followed, WAITING_MAX)
 
 
 def catch_up(
@@ -232,35 +223,34 @@ def _where(
 
 def _position(connection: Connection, rules: Rules, today: date) -> _Position | None:
     """How far these rules are; None when all is to be derived anew, since nothing, other rules or a clock ahead of today's did it."""
-    row = connection.execute("SELECT rules, updated, key, walked, dropped FROM due_position").fetchone()
-    if row is None or row[0] != rules.version or row[4] > today.toordinal():
+    row = connection.execute("SELECT rules, walked, dropped FROM due_position").fetchone()
+    if row is None or row[0] != rules.version or row[2] > today.toordinal():
         return None
-    return _Position(*row)
+    version, walked, dropped = row
+    return _Position(version, walked, dropped, following.at(connection, FOLLOWER))
 
 
 def _keep_position(connection: Connection, at: _Position) -> None:
     connection.execute(
-        "INSERT OR REPLACE INTO due_position (one, rules, updated, key, walked, dropped) VALUES (1, ?, ?, ?, ?, ?)",
-        msgspec.structs.astuple(at),
+        "INSERT OR REPLACE INTO due_position (one, rules, walked, dropped) VALUES (1, ?, ?, ?)",
+        (at.rules, at.walked, at.dropped),
     )
+    following.keep(connection, FOLLOWER, at.followed)
 
 
 def _is_behind(connection: Connection, at: _Position) -> bool:
     """Whether going through all patients is less work than following: there are many changes, and twice as many as patients."""
-    beyond = f"SELECT 1 FROM resource WHERE {_BEYOND} LIMIT 1 OFFSET {ANEW_FROM}"
-    if connection.execute(beyond, (at.updated, at.key)).fetchone() is None:
+    if following.number(connection, at.followed, ANEW_FROM + 1) <= ANEW_FROM:
         return False
-    patients = connection.execute(f"SELECT count(*) {_PATIENTS}", (_patient_type(connection), 0)).fetchone()[0]
-    query = f"SELECT count(*) FROM resource WHERE {_BEYOND}"
-    return bool(connection.execute(query, (at.updated, at.key)).fetchone()[0] > 2 * patients)
+    query = f"SELECT count(*) {_PATIENTS}"
+    patients = int(connection.execute(query, (_patient_type(connection), 0)).fetchone()[0])
+    return following.number(connection, at.followed, 2 * patients + 1) > 2 * patients
 
 
 def _begin_anew(connection: Connection, rules: Rules, today: date) -> None:
     connection.execute("DELETE FROM due")
-    latest = connection.execute("SELECT max(updated) FROM resource WHERE state IS NOT NULL").fetchone()[0]
-    # A change that comes now is stored at this time or later, or lowers the position (`went_back`).
-    at = _Position(rules.version, (latest or 0) + 1, 0, 0, today.toordinal() - KEPT_DAYS)
-    _keep_position(connection, at)
+    dropped = today.toordinal() - KEPT_DAYS
+    _keep_position(connection, _Position(rules.version, 0, dropped, following.latest(connection)))
 
 
 def _walk(
@@ -282,23 +272,24 @@ def _walk(
 def _follow(
     connection: Connection, rules: Rules, at: _Position, changes: int, patients: int, enough: Callable[[], bool]
 ) -> bool:
-    changed = connection.execute(_CHANGED, (at.updated, at.key, changes)).fetchall()
+    changed = following.changed(connection, at.followed, changes)
     if not changed:
         return False
     derived: set[int] = set()
     looked = 0
-    for row in changed:
-        for patient in _concerned(connection, rules, row):
+    for one in changed:
+        for patient in _concerned(connection, rules, one):
             if patient not in derived:
                 _derive(connection, rules, patient, at.dropped)
                 derived.add(patient)
         looked += 1
         if len(derived) >= patients or (derived and enough()):
             break
-    updated, key = changed[looked - 1][3], changed[looked - 1][0]
+    last = changed[looked - 1]
     more = looked < len(changed) or len(changed) == changes
-    after = (updated, key + 1) if more else (updated + 1, 0)
-    _keep_position(connection, msgspec.structs.replace(at, updated=after[0], key=after[1]))
+    _keep_position(
+        connection, msgspec.structs.replace(at, followed=last.after if more else Position(last.updated + 1, 0))
+    )
     return more
 
 
@@ -306,17 +297,14 @@ def _patient_type(connection: Connection) -> int:
     return rows.find_type(connection, "Patient") or 0
 
 
-def _concerned(connection: Connection, rules: Rules, changed: tuple[Any, ...]) -> list[int]:
+def _concerned(connection: Connection, rules: Rules, changed: Changed) -> list[int]:
     """Keys of the patients whom this change is about, or was about before; of records that were merged the ones that go on, too."""
-    key, type_, id_, _, state, _ = changed
-    name = rows.type_name(connection, type_)
-    if name != "Patient" and name not in rules.subjects:
+    is_patient = changed.type == "Patient"
+    if not is_patient and changed.type not in rules.subjects:
         return []
-    query = "SELECT state FROM history WHERE key = ? ORDER BY number DESC LIMIT 1"
-    earlier = connection.execute(query, (key,)).fetchone() or ()
-    resources = [shown(rows.resource_of(name, id_, one)) for one in (state, *earlier)]
-    element = "link" if name == "Patient" else rules.subjects[name]
-    ids = {id_: None} if name == "Patient" else {}
+    element = "link" if is_patient else rules.subjects[changed.type]
+    resources = [shown(one) for one in following.versions(connection, changed)]
+    ids = {changed.id: None} if is_patient else {}
     ids.update(dict.fromkeys(target for one in resources for target in _ids(one.get(element))))
     return [one for target in ids for one in searching.going_on(connection, target)]
 

@@ -11,7 +11,7 @@ from operator import itemgetter
 import msgspec
 
 from edge_node.fhir.search_sql import TYPE_SLOT
-from edge_node.store import due, indexing, recent, rows, vocabulary
+from edge_node.store import due, following, indexing, recent, rows, vocabulary
 from edge_node.store.connection import Connection
 from edge_node.store.indexing import NOTHING, Derived, Entry
 from edge_node.store.model import CONFLICT, GONE
@@ -212,7 +212,7 @@ class Batch:
         self._write_conflicts()
         self._write_digests()
         if self._dirty:
-            due.went_back(self.connection, self.now_ms)
+            following.went_back(self.connection, self.now_ms)
         for row in self._dirty.values():
             row.before, row.was, row.derived, row.base = None, NOTHING, NOTHING, None
         self._dirty.clear()

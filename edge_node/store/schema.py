@@ -232,6 +232,24 @@ _SUBMITTED_WHAT = """
 ALTER TABLE submitted ADD COLUMN said TEXT NOT NULL DEFAULT '';  -- who sent what, as a hash; empty: not known
 """
 
+_FOLLOWING = """
+CREATE TABLE follower (
+    name TEXT PRIMARY KEY,           -- who follows changes: due, reminders
+    updated INTEGER NOT NULL,        -- of resource: all before it was looked at
+    key INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO follower (name, updated, key) VALUES ('reminders', 0, 0);
+
+-- Its updated and key are a row of follower now; empty, so that all is derived anew.
+DROP TABLE due_position;
+CREATE TABLE due_position (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    rules TEXT NOT NULL,             -- the version of the rules that looked
+    walked INTEGER,                  -- while all is derived anew: key of the last patient of whom it was; NULL: of all
+    dropped INTEGER NOT NULL         -- what was over before this day is not kept
+) STRICT;
+"""
+
 MIGRATIONS: tuple[str, ...] = (
     _FIRST + SEARCH_TABLES,
     _DUE,
@@ -241,6 +259,7 @@ MIGRATIONS: tuple[str, ...] = (
     _READINGS,
     _UPLOADS,
     _SUBMITTED_WHAT,
+    _FOLLOWING,
 )
 """What has been released is never changed; what comes is added at the end."""
 

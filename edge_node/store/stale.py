@@ -2,51 +2,98 @@
 import, which looks at no single resource.
 
 Looked at after an exchange that brought something, and told to the hub in the same run, before it sends a message; and after an import.
+Only what changed since the last look is looked at, and only the records of those whom it concerns and who have reminders are read. After
+many changes, or with other rules, it is everybody with an open reminder. A look that was not finished is begun again.
 """
 
-from collections.abc import Callable, Iterator
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
 
 from edge_node import endings
 from edge_node.fhir.query import parse_query
 from edge_node.maternal.ending import OPEN
-from edge_node.maternal.reading import target
-from edge_node.store import rows, searching
+from edge_node.maternal.reading import about, ref_of, target, targets
+from edge_node.rules_version import rules_version
+from edge_node.store import following, rows, searching
 from edge_node.store.connection import Connection
-from edge_node.store.consequences import Watched, follow, of_record
+from edge_node.store.consequences import follow, of_record, with_reminders
+from edge_node.store.following import Position
 from edge_node.store.model import Author
 from edge_node.store.store import Store
+from sync_protocol.resource import gone
 
-LOOKED_AT_MAX: Final = 1_000
-"""So many open reminders are looked at after an exchange: more than a clinic has open at a time; the next exchange looks again."""
+FOLLOWER: Final = "reminders"
+CHANGES_MAX: Final = 1_000
+"""After more changes everybody with an open reminder is looked at."""
+CHANGES_A_SLICE: Final = 200
+RULES: Final = "reminders-rules"
+"""In `meta`: the version of the rules by which all open reminders were looked at."""
 NOBODY: Final = Author("reminders", "none")
 """Who ends a reminder that no person's write ended."""
 
 
 def end_reminders(store: Store, now_ms: int, random_bytes: Callable[[int], bytes]) -> bool:
     """Ends reminders that should have ended with what came from elsewhere; whether there were any."""
+    rules = rules_version(store.programme)
+    with store.transaction() as connection:
+        mark = following.begin(connection, FOLLOWER, int.from_bytes(random_bytes(following.TOKEN_BYTES), "big"))
     with store.snapshot() as connection:
         patients = [
             one.key
-            for one in _with_reminders(connection, now_ms)
+            for one in with_reminders(connection, _whose(connection, rules, now_ms))
             if endings.ended(one.id, one.before, one.before, store.programme)
         ]
-    if patients:
-        with store.writing() as connection:
-            found = (of_record(connection, key) for key in patients)
-            follow(connection, [one for one in found if one is not None], store.programme, NOBODY, now_ms, random_bytes)
+    with store.writing() if patients else store.transaction() as connection:
+        if following.finish(connection, FOLLOWER, mark):
+            connection.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", (RULES, rules))
+        found = (of_record(connection, key) for key in patients)
+        follow(connection, [one for one in found if one is not None], store.programme, NOBODY, now_ms, random_bytes)
     return bool(patients)
 
 
-def _with_reminders(connection: Connection, now_ms: int) -> Iterator[Watched]:
-    """Everybody with an open reminder of ours, in order of id. Within a snapshot."""
+def _whose(connection: Connection, rules: str, now_ms: int) -> list[str]:
+    """The patients to be looked at, as `Patient/id`, in order. Within a snapshot."""
+    position = following.at(connection, FOLLOWER)
+    known = connection.execute("SELECT value FROM meta WHERE name = ?", (RULES,)).fetchone()
+    few = following.number(connection, position, CHANGES_MAX + 1) <= CHANGES_MAX
+    found = _changed(connection, position) if few and known == (rules,) else _open(connection, now_ms)
+    return sorted({name for name in found if name.startswith("Patient/")})
+
+
+def _changed(connection: Connection, position: Position) -> Iterator[str]:
+    """Whom the changes from a position on concern, or concerned before."""
+    while some := following.changed(connection, position, CHANGES_A_SLICE):
+        for one in some:
+            if one.type in endings.TYPES or one.type in endings.REMINDERS:
+                for resource in following.versions(connection, one):
+                    if not gone(resource):
+                        yield from _concerned(rows.shown_of(resource))
+        position = some[-1].after
+
+
+def _concerned(resource: Mapping[str, Any]) -> Iterator[str]:
+    """Whose reminders may have to end by this resource, or by its going: of a patient any change, and to whom she is linked."""
+    if resource["resourceType"] == "Patient":
+        links = resource.get("link")
+        others = [one.get("other") for one in links if isinstance(one, dict)] if isinstance(links, list) else []
+        yield from (ref_of(resource), *targets(others))
+    elif resource["resourceType"] in endings.REMINDERS:
+        yield target(resource.get("for")) or about(resource)
+    elif endings.may_end(resource):
+        yield about(resource)
+
+
+def _open(connection: Connection, now_ms: int) -> Iterator[str]:
+    """Whom the open reminders of ours are for."""
     asked = [
         ("status", ",".join(sorted(OPEN["Task"]))),
         ("identifier", ",".join(f"{system}|" for system in endings.SYSTEMS)),
-        ("_count", str(LOOKED_AT_MAX)),
+        ("_count", str(searching.COUNT_MAX)),
     ]
-    tasks = searching.search(connection, parse_query("Task", asked, now_ms=now_ms)).found
-    whose = {target(rows.object_of(found.body or b"{}").get("for")) for found in tasks}
-    names = (name.removeprefix("Patient/") for name in sorted(whose) if name.startswith("Patient/"))
-    keys = dict.fromkeys(key for name in names for key in searching.going_on(connection, name))
-    return (one for one in (of_record(connection, key) for key in keys) if one is not None)
+    query = parse_query("Task", asked, now_ms=now_ms)
+    page = searching.search(connection, query)
+    while True:
+        yield from (target(rows.object_of(found.body or b"{}").get("for")) for found in page.found)
+        if page.next is None:
+            return
+        page = searching.search(connection, query, page.next)

@@ -14,13 +14,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache
-from hashlib import blake2b
-from importlib.resources import files
 from typing import Any, Final
 
 import msgspec
 
-from edge_node import immunisation, maternal
 from edge_node.immunisation import record as vaccinations
 from edge_node.immunisation.due import Due as Dose
 from edge_node.immunisation.due import Standing, stand
@@ -33,6 +30,7 @@ from edge_node.maternal.facts import Mother
 from edge_node.maternal.lists import BIRTH_AFTER, BIRTH_BEFORE, Work, newborn_work, work
 from edge_node.maternal.record import read_mother, read_newborn
 from edge_node.programme import Programme
+from edge_node.rules_version import rules_version
 from edge_node.store.due import Due, Rules
 from edge_node.worklists import counting
 from edge_node.worklists.spans import DAY, Span, joined, span
@@ -79,16 +77,7 @@ def rules(programme: Programme) -> Rules:
 
 def version(programme: Programme) -> str:
     """A name for what these rules answer, made of the text of every module of the packages they come from and of the settings."""
-    found = blake2b(msgspec.json.encode(programme), digest_size=16)
-    for package in (maternal, immunisation):
-        folders = [files(package), files(package).joinpath("schedules")]
-        for file in sorted((f for at in folders if at.is_dir() for f in at.iterdir()), key=lambda f: f.name):
-            if file.is_file():
-                found.update(file.read_bytes())
-    for name in ("watching.py", "spans.py", "counting.py"):
-        found.update(files(__package__).joinpath(name).read_bytes())
-    found.update(files("edge_node").joinpath("concepts.py").read_bytes())
-    return found.hexdigest()
+    return rules_version(programme, tuple((__package__, name) for name in ("watching.py", "spans.py", "counting.py")))
 
 
 def derive(resources: Sequence[Resource], programme: Programme) -> Iterator[Due]:
