@@ -96,6 +96,22 @@ def test_a_patient_is_found_whatever_the_case_accents_and_order(page: Page, serv
     expect(page.get_by_role("searchbox")).not_to_have_value("")
 
 
+def test_people_are_found_while_a_name_is_typed(page: Page, served: Served) -> None:
+    disagree(served)
+    page.goto("/")
+    people = page.locator(".person-name")
+    before = people.all_inner_texts()
+    box = page.get_by_label("Find by name")
+    box.press_sequentially("olawal")
+    expect(people.first).to_contain_text("Ọláwálé")
+    expect(box).to_be_focused()
+    expect(box).to_have_value("olawal")
+    box.fill("")
+    expect(people).to_have_count(len(before))
+    box.press_sequentially("qqqqxxxx 99999")
+    expect(page.get_by_text("Look for her at the hub")).to_be_visible()
+
+
 def test_a_list_has_pages_and_an_empty_one_helps(page: Page) -> None:
     page.goto("/")
     expect(page.locator(".person")).to_have_count(25)
