@@ -104,6 +104,7 @@ def test_people_are_found_while_a_name_is_typed(page: Page, served: Served) -> N
     box = page.get_by_label("Find by name")
     box.press_sequentially("olawal")
     expect(people.first).to_contain_text("Ọláwálé")
+    expect(page.get_by_role("status")).to_have_text("Found for “olawal”")
     expect(box).to_be_focused()
     expect(box).to_have_value("olawal")
     box.fill("")
