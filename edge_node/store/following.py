@@ -15,8 +15,6 @@ from edge_node.store import rows
 from edge_node.store.connection import Connection
 from sync_protocol.resource import Resource
 
-TOKEN_BYTES: Final = 7
-"""By chance so many, a look's token is its own, and an integer of the database."""
 _BEYOND: Final = "(updated, key) >= (?, ?) AND state IS NOT NULL"
 _CHANGED: Final = f"SELECT key, type, id, updated, state FROM resource WHERE {_BEYOND} ORDER BY updated, key LIMIT ?"
 
@@ -88,8 +86,9 @@ def versions(connection: Connection, one: Changed) -> list[Resource]:
 # --- looking in a snapshot --------------------------------------------------------------------------------------------
 
 
-def begin(connection: Connection, name: str, token: int) -> Position:
+def begin(connection: Connection, name: str) -> Position:
     """Marks how far everything is stored, before a look in a snapshot. Within a write transaction."""
+    (token,) = connection.execute("SELECT random()").fetchone()  # its own, by chance: nothing else depends on it
     mark = Position(latest(connection).updated, token)
     keep(connection, _mark(name), mark)
     return mark

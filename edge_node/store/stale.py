@@ -36,7 +36,7 @@ def end_reminders(store: Store, now_ms: int, random_bytes: Callable[[int], bytes
     """Ends reminders that should have ended with what came from elsewhere; whether there were any."""
     rules = rules_version(store.programme)
     with store.transaction() as connection:
-        mark = following.begin(connection, FOLLOWER, int.from_bytes(random_bytes(following.TOKEN_BYTES), "big"))
+        mark = following.begin(connection, FOLLOWER)
     with store.snapshot() as connection:
         patients = [
             one.key

@@ -75,7 +75,7 @@ def test_a_write_asks_once_for_all_followers(store: Store) -> None:
 def test_a_look_that_is_finished_raises_the_position_to_where_it_began(store: Store) -> None:
     put(store, "Patient", "a", patient(), at=EARLY)
     with store.transaction() as connection:
-        mark = following.begin(connection, "some", 77)
+        mark = following.begin(connection, "some")
         assert following.at(connection, "some") == Position(0, 0), "not before it was looked at"
     put(store, "Patient", "b", patient(), at=LATE)
     with store.transaction() as connection:
@@ -89,7 +89,7 @@ def test_what_is_written_below_the_mark_during_a_look_is_not_passed_over(store: 
     """Below the mark, but beyond the position: the position itself is not lowered by it."""
     put(store, "Patient", "a", patient(), at=EARLY)
     with store.transaction() as connection:
-        mark = following.begin(connection, "some", 77)
+        mark = following.begin(connection, "some")
     put(store, "Patient", "b", patient(), at=when)
     with store.transaction() as connection:
         following.finish(connection, "some", mark)
@@ -98,8 +98,8 @@ def test_what_is_written_below_the_mark_during_a_look_is_not_passed_over(store: 
 
 def test_another_look_that_began_meanwhile_makes_the_first_raise_nothing(store: Store) -> None:
     with store.transaction() as connection:
-        first = following.begin(connection, "some", 77)
-        second = following.begin(connection, "some", 78)
+        first = following.begin(connection, "some")
+        second = following.begin(connection, "some")
         assert not following.finish(connection, "some", first)
         assert following.at(connection, "some") == Position(0, 0)
         assert following.finish(connection, "some", second)
