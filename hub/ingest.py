@@ -72,7 +72,7 @@ class Ingest:
         forgetful: bool = False,
     ) -> None:
         self._hub, self._shard, self._node = hub, shard, node
-        self._incarnation, self._own = incarnation, own
+        self._incarnation, self._own, self._earlier = incarnation, own, own - {incarnation}
         self._scopes = {scope.id: scope for scope in scopes}
         self._held = frozenset(self._scopes)
         self._home = next(scope.id for scope in scopes if scope.name == f"facility/{node.facility}")
@@ -225,7 +225,7 @@ class Ingest:
             return
         merged = self._rule(work.after, whole)
         self._apply(work, merged)
-        work.others |= rules.left_behind(merged, whole, self._own - {self._incarnation})
+        work.others |= rules.left_behind(merged, whole, self._earlier)
         if merged.parked is not None:
             await self._park(work, merged.parked)
         if merged.refused is not None:

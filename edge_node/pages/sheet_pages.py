@@ -92,25 +92,15 @@ def _of(desk: Desk, desktop: Desktop, sheet: Sheet) -> list[Any]:
         seen = sent.values.get(SEEN, ())
         context = await desk.threads.search(desktop.context, author, place.patient, place.about, versions(seen))
         read = await desk.threads.search(_read, desk.store, sheet, context, sent)
-        asked = read if isinstance(read, Asked) else Asked(sheet.form(context), Questions())
-        drawn = Drawn(
-            sent.values,
-            asked.form,
-            asked.questions,
-            context.lists,
-            token,
-            seen,
-            place.address,
-            _beside(sheet),
-            asked.alike,
-        )
         if isinstance(read, Asked):
-            return await _page(desk, request, author, sheet, context, drawn, 422)
+            return await _page(desk, request, author, sheet, context, _again(sheet, context, place, sent, read), 422)
         try:
             answer = await _save(desk, desktop, author, sheet, context, read, Once(token, "", said))
         except (DiskFull, DatabaseBusy) as error:
             # Under the same token: sent again when there is room, it is saved once.
-            drawn = msgspec.structs.replace(drawn, unsaved=f"{_(error.title)}. {NOT_SAVED}")
+            unsaved = f"{_(error.title)}. {NOT_SAVED}"
+            asked = Asked(await desk.threads.search(sheet.form, context), Questions())
+            drawn = _again(sheet, context, place, sent, asked, unsaved)
             return await _page(desk, request, author, sheet, context, drawn, error.status)
         if upload_pages.given(sent):
             await desk.threads.write(upload_pages.done, desk.store, author.user, sent)
@@ -142,6 +132,21 @@ class Asked(Struct, frozen=True):
     form: Form
     questions: Questions
     alike: tuple[likeness.Alike, ...] = ()
+
+
+def _again(sheet: Sheet, context: Context, place: Place, sent: Sending, asked: Asked, unsaved: str = "") -> Drawn:
+    return Drawn(
+        sent.values,
+        asked.form,
+        asked.questions,
+        context.lists,
+        sent.one(TOKEN),
+        sent.values.get(SEEN, ()),
+        place.address,
+        _beside(sheet),
+        asked.alike,
+        unsaved,
+    )
 
 
 def _beside(sheet: Sheet) -> str:

@@ -6,7 +6,6 @@ merged into hers concerns her, too.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
@@ -61,20 +60,6 @@ def with_reminders(connection: Connection, patients: Iterable[str]) -> Iterator[
     keys = dict.fromkeys(key for id_ in ids for key in searching.going_on(connection, id_))
     found = (of_record(connection, key) for key in keys if searching.has_any(connection, key, endings.REMINDERS))
     return (one for one in found if one is not None)
-
-
-@contextmanager
-def followed(
-    connection: Connection,
-    concerned: Sequence[Watched],
-    programme: Programme,
-    author: Author,
-    now_ms: int,
-    random_bytes: Callable[[int], bytes],
-) -> Iterator[None]:
-    """What is written within ends what has to end; nothing where it fails."""
-    yield
-    follow(connection, concerned, programme, author, now_ms, random_bytes)
 
 
 def follow(

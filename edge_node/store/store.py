@@ -1,6 +1,5 @@
 """The store: what servers, pages, commands and the exchange call. Thread-safe; several processes may have it open."""
 
-import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -91,7 +90,7 @@ class Store:
             if not create:
                 raise NoDatabase(f"There is no node in {directory}")
             directory.mkdir(parents=True, exist_ok=True)
-            os.close(os.open(path, os.O_CREAT, 0o600))
+            path.touch(0o600)
         writer = connect(path, key, writer=True)
         try:
             migrate(writer)
@@ -217,8 +216,9 @@ class Store:
             if once is not None:
                 submitting.submit(connection, once, now_ms)
             watched = consequences.watched(connection, prepared)
-            with consequences.followed(connection, watched, self.programme, author, now_ms, self._random_bytes):
-                return writing.write_all(connection, prepared, author, now_ms)
+            written = writing.write_all(connection, prepared, author, now_ms)
+            consequences.follow(connection, watched, self.programme, author, now_ms, self._random_bytes)
+            return written
 
     def submitted(self, token: str) -> Once | None:
         """A form as it was sent before; None when it was not."""
@@ -339,8 +339,9 @@ class Store:
         disputes.check_value(type_, element, value)
         with self.writing() as connection:
             watched = consequences.watched_by(connection, type_, id_)
-            with consequences.followed(connection, watched, self.programme, author, now_ms, self._random_bytes):
-                return writing.resolve(connection, (type_, id_), element, value, author, now_ms, seen)
+            written = writing.resolve(connection, (type_, id_), element, value, author, now_ms, seen)
+            consequences.follow(connection, watched, self.programme, author, now_ms, self._random_bytes)
+            return written
 
     # --- the node itself ---
 
