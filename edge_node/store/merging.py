@@ -54,8 +54,9 @@ def _let_go_of_twins(connection: Connection, batch: Batch, changed: set[int], no
     turns out when a hub that had forgotten where somebody moved is reminded of it."""
     if not changed:
         return
-    query = "SELECT id, source, payload FROM quarantine WHERE reason = ?"
-    for number, source, payload in connection.execute(query, (SameName.__name__,)).fetchall():
+    # The reason as a literal, by which the index `quarantine_twin` is found: there may be thousands of other entries.
+    query = f"SELECT id, source, payload FROM quarantine WHERE reason = '{SameName.__name__}'"
+    for number, source, payload in connection.execute(query).fetchall():
         found = unparcel(payload)
         row = batch.row((found[0].type, found[0].id)) if found is not None else None
         if found is None or row is None or not row.here or join_resource(batch.resource(row), found[1])[1]:

@@ -250,6 +250,10 @@ CREATE TABLE due_position (
 ) STRICT;
 """
 
+_TWINS = """
+CREATE INDEX quarantine_twin ON quarantine (id) WHERE reason = 'SameName';  -- looked through by every merge
+"""
+
 MIGRATIONS: tuple[str, ...] = (
     _FIRST + SEARCH_TABLES,
     _DUE,
@@ -260,6 +264,7 @@ MIGRATIONS: tuple[str, ...] = (
     _UPLOADS,
     _SUBMITTED_WHAT,
     _FOLLOWING,
+    _TWINS,
 )
 """What has been released is never changed; what comes is added at the end."""
 
