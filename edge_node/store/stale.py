@@ -25,6 +25,8 @@ from sync_protocol.resource import gone
 FOLLOWER: Final = "reminders"
 CHANGES_MAX: Final = 1_000
 """After more changes everybody with an open reminder is looked at."""
+AT_ONCE_MAX: Final = 50
+"""So many are looked at while nobody else writes; more in a snapshot."""
 CHANGES_A_SLICE: Final = 200
 RULES: Final = "reminders-rules"
 """In `meta`: the version of the rules by which all open reminders were looked at."""
@@ -36,13 +38,13 @@ def end_reminders(store: Store, now_ms: int, random_bytes: Callable[[int], bytes
     """Ends reminders that should have ended with what came from elsewhere; whether there were any."""
     rules = rules_version(store.programme)
     with store.transaction() as connection:
+        # Mostly little came, and ends nothing: then one transaction is all.
+        if _is_little(connection, rules, AT_ONCE_MAX) and next(_stale(connection, store, rules, now_ms), None) is None:
+            following.keep(connection, FOLLOWER, following.latest(connection))
+            return False
         mark = following.begin(connection, FOLLOWER)
     with store.snapshot() as connection:
-        patients = [
-            one.key
-            for one in with_reminders(connection, _whose(connection, rules, now_ms))
-            if endings.ended(one.id, one.before, one.before, store.programme)
-        ]
+        patients = list(_stale(connection, store, rules, now_ms))
     with store.writing() if patients else store.transaction() as connection:
         if following.finish(connection, FOLLOWER, mark):
             connection.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", (RULES, rules))
@@ -51,13 +53,20 @@ def end_reminders(store: Store, now_ms: int, random_bytes: Callable[[int], bytes
     return bool(patients)
 
 
-def _whose(connection: Connection, rules: str, now_ms: int) -> list[str]:
-    """The patients to be looked at, as `Patient/id`, in order. Within a snapshot."""
-    position = following.at(connection, FOLLOWER)
+def _stale(connection: Connection, store: Store, rules: str, now_ms: int) -> Iterator[int]:
+    """Keys of the patients with a reminder that should have ended. At one moment: within a snapshot or a transaction."""
+    little = _is_little(connection, rules, CHANGES_MAX)
+    found = _changed(connection, following.at(connection, FOLLOWER)) if little else _open(connection, now_ms)
+    whose = sorted({name for name in found if name.startswith("Patient/")})
+    for one in with_reminders(connection, whose):
+        if endings.ended(one.id, one.before, one.before, store.programme):
+            yield one.key
+
+
+def _is_little(connection: Connection, rules: str, most: int) -> bool:
+    """Whether no more than `most` changed since these rules looked."""
     known = connection.execute("SELECT value FROM meta WHERE name = ?", (RULES,)).fetchone()
-    few = following.number(connection, position, CHANGES_MAX + 1) <= CHANGES_MAX
-    found = _changed(connection, position) if few and known == (rules,) else _open(connection, now_ms)
-    return sorted({name for name in found if name.startswith("Patient/")})
+    return known == (rules,) and following.number(connection, following.at(connection, FOLLOWER), most + 1) <= most
 
 
 def _changed(connection: Connection, position: Position) -> Iterator[str]:

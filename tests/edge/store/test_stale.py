@@ -141,6 +141,28 @@ def test_who_has_no_reminder_is_not_read(store: Store, read: list[int]) -> None:
     assert read == []
 
 
+@pytest.mark.parametrize(("loss", "at_once"), [(False, True), (True, False)])
+def test_little_that_ends_nothing_is_looked_at_in_one_transaction(
+    store: Store, monkeypatch: pytest.MonkeyPatch, loss: bool, at_once: bool
+) -> None:
+    pregnant(store, "w0")
+    look(store)
+    begun: list[str] = []
+    begin = following.begin
+
+    def noting(connection: Connection, name: str) -> following.Position:
+        begun.append(name)
+        return begin(connection, name)
+
+    monkeypatch.setattr(following, "begin", noting)
+    came(store, of("w0", LOSS if loss else DATED))
+    assert look(store) is loss
+    assert (begun == []) is at_once
+    with store.snapshot() as connection:
+        left = following.number(connection, following.at(connection, FOLLOWER), 99)
+    assert (left == 0) is at_once, "what a look itself wrote is looked at by the next"
+
+
 @pytest.mark.parametrize("changes", ["few", "many"])
 def test_more_reminders_than_a_page_are_all_looked_at(
     store: Store, monkeypatch: pytest.MonkeyPatch, whole: list[str], changes: str
@@ -154,6 +176,7 @@ def test_more_reminders_than_a_page_are_all_looked_at(
     came(store, *(of(woman, LOSS) for woman in women))
     if changes == "many":
         monkeypatch.setattr(stale, "CHANGES_MAX", 9)
+        monkeypatch.setattr(stale, "AT_ONCE_MAX", 9)
     assert look(store)
     assert all(is_ended(store, woman) for woman in women)
     assert len(whole) == (4 if changes == "many" else 0)
@@ -232,6 +255,7 @@ def test_another_programme_looks_at_everybody_once(store: Store, whole: list[str
 def test_what_another_process_writes_in_the_past_during_a_look_is_found_by_the_next(
     store: Store, monkeypatch: pytest.MonkeyPatch, moment: int
 ) -> None:
+    monkeypatch.setattr(stale, "AT_ONCE_MAX", 0)
     pregnant(store, "w0", "w1")
     look(store)
     came(store, of("w1", DATED), at=NOW_MS + 5)
