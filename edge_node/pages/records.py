@@ -40,7 +40,7 @@ def _narrated(said: Line, resource: Object) -> Line:
 def _plan(resource: Object, naming: Naming) -> Line:
     state, over, wrong = lines.status(resource, "status" if "status" in resource else "lifecycleStatus")
     when, sort = lines.when(
-        resource, "period", "occurrenceDateTime", "occurrencePeriod", "startDate", "created", "authoredOn", "start"
+        resource, "period", "occurrenceDateTime", "occurrencePeriod", "startDate", "start", "created", "authoredOn"
     )
     title = lines.best(text(resource.get("title")), *_concepts(resource, "code", "category", "type"))
     said = title or lines.best(*_concepts(resource, "description", "serviceType"))

@@ -296,3 +296,17 @@ def test_a_code_that_comes_without_words_has_ours_where_its_system_is_known(syst
     coding = {"system": system, "code": code}
     assert words.concept({"coding": [coding]}) == elements.anything(coding) == said
     assert words.concept({"coding": [{**coding, "display": "Its own words"}]}) == "Its own words"
+
+
+def test_an_appointment_tells_its_day_not_the_day_it_was_written() -> None:
+    resource = {
+        "resourceType": "Appointment",
+        "status": "booked",
+        "description": "Blood pressure check",
+        "start": "2026-12-01T08:00:00+00:00",
+        "end": "2026-12-01T08:30:00+00:00",
+        "created": "2026-11-23T12:58:00+00:00",
+    }
+    said = records.line("Appointment", resource, nobody)
+    assert said.when == "1 December 2026"
+    assert said.sort == dates.order("2026-12-01T08:00:00+00:00")
