@@ -1,6 +1,6 @@
 """Everything about one patient, arranged for reading: dangers first, then what holds now, then what was, grouped."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from types import MappingProxyType
 
@@ -10,7 +10,7 @@ from edge_node.forms.care import menu
 from edge_node.language import N_, _
 from edge_node.pages import codes, dates, records, words
 from edge_node.pages.lines import Line
-from edge_node.pages.words import Naming, Object, objects, text
+from edge_node.pages.words import Naming, Object, first, objects, text
 from edge_node.store.model import Stored
 from edge_node.store.rows import instant
 
@@ -210,7 +210,7 @@ def identity(id_: str, patient: Object, naming: Naming, today: date, unsafe: str
         (_("Speaks"), languages),
         (_("In an emergency"), [*contacts, *reached]),
         (_("Cared for by"), [*seen_by, words.reference(patient.get("managingOrganization"), naming)]),
-        (_("Same person as"), (words.reference(one.get("other"), naming) for one in objects(patient.get("link")))),
+        (_("Same person as"), (words.reference(one, naming) for one in _same(patient))),
     ]
     told = ((name, tuple(dict.fromkeys(filter(None, values)))) for name, values in facts)
     return Identity(
@@ -226,6 +226,14 @@ def identity(id_: str, patient: Object, naming: Naming, today: date, unsafe: str
         any("data" in one for one in objects(patient.get("photo"))),
         _brief(patient),
     )
+
+
+def _same(patient: Object) -> Iterator[Object]:
+    """Her other records, not she as her baby's mother (a RelatedPerson). Source: FHIR R4 Patient.link.other."""
+    for link in objects(patient.get("link")):
+        other = first(link.get("other"))
+        if not text(other.get("reference")).startswith("RelatedPerson/"):
+            yield other
 
 
 def _brief(patient: Object) -> tuple[tuple[str, str], ...]:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_node.pages import codes, dates, dosage, elements, records, words
+from edge_node.pages import codes, dates, dosage, elements, patient, records, words
 from edge_node.pages.elements import nobody
 
 EXAMPLES = Path(__file__).parents[2] / "data" / "hl7_r4_examples_clinical.tar.gz"
@@ -310,3 +310,11 @@ def test_an_appointment_tells_its_day_not_the_day_it_was_written() -> None:
     said = records.line("Appointment", resource, nobody)
     assert said.when == "1 December 2026"
     assert said.sort == dates.order("2026-12-01T08:00:00+00:00")
+
+
+def test_she_is_not_the_same_person_as_herself_in_her_babys_record() -> None:
+    kept = {"type": "replaces", "other": {"reference": "Patient/other"}}
+    mother = {"type": "seealso", "other": {"reference": "RelatedPerson/herself"}}
+    for links, told in (([mother], ()), ([mother, kept], ("Akosua Dankwa",))):
+        who = patient.identity("her", {"link": links}, lambda target: "Akosua Dankwa", TODAY, "")
+        assert dict(who.facts).get("Same person as", ()) == told
