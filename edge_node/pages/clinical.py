@@ -27,7 +27,7 @@ def allergy(resource: Object, naming: Naming) -> Line:
         sort=sort,
         value=clinical("high risk") if severe else "",
         notes=tuple(filter(None, about)),
-        state=joined([state if state != "active" else "", certainty if certainty != "confirmed" else ""]),
+        state=joined([lines.unless(state, "active"), lines.unless(certainty, "confirmed")]),
         over=over or wrong,
         wrong=wrong,
         danger=not over and not wrong and not denies,
@@ -74,7 +74,7 @@ def condition(resource: Object, naming: Naming) -> Line:
         when=_span(began, ended),
         sort=sort,
         notes=tuple(filter(None, about)),
-        state=joined([state if state != "active" else "", certainty if certainty != "confirmed" else ""]),
+        state=joined([lines.unless(state, "active"), lines.unless(certainty, "confirmed")]),
         over=over or bool(ended) or wrong,
         wrong=wrong,
     )
@@ -123,7 +123,7 @@ def medicine(resource: Object, naming: Naming) -> Line:
         sort=sort,
         value=how or words.quantity(doses.get("dose")),
         notes=tuple(filter(None, about)),
-        state=state if state != "active" else "",
+        state=lines.unless(state, "active"),
         over=over,
         wrong=wrong,
         danger=resource.get("doNotPerform") is True and not over,
@@ -148,7 +148,7 @@ def vaccination(resource: Object, naming: Naming) -> Line:
         sort=sort,
         value=joined(doses),
         notes=tuple(filter(None, [*about, *lines.notes(resource)])),
-        state=state if state != "done" else "",
+        state=lines.unless(state, "completed"),
         wrong=wrong,
         tone="odd" if text(resource.get("status")) == "not-done" else "",
     )
@@ -187,7 +187,7 @@ def visit(resource: Object, naming: Naming) -> Line:
         when=when,
         sort=sort,
         notes=tuple(filter(None, about)),
-        state=state if state not in ("ended", "done") else "",
+        state=lines.unless(state, "finished", "completed"),
         wrong=wrong,
         category=sort_of,
     )
@@ -217,7 +217,7 @@ def result(resource: Object, naming: Naming) -> Line:
         value=words.nearly(value),
         exact=value if words.nearly(value) != value else "",
         notes=tuple(filter(None, about)),
-        state=state if state not in ("final", "amended", "corrected") else "",
+        state=lines.unless(state, "final", "amended", "corrected"),
         over=over,
         wrong=wrong,
         tone=tone,
@@ -264,7 +264,7 @@ def report(resource: Object, naming: Naming) -> Line:
         sort=sort,
         value=conclusion,
         notes=tuple(filter(None, [held, files])),
-        state=state if state != "final" else "",
+        state=lines.unless(state, "final"),
         wrong=wrong,
     )
 
@@ -289,7 +289,7 @@ def procedure(resource: Object, naming: Naming) -> Line:
         when=when,
         sort=sort,
         notes=tuple(filter(None, about)),
-        state=state if state != "done" else "",
+        state=lines.unless(state, "completed"),
         wrong=wrong,
     )
 

@@ -56,6 +56,11 @@ def status(resource: Object, name: str = "status") -> tuple[str, bool, bool]:
     return said, code in codes.PAST, code in ("entered-in-error", "refuted")
 
 
+def unless(state: str, *usual: str) -> str:
+    """A state in words; nothing where it is what one of these codes is called, in the reader's language: that goes without saying."""
+    return "" if state in map(codes.state, usual) else state
+
+
 def named(words_: str, otherwise: str) -> str:
     """What a record is called, or that it has no name."""
     return words_ or nameless(otherwise)

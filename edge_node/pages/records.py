@@ -60,7 +60,7 @@ def _plan(resource: Object, naming: Naming) -> Line:
         when=when,
         sort=sort,
         notes=tuple(filter(None, about)),
-        state=state if state != "active" else "",
+        state=lines.unless(state, "active"),
         over=over,
         wrong=wrong,
         tone="odd" if forbidden else "",
@@ -106,8 +106,8 @@ def _document(resource: Object, naming: Naming) -> Line:
         when=when,
         sort=sort,
         notes=tuple(filter(None, about)),
-        state=state if state not in ("current", "active", "done") else "",
-        over=over and state != "done",
+        state=lines.unless(state, "current", "active", "completed"),
+        over=over and resource.get("status") != "completed",
         wrong=wrong,
     )
 
@@ -155,7 +155,7 @@ def _other(resource: Object, naming: Naming) -> Line:
         when=when,
         sort=sort,
         notes=(told,) if told else (),
-        state=state if state != "active" else "",
+        state=lines.unless(state, "active"),
         over=over,
         wrong=wrong,
         category=codes.kind(type_),

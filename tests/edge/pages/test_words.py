@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_node.language.readers import reading
 from edge_node.pages import codes, dates, dosage, elements, patient, records, words
 from edge_node.pages.elements import nobody
 
@@ -318,3 +319,29 @@ def test_she_is_not_the_same_person_as_herself_in_her_babys_record() -> None:
     for links, told in (([mother], ()), ([mother, kept], ("Akosua Dankwa",))):
         who = patient.identity("her", {"link": links}, lambda target: "Akosua Dankwa", TODAY, "")
         assert dict(who.facts).get("Same person as", ()) == told
+
+
+STANDING: list[dict[str, Any]] = [
+    {"resourceType": "Condition", "clinicalStatus": {"coding": [{"code": "active"}]}},
+    {"resourceType": "AllergyIntolerance", "verificationStatus": {"coding": [{"code": "confirmed"}]}},
+    {"resourceType": "MedicationRequest", "status": "active"},
+    {"resourceType": "Immunization", "status": "completed"},
+    {"resourceType": "Encounter", "status": "finished"},
+    {"resourceType": "Observation", "status": "final"},
+    {"resourceType": "Observation", "status": "corrected"},
+    {"resourceType": "DiagnosticReport", "status": "final"},
+    {"resourceType": "Procedure", "status": "completed"},
+    {"resourceType": "ServiceRequest", "status": "active"},
+    {"resourceType": "DocumentReference", "status": "current"},
+    {"resourceType": "QuestionnaireResponse", "status": "completed"},
+    {"resourceType": "Basic", "status": "active"},
+]
+
+
+@pytest.mark.parametrize("language", ["en", "fr", "sw", "ha", "ar"])
+def test_a_state_that_goes_without_saying_does_so_in_every_language(language: str) -> None:
+    with reading("en"):
+        english = [records.line(one["resourceType"], one, nobody) for one in STANDING]
+    with reading(language):
+        said = [records.line(one["resourceType"], one, nobody) for one in STANDING]
+    assert [(one.state, one.over) for one in said] == [("", one.over) for one in english]
