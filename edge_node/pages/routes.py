@@ -110,8 +110,8 @@ def make_pages(
             *live_pages.handlers(desk),
             *offline_pages.handlers(desk),
             *(trust_pages.handlers(trust) if trust is not None else ()),
-            *_rest(),
         ]
+        handlers += _rest(handlers)
         return [
             Router(
                 path="/",
@@ -125,12 +125,37 @@ def make_pages(
     return made
 
 
-def _rest() -> list[Any]:
+def _rest(handlers: Sequence[Any]) -> list[Any]:
+    """What no page has, so that it is answered in words: also the addresses that only lead to others."""
+
     @get("/{rest:path}")
     async def nothing(rest: FromPath[str]) -> Response[str]:
         raise NotFound()
 
-    return [rendering.assets, nothing]
+    @get(_between(handlers))
+    async def between() -> Response[str]:
+        raise NotFound()
+
+    return [rendering.assets, nothing, between]
+
+
+def _between(handlers: Sequence[Any]) -> list[str]:
+    """The beginnings of the handlers' paths where nothing is read: the router refuses those before it asks for the rest."""
+    read: set[tuple[str, ...]] = {()}
+    begun: dict[tuple[str, ...], str] = {}
+    for handler in handlers:
+        for path in handler.paths:
+            steps = path.strip("/").split("/")
+            if "GET" in handler.http_methods:
+                read.add(_alike(steps))
+            for count in range(1, len(steps) + 1):
+                begun.setdefault(_alike(steps[:count]), "/" + "/".join(steps[:count]))
+    return [path for steps, path in begun.items() if steps not in read and not f"{path}/".startswith(_MACHINES)]
+
+
+def _alike(steps: Sequence[str]) -> tuple[str, ...]:
+    """A path as the router tells it from others: whatever its parameters are called."""
+    return tuple("{}" if step.startswith("{") else step for step in steps)
 
 
 # --- what went wrong --------------------------------------------------------------------------------------------------

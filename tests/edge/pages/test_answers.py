@@ -170,9 +170,11 @@ async def test_a_citizen_may_not_see_records(anyone: httpx.AsyncClient) -> None:
 
 
 async def test_what_is_not_there_has_a_page_and_machines_get_a_problem(ama: httpx.AsyncClient) -> None:
-    for path in ("/patients/nobody", "/no/such/page", "/assets/none.css"):
+    between = ("/patients", "/lists", "/conflicts/Patient", "/records", "/records/Patient")
+    sent_only = ("/elsewhere/admit", "/logout", "/lists/overdue/call")
+    for path in ("/patients/nobody", "/no/such/page", "/assets/none.css", *between, *sent_only):
         answer = await ama.get(path)
-        assert (answer.status_code, "There is nothing here" in answer.text) == (404, True)
+        assert (answer.status_code, "There is nothing here" in answer.text) == (404, True), path
         for accept in ("application/json", "*/*"):
             answer = await ama.get(path, headers={"accept": accept})
             assert (answer.status_code, answer.headers["content-type"]) == (
