@@ -8,12 +8,13 @@ from litestar.params import FromPath
 from msgspec import Struct
 
 from edge_node.api.sight import owners
-from edge_node.errors import NotFound
+from edge_node.errors import Forbidden, NotFound
 from edge_node.forms.pictures import MEDIA_TYPE, NoPicture
 from edge_node.language import _
 from edge_node.pages import card_numbers, codes_on_cards, dates, people, rendering, sending, words
 from edge_node.pages.desk import Desk
 from edge_node.pages.people import Person
+from edge_node.pages.reach import may_see
 from edge_node.pages.sending import Sending
 from edge_node.store.store import Store
 from sync_protocol.matching import numbers
@@ -66,12 +67,12 @@ def handlers(desk: Desk) -> list[Any]:
 
     @get("/patients/{id_:str}/photo")
     async def photo(request: Request[Any, Any, Any], id_: FromPath[str]) -> Response[bytes]:
-        desk.caller(request, "see-patients")
+        _seen(desk, request, id_)
         return _picture(await desk.threads.search(_photo, desk.store, id_))
 
     @get("/patients/{id_:str}/thumbnail")
     async def thumbnail(request: Request[Any, Any, Any], id_: FromPath[str]) -> Response[bytes]:
-        desk.caller(request, "see-patients")
+        _seen(desk, request, id_)
         patient = await desk.threads.search(_patient, desk.store, id_)
         data = next((one["data"] for one in words.objects(patient.get("photo")) if "data" in one), None)
         if not isinstance(data, str):
@@ -79,6 +80,13 @@ def handlers(desk: Desk) -> list[Any]:
         return _picture(base64.b64decode(data))
 
     return [card, scan, look, photo, thumbnail]
+
+
+def _seen(desk: Desk, request: Request[Any, Any, Any], patient: str) -> None:
+    """Her pictures are for those for whom her page is. Raises Unauthorised, SessionLocked, Forbidden, or NotFound for a citizen."""
+    sight = desk.anyone(request).sight
+    if not may_see(sight, patient):
+        raise NotFound() if sight.own else Forbidden()
 
 
 def card_number(patient: words.Object) -> str:

@@ -9,6 +9,7 @@ import msgspec
 from litestar import Request, Response, get
 from litestar.params import FromPath
 
+from edge_node.api.sight import Sight
 from edge_node.errors import NotFound
 from edge_node.forms.care.growth_words import told
 from edge_node.forms.care.vaccination import CHILD_YEARS, NOT_COUNTED
@@ -30,6 +31,7 @@ from edge_node.pages import chart_words, dates, growth_charts, likeness
 from edge_node.pages.desk import Desk
 from edge_node.pages.growth_charts import Measure
 from edge_node.pages.plot import Picture, picture
+from edge_node.pages.reach import Reach
 from edge_node.programme import Programme
 from edge_node.store.model import Stored
 
@@ -190,17 +192,18 @@ def handlers(desk: Desk) -> list[Any]:
 
     @get("/patients/{id_:str}/child")
     async def one(request: Request[Any, Any, Any], id_: FromPath[str]) -> Response[Any]:
-        author = desk.author(request)
-        read: Read = await desk.threads.search(_read, desk, id_)
-        await desk.threads.write(desk.store.record, author, desk.now_ms(), "read", read.key)
-        return await desk.page(request, author, "child.html", here="patients", whose=read.whose, child=read.child)
+        caller = desk.reader(request, id_)
+        read: Read = await desk.threads.search(_read, desk, caller.sight, id_)
+        await desk.threads.write(desk.store.record, caller.author, desk.now_ms(), "read", read.key)
+        given: dict[str, Any] = {"whose": read.whose, "child": read.child, "reach": Reach(caller.sight)}
+        return await desk.page(request, caller.author, "child.html", here="patients", **given)
 
     return [one]
 
 
-def _read(desk: Desk, id_: str) -> Read:
+def _read(desk: Desk, sight: Sight, id_: str) -> Read:
     """Raises NotFound, also of somebody who is no child."""
-    everything = [stored for stored in desk.store.everything(id_) if stored.body is not None]
+    everything = [stored for stored in desk.store.everything(id_) if stored.body is not None and sight.sees(stored)]
     today = dates.local_day(desk.now_ms())
     child = of_patient(everything, today, desk.store.programme, drawn=True)
     if child is None:

@@ -9,6 +9,7 @@ from edge_node.api.sight import Sight
 from edge_node.forms.care import menu
 from edge_node.language import N_, Text
 from edge_node.pages.patient import Entry
+from edge_node.pages.reach import sees_everybody, sees_whole
 
 _PAGES: Final[Mapping[str, tuple[Text, str]]] = {
     "file": (N_("Open"), "documents"),
@@ -30,8 +31,9 @@ class Corrections(msgspec.Struct, frozen=True):
     sight: Sight
 
     def of(self, entry: Entry, patient: str) -> tuple[Correction, ...]:
-        """Those that fit a record; none of a record outside of her role. `patient`: the id of the patient whose page it stands on."""
-        if not self.sight.sees_all or not entry.id:
+        """Those that fit a record; none of a record outside of her role. `patient`: the id of the patient whose page it stands on. Who sees
+        the whole record of this patient alone reads what has a page of its own, and writes nothing."""
+        if not entry.id or not sees_whole(self.sight, patient):
             return ()
         line = entry.line
         fitting = menu.acts_on(
@@ -42,6 +44,8 @@ class Corrections(msgspec.Struct, frozen=True):
             for kind, (label, path) in _PAGES.items()
             if kind in entry.kinds
         )
+        if not sees_everybody(self.sight):
+            return pages
         return pages + tuple(
             Correction(act.label, f"{act.sheet.path.replace('{id_}', patient)}?about={entry.type}/{entry.id}")
             for act in fitting

@@ -11,7 +11,7 @@ from edge_node.api.app import Parts
 from edge_node.api.node import Sync
 from edge_node.errors import Forbidden, NotFound
 from edge_node.language import _
-from edge_node.pages import card_numbers, rendering
+from edge_node.pages import card_numbers, reach, rendering
 from edge_node.pages.standing import Facts, Standing, facts, standing
 from edge_node.roles import Act, rights_of
 from edge_node.store.model import Author
@@ -71,15 +71,23 @@ class Desk:
         needs (`caller`).
         """
         caller = self.caller(request, "see-patients")
-        if not caller.sight.sees_all:
+        if not reach.sees_everybody(caller.sight):
             raise Forbidden(_("This is not for your role"))
         return caller.author
+
+    def reader(self, request: Request[Any, Any, Any], patient: str) -> Caller:
+        """Who is asking, for a page that shows all of one patient's record and writes nothing: she sees everybody's, opened this one with a
+        reason, or it is her own. Raises Unauthorised, SessionLocked, Forbidden, or NotFound for a citizen, who learns of nobody else."""
+        caller = self.anyone(request)
+        if not reach.sees_whole(caller.sight, patient):
+            raise NotFound() if caller.sight.own else Forbidden(_("This is not for your role"))
+        return caller
 
     def writer(self, request: Request[Any, Any, Any], types: Iterable[str]) -> Author:
         """Who is asking, for a form that writes resources of these types. Raises Unauthorised, SessionLocked, or Forbidden for those whose
         role does not write all of them."""
         caller = self.caller(request, "see-patients")
-        if not all(caller.sight.writes_type(type_) for type_ in types):
+        if not reach.writes_all(caller.sight, types):
             raise Forbidden(_("This is not for your role"))
         return caller.author
 

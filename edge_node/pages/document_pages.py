@@ -12,6 +12,7 @@ import msgspec
 from litestar import Request, Response, get
 from litestar.params import FromPath
 
+from edge_node.api.sight import Sight
 from edge_node.concepts import number
 from edge_node.documents import kinds, parts
 from edge_node.errors import NotFound
@@ -54,16 +55,16 @@ def handlers(desk: Desk) -> list[Any]:
 
     @get("/patients/{id_:str}/documents/{document:str}")
     async def one(request: Request[Any, Any, Any], id_: FromPath[str], document: FromPath[str]) -> Response[Any]:
-        author = desk.author(request)
-        shown: Shown = await desk.threads.search(_shown, desk, id_, document)
-        await desk.threads.write(desk.store.record, author, desk.now_ms(), "read", shown.key)
-        return await desk.page(request, author, "document.html", here="patients", shown=shown)
+        caller = desk.reader(request, id_)
+        shown: Shown = await desk.threads.search(_shown, desk, caller.sight, id_, document)
+        await desk.threads.write(desk.store.record, caller.author, desk.now_ms(), "read", shown.key)
+        return await desk.page(request, caller.author, "document.html", here="patients", shown=shown)
 
     @get("/patients/{id_:str}/documents/{document:str}/file")
     async def file(request: Request[Any, Any, Any], id_: FromPath[str], document: FromPath[str]) -> Response[bytes]:
-        author = desk.author(request)
-        media_type, content, key = await desk.threads.search(_file, desk.store, id_, document)
-        await desk.threads.write(desk.store.record, author, desk.now_ms(), "read", key)
+        caller = desk.reader(request, id_)
+        media_type, content, key = await desk.threads.search(_file, desk.store, caller.sight, id_, document)
+        await desk.threads.write(desk.store.record, caller.author, desk.now_ms(), "read", key)
         extension = "pdf" if media_type == kinds.PDF else "jpg"
         kept = "attachment" if media_type == kinds.PDF else "inline"
         headers = {**_SEALED, "content-disposition": f'{kept}; filename="document.{extension}"'}
@@ -71,18 +72,18 @@ def handlers(desk: Desk) -> list[Any]:
 
     @get("/patients/{id_:str}/documents/{document:str}/small")
     async def small(request: Request[Any, Any, Any], id_: FromPath[str], document: FromPath[str]) -> Response[bytes]:
-        desk.author(request)
-        content = await desk.threads.search(_small, desk.store, id_, document)
+        sight = desk.reader(request, id_).sight
+        content = await desk.threads.search(_small, desk.store, sight, id_, document)
         return Response(content, media_type=kinds.PICTURE, headers=dict(_SEALED))
 
     return [one, file, small]
 
 
-def document_of(store: Store, patient: str, document: str) -> tuple[Stored, Mapping[str, Any]]:
-    """A patient's DocumentReference. Raises NotFound, also of another patient's."""
+def document_of(store: Store, sight: Sight, patient: str, document: str) -> tuple[Stored, Mapping[str, Any]]:
+    """A patient's DocumentReference. Raises NotFound, also of another patient's, and of one that is not for who asks."""
     stored = store.read("DocumentReference", document)
     resource = decode(stored.body) if stored is not None and stored.body is not None else {}
-    if stored is None or target(resource.get("subject")) not in _records(store, patient):
+    if stored is None or target(resource.get("subject")) not in _records(store, patient) or not sight.sees(stored):
         raise NotFound()
     return stored, resource
 
@@ -102,8 +103,8 @@ def content_of(store: Store, document: Mapping[str, Any]) -> bytes:
     return parts.join(document, read)
 
 
-def _file(store: Store, patient: str, document: str) -> tuple[str, bytes, int]:
-    stored, resource = document_of(store, patient, document)
+def _file(store: Store, sight: Sight, patient: str, document: str) -> tuple[str, bytes, int]:
+    stored, resource = document_of(store, sight, patient, document)
     media_type = _type_of(resource)
     if media_type not in {*_SHOWN, kinds.PDF}:
         raise NotFound()
@@ -117,16 +118,16 @@ def _type_of(document: Mapping[str, Any]) -> str:
     return str(parts.attachment_of(document).get("contentType", "")).partition(";")[0]
 
 
-def _small(store: Store, patient: str, document: str) -> bytes:
-    _stored, resource = document_of(store, patient, document)
+def _small(store: Store, sight: Sight, patient: str, document: str) -> bytes:
+    _stored, resource = document_of(store, sight, patient, document)
     content = parts.thumbnail_of(resource)
     if not content:
         raise NotFound()
     return content
 
 
-def _shown(desk: Desk, patient: str, document: str) -> Shown:
-    stored, resource = document_of(desk.store, patient, document)
+def _shown(desk: Desk, sight: Sight, patient: str, document: str) -> Shown:
+    stored, resource = document_of(desk.store, sight, patient, document)
     whose = desk.store.read("Patient", patient)
     if whose is None or whose.body is None:
         raise NotFound()

@@ -8,6 +8,7 @@ import msgspec
 from litestar import Request, Response, get
 from litestar.params import FromPath
 
+from edge_node.api.sight import Sight
 from edge_node.errors import NotFound
 from edge_node.forms.care.referral import URGENCIES, is_referral
 from edge_node.forms.context import decode
@@ -48,17 +49,17 @@ def handlers(desk: Desk) -> list[Any]:
 
     @get("/patients/{id_:str}/referrals/{request_id:str}")
     async def letter(request: Request[Any, Any, Any], id_: FromPath[str], request_id: FromPath[str]) -> Response[Any]:
-        author = desk.author(request)
-        read: Letter = await desk.threads.search(_letter, desk, id_, request_id)
-        await desk.threads.write(desk.store.record, author, desk.now_ms(), "read", read.key)
-        return await desk.page(request, author, "letter.html", here="patients", letter=read)
+        caller = desk.reader(request, id_)
+        read: Letter = await desk.threads.search(_letter, desk, caller.sight, id_, request_id)
+        await desk.threads.write(desk.store.record, caller.author, desk.now_ms(), "read", read.key)
+        return await desk.page(request, caller.author, "letter.html", here="patients", letter=read)
 
     return [letter]
 
 
-def _letter(desk: Desk, id_: str, request_id: str) -> Letter:
+def _letter(desk: Desk, sight: Sight, id_: str, request_id: str) -> Letter:
     """Raises NotFound of what is no referral of hers."""
-    everything = [one for one in desk.store.everything(id_) if one.body is not None]
+    everything = [one for one in desk.store.everything(id_) if one.body is not None and sight.sees(one)]
     mine = next((one for one in everything if one.type == "ServiceRequest" and one.id == request_id), None)
     request = decode(mine.body) if mine is not None and mine.body is not None else {}
     if not is_referral(request):

@@ -33,6 +33,7 @@ from edge_node.pages.forms import asked_for, posted
 from edge_node.pages.measured import pictures
 from edge_node.pages.people import Listed, Place
 from edge_node.pages.plot import Picture
+from edge_node.pages.reach import Reach, may_see, sees_whole
 from edge_node.pages.since import Since, since
 from edge_node.pages.standing import unsafe
 from edge_node.store.model import Stored
@@ -122,19 +123,10 @@ def handlers(desk: Desk) -> list[Any]:
             child=read.child if sees_whole(sight, id_) else None,
             writing=read.writing,
             corrections=corrections.offered(sight),
+            reach=Reach(sight),
         )
 
     return [listed, find, one]
-
-
-def may_see(sight: Sight, id_: str) -> bool:
-    """Whether a patient's page is for her, at least in part."""
-    return sight.sees_type("Patient") or id_ in sight.patients("Patient")
-
-
-def sees_whole(sight: Sight, id_: str) -> bool:
-    """Whether nothing of a patient's record is kept from her."""
-    return sight.sees_all or id_ in sight.patients("Condition")
 
 
 def goes_on(store: Store, id_: str) -> str:
@@ -156,7 +148,7 @@ def read_patient(store: Store, sight: Sight, id_: str, now_ms: int, user: str) -
     with store.reading() as connection:
         not_at_hub = unsafe(connection, [stored.key for stored in everything])
     naming = Naming(store, everything)
-    disputed = [stored for stored in everything if stored.conflict]
+    disputed = [stored for stored in everything if stored.conflict and sight.writes_type(stored.type)]
     disputes = conflict_pages.of_patient(store, disputed, naming, now_ms)
     today = dates.local_day(now_ms)
     page = arranging.page(everything, not_at_hub, naming, today)

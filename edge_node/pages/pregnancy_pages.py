@@ -6,6 +6,7 @@ import msgspec
 from litestar import Request, Response, get, post
 from litestar.params import FromPath
 
+from edge_node.api.sight import Sight
 from edge_node.errors import NotFound
 from edge_node.forms.context import decode
 from edge_node.forms.maternal import reminding
@@ -19,6 +20,7 @@ from edge_node.pages.desk import Desk
 from edge_node.pages.forms import posted
 from edge_node.pages.plot import Picture
 from edge_node.pages.pregnancy_reading import Case
+from edge_node.pages.reach import Reach
 from edge_node.pages.sheet_reading import Desktop
 from edge_node.pages.sheets import SHEETS
 from edge_node.store.model import Author
@@ -44,8 +46,9 @@ def handlers(desk: Desk) -> list[Any]:
 
     @get("/patients/{id_:str}/pregnancy")
     async def one(request: Request[Any, Any, Any], id_: FromPath[str]) -> Response[Any]:
-        author = desk.author(request)
-        read: Read = await desk.threads.search(read_case, desk.store, id_, desk.now_ms())
+        caller = desk.reader(request, id_)
+        author = caller.author
+        read: Read = await desk.threads.search(read_case, desk.store, caller.sight, id_, desk.now_ms())
         await desk.threads.write(desk.store.record, author, desk.now_ms(), "read", read.key)
         return await desk.page(
             request,
@@ -56,6 +59,7 @@ def handlers(desk: Desk) -> list[Any]:
             case=read.case,
             charts=read.charts,
             referral=referral(id_),
+            reach=Reach(caller.sight),
         )
 
     @post("/patients/{id_:str}/pregnancy/reminder", status_code=200)
@@ -104,9 +108,9 @@ def referral(patient: str) -> str:
     return path.replace("{id_}", patient)
 
 
-def read_case(store: Store, id_: str, now_ms: int) -> Read:
+def read_case(store: Store, sight: Sight, id_: str, now_ms: int) -> Read:
     """A pregnancy's page out of the store. Raises NotFound, also of somebody whose page has no pregnancy to tell of."""
-    everything = store.everything(id_)
+    everything = [stored for stored in store.everything(id_) if sight.sees(stored)]
     today = dates.local_day(now_ms)
     case = pregnancy_reading.of_patient(store, everything, today)
     if case.card is None and not case.may:

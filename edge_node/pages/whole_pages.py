@@ -7,9 +7,10 @@ from litestar.params import FromPath
 
 from edge_node.api.access import Caller
 from edge_node.errors import Forbidden, NotFound
-from edge_node.pages import corrections, patient_pages, rendering
+from edge_node.pages import corrections, patient_pages, reach, rendering
 from edge_node.pages.desk import BY_ITSELF, Desk
 from edge_node.pages.patient import Page, Section
+from edge_node.pages.reach import Reach
 
 
 def handlers(desk: Desk) -> list[Any]:
@@ -22,9 +23,7 @@ def handlers(desk: Desk) -> list[Any]:
         if going_on != id_:
             return rendering.redirect(f"/patients/{going_on}/all")
         page = await _read(desk, caller, id_)
-        return await _shown(
-            desk, request, caller, page, page.sections, dangers=patient_pages.sees_whole(caller.sight, id_)
-        )
+        return await _shown(desk, request, caller, page, page.sections, dangers=reach.sees_whole(caller.sight, id_))
 
     @get("/patients/{id_:str}/part/{name:str}")
     async def part(request: Request[Any, Any, Any], id_: FromPath[str], name: FromPath[str]) -> Response[Any]:
@@ -35,7 +34,12 @@ def handlers(desk: Desk) -> list[Any]:
             raise NotFound()
         if BY_ITSELF in request.headers:
             offered = corrections.offered(caller.sight)
-            given: dict[str, Any] = {"section": section, "patient": page, "corrections": offered}
+            given: dict[str, Any] = {
+                "section": section,
+                "patient": page,
+                "corrections": offered,
+                "reach": Reach(caller.sight),
+            }
             return await desk.page(request, caller.author, "part.html", here="patients", **given)
         return await _shown(desk, request, caller, page, (section,), dangers=False)
 
@@ -44,7 +48,7 @@ def handlers(desk: Desk) -> list[Any]:
 
 def _checked(desk: Desk, request: Request[Any, Any, Any], id_: str) -> Caller:
     caller = desk.anyone(request)
-    if not patient_pages.may_see(caller.sight, id_):
+    if not reach.may_see(caller.sight, id_):
         raise NotFound() if caller.sight.own else Forbidden()
     return caller
 
@@ -73,4 +77,5 @@ async def _shown(
         sections=sections,
         dangers=dangers,
         corrections=corrections.offered(caller.sight),
+        reach=Reach(caller.sight),
     )

@@ -159,5 +159,5 @@ def acts_on(type_: str, *, over: bool, wrong: bool, kinds: frozenset[str], write
         and not wrong
         and not (over and act.open_only)
         and (not act.category or act.category in kinds)
-        and writes(type_)
+        and all(writes(each) for each in (type_, *act.sheet.types))
     )
