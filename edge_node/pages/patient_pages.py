@@ -99,6 +99,11 @@ def handlers(desk: Desk) -> list[Any]:
             if sight.may("open-with-reason") and ID(id_):
                 return rendering.redirect(f"/patients/{id_}/open")
             raise NotFound() if sight.own else Forbidden()
+        if id_ == sight.own:
+            mine = await desk.threads.search(desk.store.read, "Patient", id_)
+            if mine is None or mine.gone:  # she begins here: "there is nothing" would lead her in a circle
+                deleted = mine is not None
+                return await desk.page(request, author, "own_elsewhere.html", here="", deleted=deleted)
         going_on = await desk.threads.search(goes_on, desk.store, id_)
         if going_on != id_:  # a record that was merged is shown with the one that goes on
             return rendering.redirect(f"/patients/{going_on}")

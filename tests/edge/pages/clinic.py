@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_node.programme import Programme
+from edge_node.store import leaving
 from edge_node.store.bundles import resources
 from edge_node.store.model import Author, Write
 from edge_node.store.store import Store
@@ -77,6 +78,15 @@ def write(store: Store, resource: dict[str, Any], now_ms: int = START_MS, user: 
     """A resource written here."""
     body = json.dumps(resource).encode()
     store.write([Write(resource["resourceType"], resource["id"], body)], Author(user, "clinician"), now_ms)
+
+
+def come_and_go(store: Store, resource: dict[str, Any], now_ms: int = START_MS) -> None:
+    """A resource that was here with its patient, until another clinic took her in."""
+    stamp = Stamp(ELSEWHERE, 1, now_ms, now_ms, "efua", "nurse")
+    with store.transaction() as connection:
+        store.merge(connection, [_written(None, resource, stamp)], HOME_SCOPE, now_ms)
+    with store.transaction() as connection:
+        leaving.let_go(connection, [(resource["resourceType"], resource["id"])], HOME_SCOPE, now_ms)
 
 
 def disagree(store: Store, before: dict[str, Any], here: dict[str, Any], there: dict[str, Any], now_ms: int) -> None:

@@ -19,7 +19,7 @@ from edge_node.pages import dates
 from edge_node.pages.routes import make_pages
 from edge_node.programme import Programme
 from edge_node.roles import ROLES, may
-from edge_node.store.model import Author
+from edge_node.store.model import Author, Write
 from edge_node.store.store import Store
 from tests.edge.pages import clinic
 from tests.edge.pages.server import KEY
@@ -154,8 +154,8 @@ async def client(app: Door) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-async def enter(client: httpx.AsyncClient, store: Store, role: str) -> None:
-    store.users.add(role, role, clinic.PASSWORD, clinic.START_MS, WOMAN if role == "citizen" else None)
+async def enter(client: httpx.AsyncClient, store: Store, role: str, own: str = WOMAN) -> None:
+    store.users.add(role, role, clinic.PASSWORD, clinic.START_MS, own if role == "citizen" else None)
     answer = await client.post("/login", data={"username": role, "password": clinic.PASSWORD})
     assert answer.status_code == 303
 
@@ -225,3 +225,23 @@ async def test_who_opened_a_record_reads_all_of_it_and_is_offered_nothing_to_wri
     assert "Vaccination card" in shown
     assert "Vaccines given" not in shown
     assert "Change</a>" in (await client.get(f"/patients/{WOMAN}")).text  # who she is, a registrar writes
+
+
+@pytest.mark.parametrize(("deleted", "told"), [(False, "at another clinic now"), (True, "It was deleted")])
+async def test_a_citizen_whose_record_went_is_told_so_and_can_log_out(
+    client: httpx.AsyncClient, store: Store, deleted: bool, told: str
+) -> None:
+    hers = {"resourceType": "Patient", "id": "p-7", "name": [{"family": "Owusu"}]}
+    if deleted:
+        clinic.write(store, hers)
+        store.write([Write("Patient", "p-7", None)], Author("setup", "clinician"), clinic.START_MS)
+    else:
+        clinic.come_and_go(store, hers)
+    await enter(client, store, "citizen", "p-7")
+    shown = await client.get("/", follow_redirects=True)
+    assert (shown.status_code, shown.url.path) == (200, "/patients/p-7")
+    assert told in shown.text
+    assert "Owusu" not in shown.text
+    assert 'action="/logout"' in shown.text
+    assert (await client.post("/logout")).headers["location"] == "/login?left"
+    assert (await client.get("/patients/p-7")).headers["location"].startswith("/login")
