@@ -17,6 +17,7 @@ from edge_node.api.tokens import Tokens
 from edge_node.errors import Unauthorised
 from edge_node.store.model import Author, User
 from edge_node.store.store import Store
+from edge_node.store.trail import Action
 
 UNKNOWN = Author("unknown", "none")
 """Whom the audit names for a wrong login: what was typed as a name may be a password."""
@@ -79,7 +80,7 @@ class Logins:
         await self._threads.write(keys.keep_revoked, self._store, self._tokens.revoked)
         await self.record(Author(claims.sub, claims.role), "logout")
 
-    async def record(self, author: Author, action: str) -> None:
+    async def record(self, author: Author, action: Action) -> None:
         """An entry of the audit."""
         await self._threads.write(self._store.record, author, self._now_ms(), action)
 

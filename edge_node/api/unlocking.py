@@ -7,6 +7,7 @@ from edge_node.api.login import Credentials, Logins
 from edge_node.api.threads import Threads
 from edge_node.errors import Unauthorised
 from edge_node.store.store import Store
+from edge_node.store.trail import Action
 
 
 class WrongPin(Exception):
@@ -57,7 +58,7 @@ class Unlocking:
         await self._threads.password(self._store.users.set_pin, caller.author.user, pin)
         await self._logins.record(caller.author, "pin-set")
 
-    async def _open(self, caller: Caller, action: str) -> None:
+    async def _open(self, caller: Caller, action: Action) -> None:
         await self._threads.write(self._store.sessions.unlock, *self._place(caller))
         self._access.unlocked(caller)
         await self._logins.record(caller.author, action)

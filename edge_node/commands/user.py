@@ -7,6 +7,7 @@ import click
 
 from edge_node.commands.run import Node, author, now_ms, on_node
 from edge_node.store.model import User
+from edge_node.store.trail import Action
 from sync_protocol.passwords import ROLES
 
 
@@ -69,7 +70,7 @@ def unlock(node: Node, name: str) -> dict[str, str]:
     return {"unlocked": name}
 
 
-def _audit(node: Node, action: str, name: str) -> None:
+def _audit(node: Node, action: Action, name: str) -> None:
     """Who may log in is changed: by whom, whose login."""
     node.store.record(author(), now_ms(), action, detail={"name": name})
 

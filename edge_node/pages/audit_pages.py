@@ -1,7 +1,8 @@
 """`/audit`: who did what to which record, by person, by day, of one patient; for those who may. Reading it is audited too."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
@@ -23,29 +24,52 @@ _YEARS: Final = (1970, 9998)
 """Of days that have a beginning and an end in a computer's time."""
 _NUMBERS: Final = 1 << 63
 """An entry's number is less: SQLite's integers have 64 bits."""
-ACTIONS: Final[dict[str, Text]] = {
-    "read": N_("opened"),
-    "history": N_("read the history of"),
-    "list": N_("opened a list of patients"),
-    "create": N_("wrote"),
-    "update": N_("changed"),
-    "delete": N_("deleted"),
-    "resolve": N_("settled a conflict in"),
-    "import": N_("read records in from a file"),
-    "export": N_("took all records out"),
-    "backup": N_("made a backup"),
-    "login": N_("logged in"),
-    "logout": N_("logged out"),
-    "break-glass": N_("opened with a reason"),
-    "break-glass-reviewed": N_("looked at why a record was opened"),
-    "audit-read": N_("read this list"),
-    "put-aside-read": N_("looked at what was put aside"),
-    "put-aside-report": N_("made a report of what was put aside"),
-    "put-aside-taken": N_("took in what was put aside"),
-    "put-aside-corrected": N_("put right and took in what was put aside"),
-    "put-aside-discarded": N_("threw away what was put aside"),
-}
-"""What somebody did, in words; the record follows. Others are shown with their hyphens as spaces."""
+ACTIONS: Final[Mapping[str, Text]] = MappingProxyType(
+    {
+        "read": N_("opened"),
+        "history": N_("read the history of"),
+        "list": N_("opened a list of patients"),
+        "list-download": N_("downloaded a list of patients"),
+        "month-download": N_("downloaded a month's numbers"),
+        "create": N_("wrote"),
+        "update": N_("changed"),
+        "delete": N_("deleted"),
+        "resolve": N_("settled a conflict in"),
+        "import": N_("read records in from a file"),
+        "export": N_("took all records out"),
+        "backup": N_("made a backup"),
+        "login": N_("logged in"),
+        "login-failed": N_("typed a wrong password"),
+        "login-locked": N_("has to wait after too many wrong passwords"),
+        "logout": N_("logged out"),
+        "lock": N_("locked the screen"),
+        "unlock-pin": N_("unlocked the screen with the PIN"),
+        "unlock-password": N_("unlocked the screen with the password"),
+        "pin-set": N_("chose a new PIN"),
+        "pin-failed": N_("typed a wrong PIN"),
+        "pin-ended-login": N_("was logged out after too many wrong PINs"),
+        "break-glass": N_("opened with a reason"),
+        "break-glass-reviewed": N_("looked at why a record was opened"),
+        "audit-read": N_("read this list"),
+        "find-elsewhere": N_("looked for somebody at the hub"),
+        "admit": N_("took in a patient of another clinic"),
+        "put-aside-read": N_("looked at what was put aside"),
+        "put-aside-report": N_("made a report of what was put aside"),
+        "put-aside-taken": N_("took in what was put aside"),
+        "put-aside-corrected": N_("put right and took in what was put aside"),
+        "put-aside-discarded": N_("threw away what was put aside"),
+        "user-add": N_("gave somebody a login"),
+        "user-disable": N_("took somebody's login away"),
+        "user-enable": N_("gave somebody the login back"),
+        "user-unlock": N_("ended somebody's wait after wrong passwords"),
+        "user-password": N_("gave somebody a new password"),
+        "user-told": N_("brought somebody's login from the hub"),
+        "user-taken-over": N_("put the hub's login in the place of one that was made here"),
+        "user-disabled": N_("took somebody's login away, as the hub says"),
+    }
+)
+"""What somebody did, in words; the record follows."""
+_OTHERWISE: Final = N_("did something that this program has no words for")
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -169,12 +193,12 @@ class _Names:
 
 def _told(entry: AuditEntry, names: _Names, now_ms: int) -> Entry:
     patient_id, patient = names.of(entry)
-    did = ACTIONS.get(entry.action)
+    did = ACTIONS.get(entry.action, _OTHERWISE)
     kind = codes.kind(entry.type) if entry.type is not None else ""
     return Entry(
         dates.moment(entry.at_ms, now_ms),
         who_said(entry.user, entry.role),
-        str(did) if did is not None else entry.action.replace("-", " "),
+        str(did),
         kind if entry.type != "Patient" or not patient else "",
         patient_id,
         patient,

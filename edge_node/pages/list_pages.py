@@ -28,6 +28,7 @@ from edge_node.store.model import Once, Write
 from edge_node.store.rows import instant
 from edge_node.store.state import whereabouts
 from edge_node.store.store import Store
+from edge_node.store.trail import Action
 
 CSV: Final = "text/csv; charset=utf-8"
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
@@ -188,7 +189,7 @@ def _read(desk: Desk, list_: List, asked: Asked, count: int = lists.ON_A_PAGE, *
     )
 
 
-async def _audit(desk: Desk, caller: Caller, action: str, list_: List, rows: int) -> None:
+async def _audit(desk: Desk, caller: Caller, action: Action, list_: List, rows: int) -> None:
     detail = {"list": list_.name, "rows": rows}
     await desk.threads.write(desk.store.record, caller.author, desk.now_ms(), action, detail=detail)
 

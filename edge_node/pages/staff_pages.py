@@ -15,6 +15,7 @@ from edge_node.roles import ROLES
 from edge_node.store.model import User
 from edge_node.store.passwords import remaining_ms
 from edge_node.store.people import HUB
+from edge_node.store.trail import Action
 from sync_protocol import bounds
 from sync_protocol.passwords import PASSWORD_CHARS_MIN
 
@@ -95,24 +96,30 @@ def _change(desk: Desk, caller: Caller, sent: dict[str, str]) -> str:
     name, asked, users = sent.get("name", "").strip(), sent.get("do", ""), desk.store.users
     if asked in ("disable", "password") and name == caller.author.user:
         return _("Nothing was changed: another administrator does this to you.")
+    done: Action
     if asked == "add":
         if users.get(name) is not None:
             return _("Nothing was changed: there is somebody of this name already.")
         users.add(name, sent.get("role", ""), sent.get("password", ""), desk.now_ms())
+        done = "user-add"
         said = _("%(who)s may log in at this computer from now on.", who=name)
     elif asked == "disable":
         users.disable(name)
+        done = "user-disable"
         said = _("%(who)s may not log in here any more. Whoever was logged in under this name is out.", who=name)
     elif asked == "enable":
         users.enable(name)
+        done = "user-enable"
         said = _("%(who)s is not kept out here any more.", who=name)
     elif asked == "unlock":
         users.unlock(name)
+        done = "user-unlock"
         said = _("%(who)s may try again at once.", who=name)
     elif asked == "password":
         users.set_password(name, sent.get("password", ""), desk.now_ms())
+        done = "user-password"
         said = _("%(who)s has a new password. It has to be told in person.", who=name)
     else:
         return _("Nothing was changed.")
-    desk.store.record(caller.author, desk.now_ms(), f"user-{asked}", detail={"name": name})
+    desk.store.record(caller.author, desk.now_ms(), done, detail={"name": name})
     return said

@@ -144,7 +144,7 @@ def _join(connection: Connection, entry: QuarantineEntry, now_ms: int) -> Outcom
 
 
 def _record(
-    connection: Connection, entry: QuarantineEntry, action: str, author: Author, now_ms: int, words: str = ""
+    connection: Connection, entry: QuarantineEntry, action: trail.Action, author: Author, now_ms: int, words: str = ""
 ) -> None:
     found = read(entry)
     detail = {"number": entry.number, "source": entry.source, "why": entry.reason, "type": found.type}

@@ -57,7 +57,8 @@ def _take(connection: Connection, person: Person, statement: bytes, now_ms: int)
         now = (HUB, person.role, person.secret, person.disabled, person.patient)
         same = now == (row[0], row[2], row[3], bool(row[4]), row[5] or "")
         _replace(connection, person, statement, same_secret=(row[0], row[3]) == (HUB, person.secret), same=same)
-    action = "user-disabled" if person.disabled else "user-told" if row is None or row[0] == HUB else "user-taken-over"
+    told: trail.Action = "user-told" if row is None or row[0] == HUB else "user-taken-over"
+    action: trail.Action = "user-disabled" if person.disabled else told
     trail.record(connection, now_ms, EXCHANGE, action, detail={"name": person.name, "role": person.role})
     return True
 

@@ -371,7 +371,7 @@ class Store:
         self,
         author: Author,
         now_ms: int,
-        action: str,
+        action: trail.Action,
         key: int | None = None,
         detail: Mapping[str, Any] | None = None,
     ) -> None:

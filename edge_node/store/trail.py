@@ -5,7 +5,7 @@ ten milliseconds for a hundred thousand entries.
 """
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -14,12 +14,56 @@ from edge_node.store.connection import Connection
 from edge_node.store.model import AuditEntry, Author
 from sync_protocol import pack
 
+Action = Literal[
+    "read",
+    "history",
+    "list",
+    "list-download",
+    "month-download",
+    "create",
+    "update",
+    "delete",
+    "resolve",
+    "import",
+    "export",
+    "backup",
+    "login",
+    "login-failed",
+    "login-locked",
+    "logout",
+    "lock",
+    "unlock-pin",
+    "unlock-password",
+    "pin-set",
+    "pin-failed",
+    "pin-ended-login",
+    "break-glass",
+    "break-glass-reviewed",
+    "audit-read",
+    "find-elsewhere",
+    "admit",
+    "put-aside-read",
+    "put-aside-report",
+    "put-aside-taken",
+    "put-aside-corrected",
+    "put-aside-discarded",
+    "user-add",
+    "user-disable",
+    "user-enable",
+    "user-unlock",
+    "user-password",
+    "user-told",  # these by the hub
+    "user-taken-over",
+    "user-disabled",
+]
+"""What the audit tells that somebody did: each has words on its page (`edge_node/pages/audit_pages.py`)."""
+
 
 def record(
     connection: Connection,
     at_ms: int,
     author: Author,
-    action: str,
+    action: Action,
     *,
     key: int | None = None,
     hash_: bytes | None = None,

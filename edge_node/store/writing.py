@@ -138,7 +138,7 @@ def write_all(connection: Connection, prepared: Sequence[Prepared], author: Auth
     for p in prepared:
         row, created, changed, note = write_one(batch, pen, p)
         if changed:
-            action = "delete" if p.parsed is None else "create" if created else "update"
+            action: trail.Action = "delete" if p.parsed is None else "create" if created else "update"
             trail.record(connection, now_ms, author, action, key=row.key, hash_=row.hash, detail=note)
         done.append(Written(shown_row(batch, row), created, changed, p.issues))
     batch.flush()
