@@ -100,6 +100,7 @@ class Table:
                     raise ValueError(f"{coding.code} means {by_coding[key].name} and {each.name}")
         self._by_name: Final = MappingProxyType(by_name)
         self._by_coding: Final = MappingProxyType(by_coding)
+        self._worded: Final = tuple(each for each in by_name.values() if each.words)
 
     def __getitem__(self, name: str) -> Concept:
         """The concept of that name. Raises KeyError."""
@@ -122,8 +123,8 @@ class Table:
     def read(self, codeable: object) -> tuple[Concept, ...]:
         """The concept that a CodeableConcept says by code and all that it says in words. For what people also write by hand."""
         found = self.find(codeable)
-        text = text_of(codeable).casefold()
-        worded = [each for each in self if each.words and each is not found and re.search(each.words, text)]
+        text = text_of(codeable).casefold() if self._worded else ""
+        worded = [each for each in self._worded if each is not found and re.search(each.words, text)]
         return (*([found] if found else []), *worded)
 
 

@@ -32,6 +32,7 @@ PARTS_TOGETHER = 64
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ENTRIES = msgspec.json.Decoder(list[msgspec.Raw])
 _HASHES = msgspec.json.Decoder(list[str])
+_TEXT = msgspec.json.Decoder(str)
 _ANY = msgspec.json.Decoder()
 _NAME = re.compile(
     r"_?[A-Za-z][A-Za-z0-9_.-]{0,199}"
@@ -53,8 +54,8 @@ def parse(body: bytes) -> Parsed:
         raise TooLarge(f"a resource of {len(body)} bytes; at most {bounds.RESOURCE_STATE_BYTES_MAX}")
     try:
         members = _MEMBERS.decode(compact(body))
-        type_ = msgspec.json.decode(members.pop("resourceType"), type=str)
-        id_ = msgspec.json.decode(members.pop("id"), type=str) if "id" in members else None
+        type_ = _TEXT.decode(members.pop("resourceType"))
+        id_ = _TEXT.decode(members.pop("id")) if "id" in members else None
     except KeyError as error:
         raise MalformedJson("the object has no resourceType") from error
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:

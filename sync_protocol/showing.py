@@ -10,6 +10,7 @@ from sync_protocol.errors import MalformedJson
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _HASHES = msgspec.json.Decoder(list[str])
 _ANY = msgspec.json.Decoder()
+_ENCODER = msgspec.json.Encoder()
 
 NOTHING = b'{"meta":{}}'
 """What stands for a resource that has no members: it exists, and a write of it needs an element to be known by. Never shown."""
@@ -100,4 +101,4 @@ def entries(name: str, view: Mapping[str, bytes]) -> list[tuple[str, bytes]]:
 
 
 def quote(name: str) -> bytes:
-    return msgspec.json.encode(name)
+    return _ENCODER.encode(name)

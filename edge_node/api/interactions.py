@@ -16,7 +16,8 @@ from edge_node.api.routes import Route
 from edge_node.api.service import Service
 from edge_node.api.sight import Sight
 from edge_node.errors import VersionConflict
-from edge_node.store.model import Stored, Write, Written
+from edge_node.fhir.validation import Issue
+from edge_node.store.model import Stored, Write
 
 _ABSENT = "There is no such resource here"
 _SEE = "See whether the id is right, and whether the last sync brought it"
@@ -90,7 +91,7 @@ def create(service: Service, request: Request, route: Route) -> Response:
     if criteria is not None:
         existing = find(service, request, type_, criteria)
         if len(existing) == 1:
-            return written_answer(request, Written(existing[0], created=False, changed=False))
+            return written_answer(request, existing[0])
         refuse_several(existing)
     return _write(service, request, creation(service, request, type_))
 
@@ -259,22 +260,23 @@ def refuse_several(matches: Sequence[Stored]) -> None:
 
 def _write(service: Service, request: Request, write: Write) -> Response:
     (written,) = service.store.write([write], request.author, service.now_ms())
-    return written_answer(request, written)
+    return written_answer(request, written.stored, created=written.created, issues=written.issues)
 
 
-def written_answer(request: Request, written: Written) -> Response:
+def written_answer(
+    request: Request, stored: Stored, *, created: bool = False, issues: Sequence[Issue] = ()
+) -> Response:
     """What the author of a write is told, as her `Prefer` asks."""
-    stored = written.stored
     headers = (*version_headers(stored), ("location", location(request.base, stored)))
     returned = preconditions.preferences(request.headers).returned
     if stored.gone:
         if returned == "OperationOutcome":
             return Response(200, done("Deleted."), (*document(b"").headers, *version_headers(stored)), stored)
         return Response(204, b"", version_headers(stored), stored)
-    status = 201 if written.created else 200
+    status = 201 if created else 200
     if returned == "minimal":
         return Response(status, b"", headers, stored)
     if returned == "OperationOutcome":
-        told = outcome(written.issues) if written.issues else done(f"{name(stored)} is stored.")
+        told = outcome(issues) if issues else done(f"{name(stored)} is stored.")
         return Response(status, told, (*document(b"").headers, *headers), stored)
     return resource(stored, status, more=(("location", location(request.base, stored)),))

@@ -157,10 +157,11 @@ def _write(service: Service, request: Request, planned: Sequence[Planned]) -> di
     answers = {one.step.at: Response(204) for one in planned if one.write is None and one.present is None}
     for one in planned:
         if one.present is not None:
-            same = Written(one.present, created=False, changed=False)
-            answers[one.step.at] = interactions.written_answer(one.step.request, same)
+            answers[one.step.at] = interactions.written_answer(one.step.request, one.present)
     for (one, _), what in zip(writing, written, strict=True):
-        answers[one.step.at] = interactions.written_answer(one.step.request, what)
+        answers[one.step.at] = interactions.written_answer(
+            one.step.request, what.stored, created=what.created, issues=what.issues
+        )
     return answers
 
 

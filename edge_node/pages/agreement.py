@@ -6,6 +6,7 @@ present only while each scope's digest is still that one.
 
 import msgspec
 
+from edge_node.store import digests
 from edge_node.store.connection import Connection
 from edge_node.store.store import Store
 
@@ -38,7 +39,7 @@ def agreed_ms(connection: Connection) -> int | None:
 
 
 def _digests(connection: Connection) -> dict[str, str]:
-    return {name: kept.hex() for name, kept in connection.execute("SELECT name, digest FROM scope")}
+    return {name: kept.hex() for name, kept in digests.kept(connection).items()}
 
 
 def _pending(connection: Connection) -> bool:

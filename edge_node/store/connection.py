@@ -182,18 +182,36 @@ _NAMED: dict[int, type[EdgeError]] = {
 }
 
 
-@contextmanager
-def transaction(connection: Connection) -> Iterator[Connection]:
-    """One write transaction: all of it is durable when this returns, or nothing happened."""
-    with named_errors():
-        connection.execute("BEGIN IMMEDIATE")
+class transaction:
+    """One write transaction: all of it is durable when its block ends, or nothing happened. Within it, SQLite's errors get their names.
+
+    Every write passes here; a generator would take thrice as long to enter and to leave.
+    """
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> Connection:
+        self._execute("BEGIN IMMEDIATE")
+        return self._connection
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         try:
-            yield connection
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
+            if error is None:
+                self._execute("COMMIT")
+        finally:
+            if self._connection.in_transaction:  # not after a commit
+                self._execute("ROLLBACK")
+        if isinstance(error, sqlcipher.Error):
+            raise named(error) from error
+
+    def _execute(self, statement: str) -> None:
+        try:
+            self._connection.execute(statement)
+        except sqlcipher.Error as error:
+            raise named(error) from error
 
 
 class Readers:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from edge_node.store import forking, leaving, merging, roster, rows
+from edge_node.store import digests, forking, leaving, merging, roster, rows
 from edge_node.store.collector import without_collector
 from edge_node.store.connection import Connection
 from edge_node.store.model import MergeReport
@@ -387,7 +387,7 @@ def _compare(connection: Connection, pulls: Sequence[Pull]) -> dict[str, bool]:
     """Scope → whether its digest equals the hub's, for those that the hub gave a digest of."""
     if connection.execute("SELECT EXISTS (SELECT 1 FROM held)").fetchone()[0]:
         return {}
-    kept = dict(connection.execute("SELECT name, digest FROM scope"))
+    kept = digests.kept(connection)
     return {pull.scope: kept[pull.scope] == pull.digest for pull in pulls if pull.digest and pull.scope in kept}
 
 

@@ -4,7 +4,7 @@ A dot means one write for ever, so nobody gives dots in a life that may also go 
 may have been copied before this process began, and a record that was let go of may be entered again.
 """
 
-from edge_node.store import rows
+from edge_node.store import digests, rows
 from edge_node.store.connection import Connection
 from edge_node.store.standing import FORK, RESTART, RESTORE, lives_of
 from sync_protocol import digest, pack
@@ -84,9 +84,7 @@ def _rename_present(connection: Connection, key: int, renaming: Renaming) -> Non
         " SELECT ?, 1 + coalesce((SELECT max(number) FROM history WHERE key = ?), 0), ?, ?, ?",
         (key, key, updated, old_hash, stored),
     )
-    kept = connection.execute("SELECT digest FROM scope WHERE id = ?", (scope,)).fetchone()[0]
-    total = digest.add(digest.from_bytes(kept), new=new_hash, old=old_hash)
-    connection.execute("UPDATE scope SET digest = ? WHERE id = ?", (digest.to_bytes(total), scope))
+    digests.shift(connection, scope, digest.add(0, new=new_hash, old=old_hash))
 
 
 def _rename_history(connection: Connection, key: int, renaming: Renaming) -> None:

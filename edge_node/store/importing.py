@@ -17,8 +17,9 @@ from edge_node.store.collector import without_collector
 from edge_node.store.connection import Connection
 from edge_node.store.indexing import Derived
 from edge_node.store.model import Author, ImportReport
+from edge_node.store.pen import Pen
 from edge_node.store.saving import Batch
-from edge_node.store.writing import Pen, create, prepare_import, write_one
+from edge_node.store.writing import create, prepare_import, write_one
 from sync_protocol import elements
 
 BATCH_RESOURCES = 2_000
@@ -110,8 +111,7 @@ def _write(connection: Connection, parcels: list[Parcel], author: Author, now_ms
         elif not p.only_new:
             write_one(batch, pen, prepare_import(p.body, p.id, only_new=False))
     changed = pen.counter + 1 - first
-    batch.flush()
-    pen.close()
+    batch.flush(pen)
     if changed:
         detail = {"resources": len(parcels), "first": first, "last": pen.counter}
         trail.record(connection, now_ms, author, "import", detail=detail)

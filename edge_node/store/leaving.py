@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from edge_node.store import rows
+from edge_node.store import digests, rows
 from edge_node.store.connection import Connection
 from edge_node.store.saving import Batch
 from sync_protocol import digest
@@ -32,14 +32,8 @@ def settle(connection: Connection, parts: Sequence[Resource], scope: int) -> Non
         connection.execute("DELETE FROM held WHERE key = ? AND reason IN (?, ?)", (key, LEAVING, UNOFFERED))
         if before != scope:
             connection.execute("UPDATE resource SET scope = ? WHERE key = ?", (scope, key))
-            _shift(connection, before, old=hash_)
-            _shift(connection, scope, new=hash_)
-
-
-def _shift(connection: Connection, scope: int, *, new: bytes | None = None, old: bytes | None = None) -> None:
-    present = connection.execute("SELECT digest FROM scope WHERE id = ?", (scope,)).fetchone()[0]
-    after = digest.add(digest.from_bytes(present), new=new, old=old)
-    connection.execute("UPDATE scope SET digest = ? WHERE id = ?", (digest.to_bytes(after), scope))
+            digests.shift(connection, before, digest.add(0, old=hash_))
+            digests.shift(connection, scope, digest.add(0, new=hash_))
 
 
 def let_go(

@@ -82,12 +82,20 @@ class Once(Struct, frozen=True):
 
 
 class Written(Struct, frozen=True):
-    """What a write did. Not `changed`: nothing differed from what its author saw, and nothing was stored."""
+    """What a write did. Not `changed`: nothing differed from what its author saw, and nothing was stored.
 
-    stored: Stored
+    `show` makes the resource's text as it is now: who saves a form goes on to a page, and never asks.
+    """
+
+    show: Callable[[], Stored]
     created: bool
     changed: bool
     issues: tuple[Issue, ...] = ()
+
+    @property
+    def stored(self) -> Stored:
+        """The resource as it was after the write, made anew each time."""
+        return self.show()
 
 
 class Page(Struct, frozen=True):

@@ -5,16 +5,19 @@ patients' text, scope digests and open conflicts. Whatever writes a resource (a 
 """
 
 from collections.abc import Iterable
+from functools import cache
 from itertools import chain
 from operator import itemgetter
 
 import msgspec
 
 from edge_node.fhir.search_sql import TYPE_SLOT
-from edge_node.store import due, following, indexing, recent, rows, vocabulary
+from edge_node.store import digests, due, following, indexing, recent, rows, vocabulary
 from edge_node.store.connection import Connection
 from edge_node.store.indexing import NOTHING, Derived, Entry
 from edge_node.store.model import CONFLICT, GONE
+from edge_node.store.pen import Pen
+from edge_node.store.schema import HOME_SCOPE
 from sync_protocol import digest, pack, policy
 from sync_protocol.resource import Resource, disagreements, gone
 
@@ -71,8 +74,7 @@ class Batch:
         self.connection = connection
         self.now_ms = now_ms
         self.conflicts_opened = 0
-        self._rows: dict[Name, Row] = {}
-        self._absent: set[Name] = set()
+        self._rows: dict[Name, Row | None] = {}  # None: looked for, and not here
         self._types: dict[str, int] = {}
         self._dirty: dict[int, Row] = {}
         self._history: list[tuple[int, int, int, bytes, bytes]] = []
@@ -82,29 +84,27 @@ class Batch:
 
     def load(self, names: Iterable[Name]) -> None:
         """Reads the present rows of these names, those not read yet."""
-        wanted = list({name for name in names if name not in self._rows and name not in self._absent})
+        wanted = [name for name in dict.fromkeys(names) if name not in self._rows]
         for start in range(0, len(wanted), NAMES_A_QUERY):
             self._load_some(wanted[start : start + NAMES_A_QUERY])
-        self._absent.update(name for name in wanted if name not in self._rows)
 
     def _load_some(self, names: list[Name]) -> None:
-        numbers = {name: self._type(name[0]) for name in names}
-        types = {number: type_ for (type_, _), number in numbers.items()}
-        question = ",".join("(?,?)" for _ in names)
-        values = [part for name in names for part in (numbers[name], name[1])]
-        found = self.connection.execute(
-            f"WITH wanted (type, id) AS (VALUES {question})"
-            " SELECT key, type, id, scope, updated, hash, state, flags FROM wanted CROSS JOIN resource USING (type, id)",
-            values,
-        )
-        for key, type_, id_, scope, updated, hash_, state, flags in found:
-            self._rows[types[type_], id_] = Row(key, types[type_], id_, scope, updated, hash_, state, flags)
+        types: dict[int, str] = {}
+        values: list[int | str] = []
+        for name in names:
+            number = self._type(name[0])
+            types[number] = name[0]
+            values += (number, name[1])
+            self._rows[name] = None
+        for key, type_, id_, scope, updated, hash_, state, flags in self.connection.execute(_named(len(names)), values):
+            name = (types[type_], id_)
+            self._rows[name] = Row(key, *name, scope, updated, hash_, state, flags)
 
     def row(self, name: Name) -> Row | None:
         """The row of a name, present or about to be; None when there is none."""
-        if name not in self._rows and name not in self._absent:
-            self.load([name])
-        return self._rows.get(name)
+        if name not in self._rows:
+            self._load_some([name])
+        return self._rows[name]
 
     def resource(self, row: Row) -> Resource:
         """The registers of a row; empty for a mere target of references."""
@@ -136,7 +136,6 @@ class Batch:
             self._next_key = self.connection.execute("SELECT coalesce(max(key), 0) + 1 FROM resource").fetchone()[0]
         row = self._rows[name] = Row(self._next_key, *name, fresh=True)
         self._next_key += 1
-        self._absent.discard(name)
         return row
 
     # --- putting ---
@@ -202,15 +201,15 @@ class Batch:
 
     # --- writing down ---
 
-    def flush(self) -> None:
-        """Writes everything that was put. The transaction is the caller's to commit."""
+    def flush(self, pen: Pen | None = None) -> None:
+        """Writes everything that was put, and what was stamped. The transaction is the caller's to commit."""
         added, removed = self._search_changes()
         self._write_rows()
         self._write_history()
         recent.write(self.connection, added, removed)
         self._write_patient_text()
         self._write_conflicts()
-        self._write_digests()
+        self._write_digests(pen)
         if self._dirty:
             following.went_back(self.connection, self.now_ms)
         for row in self._dirty.values():
@@ -240,12 +239,13 @@ class Batch:
         """Text → key of all local references. Targets that never were here get a row of their own."""
         names = {text: name for text in texts if (name := indexing.local_name(text)) is not None}
         self.load(names.values())
-        for name in names.values():
-            if name not in self._rows:
-                row = self._new(name)
-                row.before = (None, None, 0)
-                self._dirty[row.key] = row
-        return {text: self._rows[name].key for text, name in names.items()}
+        return {text: (self._rows[name] or self._target(name)).key for text, name in names.items()}
+
+    def _target(self, name: Name) -> Row:
+        row = self._new(name)
+        row.before = (None, None, 0)
+        self._dirty[row.key] = row
+        return row
 
     def _write_rows(self) -> None:
         fresh = [row for row in self._dirty.values() if row.fresh]
@@ -288,7 +288,7 @@ class Batch:
             self.connection.executemany("INSERT INTO conflict (key, element, since) VALUES (?, ?, ?)", insert)
             self.conflicts_opened += len(insert)
 
-    def _write_digests(self) -> None:
+    def _write_digests(self, pen: Pen | None) -> None:
         change: dict[int, int] = {}
         for row in self._dirty.values():
             old_hash, old_scope, _ = row.before or (None, None, 0)
@@ -296,10 +296,19 @@ class Batch:
                 change[old_scope] = digest.add(change.get(old_scope, 0), old=old_hash)
             if row.scope is not None and row.hash is not None:
                 change[row.scope] = digest.add(change.get(row.scope, 0), new=row.hash)
+        if pen is not None:
+            pen.close(change.pop(HOME_SCOPE, 0))
         for scope, difference in change.items():
-            present = self.connection.execute("SELECT digest FROM scope WHERE id = ?", (scope,)).fetchone()[0]
-            total = (digest.from_bytes(present) + difference) % digest.MODULUS
-            self.connection.execute("UPDATE scope SET digest = ? WHERE id = ?", (digest.to_bytes(total), scope))
+            digests.shift(self.connection, scope, difference)
+
+
+@cache
+def _named(names: int) -> str:
+    """The query for the rows of so many names."""
+    return (
+        f"WITH wanted (type, id) AS (VALUES {','.join(['(?,?)'] * names)})"
+        " SELECT key, type, id, scope, updated, hash, state, flags FROM wanted CROSS JOIN resource USING (type, id)"
+    )
 
 
 def _reviewed(resource: Resource) -> list[str]:

@@ -254,6 +254,10 @@ _TWINS = """
 CREATE INDEX quarantine_twin ON quarantine (id) WHERE reason = 'SameName';  -- looked through by every merge
 """
 
+_MOVED = """
+ALTER TABLE outbox ADD COLUMN moved BLOB; -- in the last row: by how much all of them moved the home scope's digest
+"""
+
 MIGRATIONS: tuple[str, ...] = (
     _FIRST + SEARCH_TABLES,
     _DUE,
@@ -265,6 +269,7 @@ MIGRATIONS: tuple[str, ...] = (
     _SUBMITTED_WHAT,
     _FOLLOWING,
     _TWINS,
+    _MOVED,
 )
 """What has been released is never changed; what comes is added at the end."""
 

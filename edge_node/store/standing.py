@@ -4,6 +4,7 @@ from typing import Final
 
 import msgspec
 
+from edge_node.store import digests
 from edge_node.store.connection import Connection
 from sync_protocol import bounds
 from sync_protocol.exchange.edge import Standing
@@ -44,6 +45,7 @@ def store_standing(connection: Connection, after: Standing) -> None:
     connection.execute("DELETE FROM token")
     if after.sent:
         connection.execute("INSERT INTO token (token, highest) VALUES (?, ?)", (after.sent, after.highest))
+    digests.fold(connection, after.safe)
     connection.execute("DELETE FROM outbox WHERE counter <= ?", (after.safe,))
 
 

@@ -2,6 +2,7 @@
 
 from edge_node.store import reading, rows
 from edge_node.store.connection import Connection
+from edge_node.store.digests import kept
 from edge_node.store.model import GONE, QuarantineEntry, ScopeStatus, Status
 from sync_protocol import digest, pack
 
@@ -13,7 +14,8 @@ def status(connection: Connection) -> Status:
     ).fetchone()
     node, incarnation, hub, last_sync, acked, offset, facility, region, last_error = one
     count = _counter(connection)
-    scopes = connection.execute("SELECT name, seq, digest FROM scope ORDER BY id").fetchall()
+    scopes = connection.execute("SELECT name, seq FROM scope ORDER BY id").fetchall()
+    told = digests(connection)
     return Status(
         node=node,
         incarnation=f"{incarnation:016x}",
@@ -21,7 +23,7 @@ def status(connection: Connection) -> Status:
         last_sync=rows.instant(last_sync) if last_sync is not None else None,
         pending=count("outbox WHERE counter > (SELECT acked FROM sync)"),
         acked=acked,
-        scopes=tuple(ScopeStatus(name, seq, digest_.hex()) for name, seq, digest_ in scopes),
+        scopes=tuple(ScopeStatus(name, seq, told[name]) for name, seq in scopes),
         conflicts=count("conflict"),
         quarantine=count("quarantine"),
         clock_offset_ms=offset,
@@ -42,7 +44,7 @@ class _counter:
 
 def digests(connection: Connection) -> dict[str, str]:
     """Scope → digest as it is kept."""
-    return {name: kept.hex() for name, kept in connection.execute("SELECT name, digest FROM scope ORDER BY id")}
+    return {name: one.hex() for name, one in kept(connection).items()}
 
 
 def rebuilt_digests(connection: Connection) -> dict[str, str]:

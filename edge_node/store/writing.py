@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -16,13 +16,13 @@ from edge_node.store import indexing, rows, trail
 from edge_node.store.connection import Connection
 from edge_node.store.indexing import Derived
 from edge_node.store.model import GONE, Author, Stored, Write, Written
+from edge_node.store.pen import Pen
 from edge_node.store.saving import Batch, Name, Row
 from edge_node.store.schema import HOME_SCOPE
-from edge_node.store.standing import COUNTER
-from sync_protocol import bounds, elements, policy
+from sync_protocol import elements, policy
 from sync_protocol.elements import Parsed
 from sync_protocol.errors import MalformedData, TooLarge
-from sync_protocol.register import Register, Sibling, Stamp
+from sync_protocol.register import Register, Sibling
 from sync_protocol.resource import DELETION, Resource
 
 
@@ -92,43 +92,6 @@ def _name_issues(write: Write, parsed: Parsed, id_: str) -> list[Issue]:
     return found
 
 
-def _within_time(ms: int) -> int:
-    """A clock may show any year; a stamp that no other node takes would keep a frame from being taken."""
-    return max(0, min(ms, bounds.CLOCK_MS_MAX))
-
-
-class Pen:
-    """Stamps for one transaction: this node's incarnation and its rising counter, written down by `close`."""
-
-    def __init__(self, connection: Connection, author: Author, now_ms: int) -> None:
-        self._connection = connection
-        self.author = author
-        self.device_ms = _within_time(now_ms)
-        row = connection.execute(f"SELECT incarnation, {COUNTER}, coalesce(clock_offset_ms, 0) FROM sync").fetchone()
-        self.incarnation, self.first, offset = row
-        self.counter: int = self.first
-        self.ts = _within_time(now_ms + offset)
-        self._outbox: list[tuple[int, int, str | None]] = []
-
-    def stamp(self) -> Stamp:
-        """The stamp that the next resource would have; `used` makes it so."""
-        author = self.author
-        return Stamp(self.incarnation, self.counter + 1, self.ts, self.device_ms, author.user, author.role)
-
-    def used(self, key: int, keys: frozenset[str] | None) -> None:
-        """The stamp was used for these elements (None: for all that there are) of a resource; it waits to be pushed."""
-        self.counter += 1
-        text = msgspec.json.encode(sorted(keys)).decode() if keys is not None else None
-        self._outbox.append((self.counter, key, text))
-
-    def close(self) -> None:
-        """Writes the outbox down, and with it the counter."""
-        if self.counter != self.first:
-            self._connection.executemany("INSERT INTO outbox (counter, key, elements) VALUES (?, ?, ?)", self._outbox)
-            self.first = self.counter
-            self._outbox.clear()
-
-
 def write_all(connection: Connection, prepared: Sequence[Prepared], author: Author, now_ms: int) -> list[Written]:
     """All of them, within the caller's transaction. Raises what `write_one` does; the caller then rolls back."""
     batch = Batch(connection, now_ms)
@@ -141,8 +104,7 @@ def write_all(connection: Connection, prepared: Sequence[Prepared], author: Auth
             action: trail.Action = "delete" if p.parsed is None else "create" if created else "update"
             trail.record(connection, now_ms, author, action, key=row.key, hash_=row.hash, detail=note)
         done.append(Written(shown_row(batch, row), created, changed, p.issues))
-    batch.flush()
-    pen.close()
+    batch.flush(pen)
     return done
 
 
@@ -226,9 +188,9 @@ def _nothing(member: str) -> bool:
     return False
 
 
-def shown_row(batch: Batch, row: Row) -> Stored:
-    """A batch's row as people see it."""
-    return rows.present(row.key, batch.resource(row), row.updated, row.hash or b"", row.flags)
+def shown_row(batch: Batch, row: Row) -> Callable[[], Stored]:
+    """Makes a batch's row, as it is now, what people see."""
+    return partial(rows.present, row.key, batch.resource(row), row.updated, row.hash or b"", row.flags)
 
 
 @cache
@@ -274,6 +236,5 @@ def resolve(
     batch.put(new, HOME_SCOPE)
     pen.used(found.key, keys)
     trail.record(connection, now_ms, author, "resolve", key=found.key, hash_=found.hash, detail={"element": element})
-    batch.flush()
-    pen.close()
+    batch.flush(pen)
     return Written(shown_row(batch, found), False, True)
