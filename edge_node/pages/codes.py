@@ -6,8 +6,9 @@ A code that is not here is shown with its hyphens as spaces.
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from edge_node.language import C_, N_, NN_, Text, _, reader
+from edge_node.language import C_, N_, NN_, Plural, Text, _, reader
 from edge_node.language.digits import in_digits
+from edge_node.pages import dates
 
 KINDS = MappingProxyType(
     {
@@ -225,12 +226,6 @@ UNITS: Mapping[str, str | Text] = MappingProxyType(
         "ug": "µg",
         "[IU]": "IU",
         "[iU]": "IU",
-        "a": N_("years"),
-        "mo": N_("months"),
-        "wk": N_("weeks"),
-        "d": N_("days"),
-        "h": N_("hours"),
-        "min": N_("minutes"),
         "s": N_("seconds"),
         "1": "",
         "ea": "",
@@ -241,6 +236,27 @@ UNITS: Mapping[str, str | Text] = MappingProxyType(
     }
 )
 """UCUM codes that are not how people write a unit."""
+
+_SPANS = {"year": "a", "month": "mo", "week": "wk", "day": "d", "hour": "h", "minute": "min"}
+_THINGS = {
+    "tablet": NN_("%(count)s tablet", "%(count)s tablets"),
+    "capsule": NN_("%(count)s capsule", "%(count)s capsules"),
+    "drop": NN_("%(count)s drop", "%(count)s drops"),
+    "puff": NN_("%(count)s puff", "%(count)s puffs"),
+    "sachet": NN_("%(count)s sachet", "%(count)s sachets"),
+    "suppository": NN_("%(count)s suppository", "%(count)s suppositories"),
+    "injection": NN_("%(count)s injection", "%(count)s injections"),
+    "application": NN_("%(count)s application", "%(count)s applications"),
+}
+COUNTED: Mapping[str, Plural] = MappingProxyType(
+    {
+        alias: said
+        for name, said in _THINGS.items()
+        for alias in (name, f"{name}s", f"{{{name}}}", name.replace("y", "ies"))
+    }
+    | {alias: dates.SPANS[name] for name, code in _SPANS.items() for alias in (name, f"{name}s", code)}
+)
+"""Units that are counted, by how records write them: `2 tablets`, in the reader's language."""
 
 SEXES = MappingProxyType(
     {"female": N_("Female"), "male": N_("Male"), "other": N_("Other"), "unknown": N_("Sex unknown")}

@@ -6,8 +6,9 @@ Source: https://hl7.org/fhir/R4/datatypes.html#date
 """
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from typing import Any
+from typing import Any, Final
 
 from babel.dates import format_skeleton, get_day_names
 
@@ -19,7 +20,7 @@ _DATE = re.compile(
 ).fullmatch
 _CLOCK_DOUBTFUL_MS = 120_000
 """Clocks that differ by less are called right: people's watches differ by as much."""
-_UNITS: dict[str, Plural] = {
+SPANS: Final[Mapping[str, Plural]] = {
     "year": NN_("%(count)s year", "%(count)s years"),
     "month": NN_("%(count)s month", "%(count)s months"),
     "week": NN_("%(count)s week", "%(count)s weeks"),
@@ -27,6 +28,7 @@ _UNITS: dict[str, Plural] = {
     "hour": NN_("%(count)s hour", "%(count)s hours"),
     "minute": NN_("%(count)s minute", "%(count)s minutes"),
 }
+"""So much time, by unit."""
 
 
 def day(written: Any) -> str:
@@ -124,7 +126,7 @@ def _about(said: str) -> str:
 
 
 def _count(number: int, unit: str) -> str:
-    return _UNITS[unit].of(number)
+    return SPANS[unit].of(number)
 
 
 def local_day(ms: int, zone: tzinfo | None = None) -> date:

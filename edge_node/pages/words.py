@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from edge_node.language import _, digits, reader
+from edge_node.language import CLINICAL, _, digits, reader
 from edge_node.pages import codes, dates
 from sync_protocol.matching import numbers
 
@@ -76,10 +76,16 @@ def concept(value: Any) -> str:
     if not isinstance(value, dict):
         return text(value)
     codings = objects(value.get("coding"))
-    if text(value.get("text")) and not any(text(value["text"]) == text(coding.get("code")) for coding in codings):
-        return plainly(text(value["text"]))
+    own = text(value.get("text"))
+    if own and not any(own == text(coding.get("code")) for coding in codings):
+        return _ours(plainly(own)) if codings else plainly(own)
     named = next((text(coding.get("display")) for coding in codings if text(coding.get("display"))), "")
-    return plainly(named) or next(filter(None, map(_code_alone, codings)), "")
+    return _ours(plainly(named)) or next(filter(None, map(_code_alone, codings)), "")
+
+
+def _ours(name: str) -> str:
+    """What is coded and named by one of this program's own texts, as forms write it: in the reader's language. Any other name as it is."""
+    return reader().text(CLINICAL, name)
 
 
 def plainly(name: str) -> str:
@@ -278,10 +284,21 @@ def left_to_right(written: str) -> str:
 def _quantity(value: Any) -> str:
     if not isinstance(value, dict):
         return text(value)
-    named = unit(value.get("unit") or value.get("code"))
+    written = text(value.get("unit") or value.get("code"))
+    number, named = text(value.get("value")), unit(written)
+    amount = joined([text(value.get("comparator")), in_figures(number)], " ")
+    if amount and written in codes.COUNTED:
+        return codes.COUNTED[written].of(int(number) if _is_whole(number, amount) else _MANY, count=amount)
     between = "" if named == "%" else " "
-    amount = joined([text(value.get("comparator")), in_figures(text(value.get("value")))], " ")
     return f"{amount}{between}{named}".strip() if amount else named
+
+
+def _is_whole(number: str, amount: str) -> bool:
+    return number.isascii() and number.isdigit() and len(number) <= DIGITS_MAX and amount == in_figures(number)
+
+
+_MANY = 11
+"""Whose form stands for many in every language here, and has the number in it: Arabic says "a day" and "two days" without."""
 
 
 def in_figures(written: str) -> str:
@@ -316,8 +333,8 @@ def range_(value: Any) -> str:
     one = first(value)
     low, high = _quantity(one.get("low")), _quantity(one.get("high"))
     if low and high:
-        same = unit(first(one.get("low")).get("unit") or first(one.get("low")).get("code"))
-        short = low.removesuffix(same).strip() if same and high.endswith(same) else low
+        units = [text(end.get("unit") or end.get("code")) for end in (first(one.get("low")), first(one.get("high")))]
+        short = _quantity({**first(one.get("low")), "unit": "", "code": ""}) if units[0] == units[1] else low
         return _("%(low)s to %(high)s", low=left_to_right(short), high=left_to_right(high))
     if low:
         return _("from %(low)s", low=left_to_right(low))

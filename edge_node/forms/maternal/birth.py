@@ -15,12 +15,13 @@ from edge_node.forms.fields import NO, YES, Choice, Field, Form, Kind, Section, 
 from edge_node.forms.maternal.case import Case, present
 from edge_node.forms.maternal.choices import choices
 from edge_node.forms.maternal.contact import to_pregnancy
-from edge_node.forms.maternal.newborns import BABIES_MAX, Babies
+from edge_node.forms.maternal.newborns import BABIES_MAX, Babies, name
 from edge_node.forms.maternal.newborns import section as baby_section
 from edge_node.forms.maternal.notes import Notes, moment_of
 from edge_node.forms.parsing import Doubt, Problem
 from edge_node.forms.showing import Standing
 from edge_node.language import C_, N_, _
+from edge_node.maternal import birth_weight
 from edge_node.maternal.concepts import BIRTH_PLACES
 from edge_node.maternal.dating import age_days
 from edge_node.maternal.facts import latest
@@ -134,6 +135,17 @@ def _checks(answers: Answers, case: Case) -> Iterator[Problem | Doubt]:
     if days < VIABLE_DAYS:
         text = C_("That is only %(weeks)s weeks of pregnancy. Was it a birth, and is the day right?")
         yield Doubt("on", text.of(weeks=max(days // 7, 0)), born.text)
+    for number in range(1, (answers.whole("babies") or 1) + 1):
+        yield from _weight(answers, name("weight", number), days)
+
+
+def _weight(answers: Answers, field: str, days: int) -> Iterator[Doubt]:
+    grams = answers.number(field)
+    if grams is not None and not birth_weight.is_likely(float(grams), days):
+        text = C_(
+            "This weight is unusual after %(weeks)s weeks of pregnancy. Is it right, and is the day of the birth?"
+        )
+        yield Doubt(field, text.of(weeks=max(days // 7, 0)), f"{grams} {days}")
 
 
 # --- writing ----------------------------------------------------------------------------------------------------------

@@ -111,6 +111,18 @@ def test_the_day_from_which_a_question_comes_or_goes(
         assert doubted(enrolled(TODAY - timedelta(days=days)), sheet, more, part) is asked, days
 
 
+def test_a_weight_that_does_not_fit_the_weeks_is_asked_about_of_each_baby() -> None:
+    of_two = {"on": TODAY.isoformat(), "place": "facility", "babies": "2", "mother_died": "no"}
+    of_two |= {
+        f"baby{number}_{part}": value
+        for number in (1, 2)
+        for part, value in (("outcome", "live-birth"), ("sex", "male"))
+    }
+    clinic, words = enrolled(TODAY - timedelta(days=30 * 7)), "unusual after 30 weeks"
+    assert doubted(clinic, BIRTH, {**of_two, "baby1_weight": "1500", "baby2_weight": "3100"}, words)
+    assert not doubted(clinic, BIRTH, {**of_two, "baby1_weight": "1500", "baby2_weight": "1400"}, words)
+
+
 def test_sp_is_not_asked_about_from_the_28th_day_after_the_last_one() -> None:
     for days, asked in ((27, True), (28, False)):
         clinic = enrolled()

@@ -136,6 +136,40 @@ def test_amounts_keep_the_digits_that_were_written(quantity: bytes, said: str) -
     assert words.quantity(words.decode(quantity)) == said
 
 
+@pytest.mark.parametrize(
+    ("quantity", "english", "french", "arabic"),
+    [
+        (b'{"value": 1, "unit": "tablet"}', "1 tablet", "1 comprimé", "1"),
+        (b'{"value": 2, "unit": "tablet", "code": "{tablet}"}', "2 tablets", "2 comprimés", "2"),
+        (b'{"value": 0.5, "code": "{tablet}"}', "0.5 tablets", "0,5 comprimés", "0.5"),
+        (b'{"value": 1, "unit": "day", "code": "d"}', "1 day", "1 jour", "يوم واحد"),
+        (b'{"value": 5, "unit": "days"}', "5 days", "5 jours", "5"),
+        (b'{"value": 1.0, "unit": "d"}', "1.0 days", "1,0 jours", "1.0"),
+        (b'{"value": 1, "comparator": "<", "unit": "d"}', "< 1 days", "< 1 jours", "<"),
+    ],
+)
+def test_what_is_counted_is_said_in_the_readers_language_and_never_without_its_number(
+    quantity: bytes, english: str, french: str, arabic: str
+) -> None:
+    written = words.decode(quantity)
+    with reading("fr"):
+        assert words.quantity(written) == french
+    with reading("ar"):
+        assert arabic in words.quantity(written)
+    assert words.quantity(written) == english
+
+
+def test_what_forms_wrote_is_read_in_the_readers_language_and_what_people_wrote_as_they_did() -> None:
+    ours = {"coding": [{"system": "http://loinc.org", "code": "85354-9"}], "text": "Blood pressure"}
+    with reading("fr"):
+        assert words.concept(ours).startswith("Tension artérielle")
+        assert (
+            words.concept({"coding": ours["coding"], "text": "Blood pressure, left arm"}) == "Blood pressure, left arm"
+        )
+        assert words.concept({"text": "Blood pressure"}) == "Blood pressure"
+    assert words.concept(ours) == "Blood pressure"
+
+
 def test_only_lists_round_and_say_so() -> None:
     assert words.nearly("166.82501702858627 cm") == "≈ 166.825 cm"
     assert words.nearly("66.899999999999991 in") == "≈ 66.9 in"
