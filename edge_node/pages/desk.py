@@ -136,6 +136,7 @@ class Desk:
             known=known,
             news=self._news.pop(author.user, None) if BY_ITSELF not in request.headers else None,
             here=here,
+            full=len(self.store.unwritten) > 0,
             path=request.scope["path"],
             **given,
         )

@@ -1,7 +1,7 @@
 """The store: what servers, pages, commands and the exchange call. Thread-safe; several processes may have it open."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from os import urandom
@@ -55,6 +55,8 @@ from edge_node.store.model import (
 from edge_node.store.schema import begin_node, migrate
 from edge_node.store.similar import Similar
 from edge_node.store.standing import standing
+from edge_node.store.trail import Detail
+from edge_node.store.unwritten import Entry, Unwritten
 from sync_protocol import digest
 from sync_protocol.matching.numbers import PatientNumber
 from sync_protocol.matching.person import person_of
@@ -76,6 +78,7 @@ class Store:
         self._random_bytes = random_bytes
         self._living = False
         self._vocabulary = vocabulary.Vocabulary()
+        self.unwritten = Unwritten(self.transaction)
 
     @classmethod
     def open(
@@ -368,16 +371,10 @@ class Store:
             return trail.entries(connection, key=key, before=before, count=count)
 
     def record(
-        self,
-        author: Author,
-        now_ms: int,
-        action: trail.Action,
-        key: int | None = None,
-        detail: Mapping[str, Any] | None = None,
+        self, author: Author, now_ms: int, action: trail.Action, key: int | None = None, detail: Detail | None = None
     ) -> None:
-        """An audit entry of its own: a reading, a login, an export."""
-        with self.transaction() as connection:
-            trail.record(connection, now_ms, author, action, key=key, detail=detail)
+        """An audit entry of its own: a reading, a login, an export. On a full disk see `unwritten`."""
+        self.unwritten.record(Entry(now_ms, author, action, key, detail))
 
     def quarantine(self, limit: int = 1000) -> list[QuarantineEntry]:
         """What could not be taken in, newest first."""

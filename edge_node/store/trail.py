@@ -59,6 +59,10 @@ Action = Literal[
 """What the audit tells that somebody did: each has words on its page (`edge_node/pages/audit_pages.py`)."""
 
 
+Detail = Mapping[str, Any]
+"""Numbers and words of this program, never values of a resource."""
+
+
 def record(
     connection: Connection,
     at_ms: int,
@@ -67,9 +71,9 @@ def record(
     *,
     key: int | None = None,
     hash_: bytes | None = None,
-    detail: Mapping[str, Any] | None = None,
+    detail: Detail | None = None,
 ) -> None:
-    """One entry. `detail` holds numbers and words of this program, never values of a resource."""
+    """One entry."""
     version = hash_[: pack.VERSION_CHARS // 2] if hash_ is not None else None
     text = msgspec.json.encode(detail).decode() if detail else None
     connection.execute(
