@@ -16,7 +16,7 @@ from edge_node.api.threads import Threads
 from edge_node.api.tokens import Claims, Tokens
 from edge_node.errors import SessionLocked, Unauthorised
 from edge_node.roles import Act, rights_of
-from edge_node.store import opened
+from edge_node.store import opened, searching
 from edge_node.store.model import Author
 from edge_node.store.sessions import Standing
 from edge_node.store.store import Store
@@ -138,8 +138,15 @@ class Access:
                 found = opened.open_now(connection, author.user, author.role, now)
             open_now = frozenset(one.patient for one in found if not self._ends.is_over(one.number, one.until_ms - now))
         own = standing.patient if rights.own_see else None
-        sight = sight_of(author.role, own, open_now)
+        sight = sight_of(author.role, own, open_now, self._joined(own))
         return Caller(author, sight, claims.jti, claims.exp * 1000, standing.has_pin)
+
+    def _joined(self, own: str | None) -> frozenset[str]:
+        """The records that are one with hers now: asked each time, since staff may part them again."""
+        if own is None:
+            return frozenset()
+        with self._store.reading() as connection:
+            return searching.one_person(connection, own)
 
 
 def check_act(caller: Caller, act: Act) -> Author:

@@ -1,7 +1,8 @@
 """What the one who asks may see and write: her role's rights, applied to types, to resources and to searches.
 
-Three ways lead to a resource: the role sees its kind of everybody; it is in the record of the patient that the user is; it is in the
-record of a patient that she opened with a reason (to see it, never to write in it).
+Three ways lead to a resource: the role sees its kind of everybody; it is in the record of the patient that the user is, or in one that
+staff joined to it (`edge_node/same_person.py`; for as long as they are joined, and to see it, never to write in it); it is in the record
+of a patient that she opened with a reason (to see it, never to write in it).
 
 What is refused and what is left out: an address that names a type outside of one's role is refused (403), before it is looked up, so
 that the answer does not tell whether it is there, and so that an empty list is never taken for "she has none". Where an answer gathers
@@ -33,11 +34,13 @@ _PATIENT = "Patient/"
 
 
 class Sight(msgspec.Struct, frozen=True):
-    """The rights of one user at one moment. `own`: the id of the Patient that she is; `opened`: ids of patients that she opened."""
+    """The rights of one user at one moment. `own`: the id of the Patient that she is; `joined`: ids of the other
+    records of the same person; `opened`: ids of patients that she opened."""
 
     rights: Rights
     own: str | None = None
     opened: frozenset[str] = frozenset()
+    joined: frozenset[str] = frozenset()
 
     # --- acts ---
 
@@ -64,8 +67,8 @@ class Sight(msgspec.Struct, frozen=True):
     def patients(self, type_: str) -> frozenset[str]:
         """The patients of whose record she sees resources of this type, though not everybody's."""
         kind = kind_of(type_)
-        own = {self.own} if self.own is not None and kind in self.rights.own_see else set()
-        return frozenset(own) | (self.opened if kind in RECORDS else frozenset())
+        own = self.joined | {self.own} if self.own is not None and kind in self.rights.own_see else frozenset()
+        return own | (self.opened if kind in RECORDS else frozenset())
 
     def sees(self, stored: Stored) -> bool:
         """Whether she sees this resource. A deleted one, of which nothing tells whose it was, only by its type."""
@@ -160,9 +163,14 @@ EVERYTHING = Sight(TABLE["clinician"])
 """For what the node does by itself."""
 
 
-def sight_of(role: str, own: str | None = None, opened: frozenset[str] = frozenset()) -> Sight:
+def sight_of(
+    role: str,
+    own: str | None = None,
+    opened: frozenset[str] = frozenset(),
+    joined: frozenset[str] = frozenset(),
+) -> Sight:
     """The sight of a role."""
-    return Sight(rights_of(role), own, opened)
+    return Sight(rights_of(role), own, opened, joined)
 
 
 def owners(resource: dict[str, Any]) -> set[str]:

@@ -143,6 +143,27 @@ def going_on(connection: Connection, id_: str) -> list[int]:
     return list(dict.fromkeys([key, *(one.key for one in survivors)]))
 
 
+def one_person(connection: Connection, id_: str) -> frozenset[str]:
+    """The ids of the records that are shown as one with a patient's, hers among them: what was merged into the one that goes on for her.
+
+    Only hers where it is not said which goes on; and without those of which that is not said.
+    """
+    key = reading.key_of(connection, "Patient", id_)
+    if key is None or not _may_be_linked(connection, key):
+        return frozenset({id_})
+    read, referring = patient_reader(connection), _patients_linked_to(connection)
+    kept = _goes_on_alone(read(id_), read)
+    if kept is None:
+        return frozenset({id_})
+    merged = same_person.merged_into(kept, read, referring)
+    return frozenset({id_, kept.id} | {one.id for one in merged if _goes_on_alone(one, read) == kept})
+
+
+def _goes_on_alone(stored: Stored | None, read: same_person.Read) -> Stored | None:
+    survivors = same_person.survivors(stored, read) if stored is not None and not stored.gone else []
+    return survivors[0] if len(survivors) == 1 else None
+
+
 def everything(connection: Connection, patient: int) -> list[int]:
     """Keys of a patient and of what is in the patient's compartment, in the order in which they came; with those of the
     records that were merged into hers, these records themselves among them."""

@@ -245,3 +245,68 @@ async def test_a_citizen_whose_record_went_is_told_so_and_can_log_out(
     assert 'action="/logout"' in shown.text
     assert (await client.post("/logout")).headers["location"] == "/login?left"
     assert (await client.get("/patients/p-7")).headers["location"].startswith("/login")
+
+
+def weighed() -> dict[str, Any]:
+    """What stands in the record that was merged into the child's."""
+    return {**measured("o-2", OTHER), "valueQuantity": {"value": 7.3, "unit": "kg"}}
+
+
+async def test_a_citizen_whose_record_was_merged_into_another_sees_the_one_that_goes_on(
+    client: httpx.AsyncClient, store: Store
+) -> None:
+    clinic.write(store, weighed())
+    await enter(client, store, "citizen", OTHER)  # it was merged into the child's
+    shown = await client.get("/", follow_redirects=True)
+    assert (shown.status_code, shown.url.path) == (200, f"/patients/{CHILD}")
+    whole = (await client.get(f"/patients/{CHILD}/all")).text
+    assert ("5 kg" in whole, "7.3 kg" in whole) == (True, True)
+    assert (await client.get(f"/patients/{WOMAN}")).status_code == 404
+    reads = {(one.type, one.id) for one in store.audit() if one.user == "citizen" and one.action == "read"}
+    assert reads == {("Patient", CHILD)}
+    assert await refused(client, "/") == []
+
+
+async def test_a_citizen_whose_record_was_parted_again_sees_her_own_alone(
+    client: httpx.AsyncClient, store: Store
+) -> None:
+    clinic.write(store, weighed())
+    await enter(client, store, "citizen", OTHER)
+    kept, other = store.read("Patient", CHILD), store.read("Patient", OTHER)
+    assert kept is not None
+    assert other is not None
+    store.write(same_person.part(kept, other), Author("setup", "midwife"), clinic.START_MS)
+    shown = await client.get("/", follow_redirects=True)
+    assert (shown.status_code, shown.url.path) == (200, f"/patients/{OTHER}")
+    assert (await client.get(f"/patients/{CHILD}")).status_code == 404
+    whole = (await client.get(f"/patients/{OTHER}/all")).text
+    assert ("5 kg" in whole, "7.3 kg" in whole) == (False, True)
+
+
+async def test_a_citizen_sees_what_was_merged_into_her_record(client: httpx.AsyncClient, store: Store) -> None:
+    clinic.write(store, weighed())
+    await enter(client, store, "citizen", CHILD)
+    whole = (await client.get(f"/patients/{CHILD}/all")).text
+    assert ("5 kg" in whole, "7.3 kg" in whole) == (True, True)
+
+
+async def test_a_citizen_whose_record_went_into_two_others_sees_her_own_alone(
+    client: httpx.AsyncClient, store: Store
+) -> None:
+    """Two people said two things, at two clinics: whose she may see beside her own, nobody knows."""
+    clinic.write(store, weighed())
+    other = store.read("Patient", OTHER)
+    assert other is not None
+    assert other.body is not None
+    told = json.loads(other.body)
+    told["link"].append({"other": {"reference": f"Patient/{WOMAN}"}, "type": "replaced-by"})
+    clinic.write(store, told)
+    await enter(client, store, "citizen", OTHER)
+    shown = await client.get("/", follow_redirects=True)
+    assert (shown.status_code, shown.url.path) == (200, f"/patients/{OTHER}")
+    for kept in (CHILD, WOMAN):
+        assert (await client.get(f"/patients/{kept}")).status_code == 404
+    await client.post("/logout")
+    store.users.add("child", "citizen", clinic.PASSWORD, clinic.START_MS, CHILD)
+    await client.post("/login", data={"username": "child", "password": clinic.PASSWORD})
+    assert "7.3 kg" not in (await client.get(f"/patients/{CHILD}/all")).text
