@@ -202,9 +202,7 @@ def of_patient(store: Store, disputed: Sequence[Stored], naming: Naming, now_ms:
 
 def of_all(store: Store, sight: Sight, now_ms: int) -> list[Dispute]:
     """The inbox of who has this sight, oldest first, each with whose it is: those that are hers to settle."""
-    return [
-        _with_patient(store, sight, one, now_ms) for one in store.conflicts(LISTED_MAX) if sight.writes_type(one.type)
-    ]
+    return [_with_patient(store, sight, one, now_ms) for one in store.conflicts(LISTED_MAX, sight.writes_type)]
 
 
 def _with_patient(store: Store, sight: Sight, one: OpenConflict, now_ms: int) -> Dispute:

@@ -9,6 +9,7 @@ from litestar import Request, Response
 from edge_node.api.access import Caller
 from edge_node.api.app import Parts
 from edge_node.api.node import Sync
+from edge_node.api.sight import sight_of
 from edge_node.errors import Forbidden, NotFound
 from edge_node.language import _
 from edge_node.pages import card_numbers, reach, rendering
@@ -104,10 +105,11 @@ class Desk:
             self._news.clear()
         self._news[author.user] = News(tone, text)
 
-    def standing(self) -> tuple[Facts, Standing]:
-        """The truth about the hub, read and in words."""
+    def standing(self, role: str = "") -> tuple[Facts, Standing]:
+        """The truth about the hub, read and in words. Who settles conflicts (`role`) is told of those that are hers to settle."""
+        sight = sight_of(role)
         with self.store.snapshot() as connection:
-            known = facts(connection)
+            known = facts(connection, sight.writes_type) if sight.may("settle") else facts(connection)
         return known, standing(known, self.now_ms())
 
     async def page(
@@ -121,7 +123,7 @@ class Desk:
         **given: Any,
     ) -> Response[str]:
         """A page within the frame that all have. `here`: which entry of the menu it belongs to."""
-        known, told = await self.threads.search(self.standing)
+        known, told = await self.threads.search(self.standing, author.role)
         acts = rights_of(author.role).acts
         unseen = await self.threads.search(self.parts.glass.unseen) if "see-opened" in acts else 0
         return rendering.page(

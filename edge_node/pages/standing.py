@@ -10,7 +10,7 @@ import msgspec
 
 from edge_node.language import N_, Text, _, ngettext
 from edge_node.pages import agreement, codes, dates
-from edge_node.store import leaving, reading, rows
+from edge_node.store import conflicts, leaving, reading, rows
 from edge_node.store.connection import Connection
 from edge_node.sync.enrolment import NAME
 
@@ -87,8 +87,8 @@ class Standing(msgspec.Struct, frozen=True):
     clock: str = ""
 
 
-def facts(connection: Connection) -> Facts:
-    """What the store knows, within a snapshot."""
+def facts(connection: Connection, meant: conflicts.OfType = lambda _type: True) -> Facts:
+    """What the store knows, within a snapshot. `meant`: resources of which types are hers whose conflicts are counted."""
     columns = "node, hub, facility, region, last_sync, last_error, clock_offset_ms, acked"
     node, hub, facility, region, last_sync, last_error, offset, acked = connection.execute(
         f"SELECT {columns} FROM sync"
@@ -105,7 +105,7 @@ def facts(connection: Connection) -> Facts:
         region=region,
         pending=_number(connection, _PENDING, acked),
         refused=_number(connection, f"{count}{leaving.REFUSED}"),
-        conflicts=_number(connection, f"{count} conflict"),
+        conflicts=conflicts.count(connection, meant),
         quarantine=_number(connection, f"{count} quarantine"),
         since_ms=connection.execute(oldest, (acked, _OLDEST_MAX)).fetchone()[0],
         last_sync_ms=last_sync,

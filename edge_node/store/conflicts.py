@@ -1,5 +1,7 @@
 """The clinicians' inbox: elements about which people disagree without having seen each other's value."""
 
+from collections.abc import Callable
+
 import msgspec
 
 from edge_node.errors import InvalidResource
@@ -12,17 +14,31 @@ from sync_protocol.errors import MalformedData, TooLarge
 from sync_protocol.register import Sibling
 from sync_protocol.resource import ALIVE, DELETION, Conflict, Resource, disagreements
 
+OfType = Callable[[str], bool]
+"""Whether a type is meant."""
 
-def open_conflicts(connection: Connection, limit: int) -> list[OpenConflict]:
-    """What waits for a person, oldest first."""
+
+def count(connection: Connection, meant: OfType) -> int:
+    """How many elements of resources of these types wait for a person."""
+    query = "SELECT r.type, count(*) FROM conflict c JOIN resource r ON r.key = c.key GROUP BY r.type"
+    counted = connection.execute(query).fetchall()
+    return sum(number for type_, number in counted if meant(rows.type_name(connection, type_)))
+
+
+def open_conflicts(connection: Connection, limit: int, meant: OfType | None = None) -> list[OpenConflict]:
+    """What waits for a person, oldest first; `meant`: of which types, otherwise of all."""
     query = (
         "SELECT c.key, r.type, r.id, r.hash, r.state, c.element, c.since FROM conflict c JOIN resource r ON r.key = c.key"
-        " ORDER BY c.since, c.key, c.element LIMIT ?"
+        " ORDER BY c.since, c.key, c.element"
     )
-    found = []
-    for key, number, id_, hash_, state, element, since in connection.execute(query, (limit,)).fetchall():
-        resource = rows.resource_of(rows.type_name(connection, number), id_, state)
-        found.append(_told(key, resource, hash_, element, resource.elements[element].siblings, since))
+    found: list[OpenConflict] = []
+    for key, number, id_, hash_, state, element, since in connection.execute(query):
+        if len(found) == limit:
+            break
+        type_ = rows.type_name(connection, number)
+        if meant is None or meant(type_):
+            resource = rows.resource_of(type_, id_, state)
+            found.append(_told(key, resource, hash_, element, resource.elements[element].siblings, since))
     return found
 
 

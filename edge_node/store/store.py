@@ -313,10 +313,10 @@ class Store:
 
     # --- conflicts ---
 
-    def conflicts(self, limit: int = 1000) -> list[OpenConflict]:
-        """What waits for a person, oldest first."""
+    def conflicts(self, limit: int = 1000, meant: disputes.OfType | None = None) -> list[OpenConflict]:
+        """What waits for a person, oldest first; of the types that are meant, otherwise of all."""
         with self._readers.snapshot() as connection:
-            return disputes.open_conflicts(connection, limit)
+            return disputes.open_conflicts(connection, limit, meant)
 
     def disagreements(self, type_: str, id_: str) -> list[OpenConflict]:
         """All elements of one resource that people disagree about, whether they wait for a person or not."""

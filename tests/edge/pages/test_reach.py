@@ -310,3 +310,19 @@ async def test_a_citizen_whose_record_went_into_two_others_sees_her_own_alone(
     store.users.add("child", "citizen", clinic.PASSWORD, clinic.START_MS, CHILD)
     await client.post("/login", data={"username": "child", "password": clinic.PASSWORD})
     assert "7.3 kg" not in (await client.get(f"/patients/{CHILD}/all")).text
+
+
+@pytest.mark.parametrize(("role", "open_"), [("registrar", 1), ("midwife", 52)])
+async def test_only_the_conflicts_that_are_hers_to_settle_are_counted_and_crowd_the_inbox(
+    client: httpx.AsyncClient, store: Store, role: str, open_: int
+) -> None:
+    for number in range(50):
+        known = measured(f"o-old-{number}")
+        here, there = [{**known, "valueQuantity": value} for value in VALUES["valueQuantity"]]
+        clinic.disagree(store, known, here, there, clinic.START_MS - 90_000_000)
+    await enter(client, store, role)
+    shown = (await client.get("/conflicts")).text
+    assert f"{open_} open</span>" in shown
+    assert ("p-9" in shown, "The oldest" in shown) == (role == "registrar", role == "midwife")
+    node = (await client.get("/sync")).text
+    assert f'<a href="/conflicts">{open_}</a>' in node
