@@ -88,7 +88,12 @@ def label(name: str) -> str:
         if plain.endswith(ending) and plain != ending:
             plain = plain.removesuffix(ending)
             break
-    return str(_LABELS.get(plain) or "") or re.sub(r"(?<=[a-z])(?=[A-Z])", " ", plain).lower()
+    if plain in _LABELS:
+        return str(_LABELS[plain])
+    kind = (
+        plain[:1].upper() + plain[1:]
+    )  # what points to a record of one kind is named after it: `encounter`, `episodeOfCare`
+    return codes.kind(kind) if kind in codes.KINDS else re.sub(r"(?<=[a-z])(?=[A-Z])", " ", plain).lower()
 
 
 def _valued(value: Object) -> str:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from edge_node.language.readers import reading
 from edge_node.pages import histories
 from edge_node.pages.disputes import said_of
 from edge_node.store.lineage import Entry, Lineage
@@ -28,6 +29,22 @@ def test_what_was_replaced_names_who_did_it_and_what_stands_there_now() -> None:
     assert (told.title, latest.said, latest.who) == ("Date of birth", "1 January 1991", "esi (midwife)")
     assert (latest.instead_of, latest.fate_said) == ("1 January 1990", "This is what is shown now.")
     assert first.fate_said == "Replaced by esi: 1 January 1991"
+
+
+@pytest.mark.parametrize(
+    ("element", "title"),
+    [("encounter", "Visit"), ("episodeOfCare", "Episode of care"), ("location", "Place"), ("subject", "Patient")],
+)
+def test_an_element_that_points_to_a_record_is_called_by_its_kind_in_the_readers_language(
+    element: str, title: str
+) -> None:
+    value = f'{{"{element}":{{"reference":"X/1"}}}}'.encode()
+    lineage = Lineage(element, (entry(value, "ama", "shown"),))
+    (told,) = histories.elements("Observation", [lineage], NOW)
+    assert told.title == title
+    with reading("fr"):
+        (told,) = histories.elements("Observation", [lineage], NOW)
+    assert told.title != title or element == "subject"
 
 
 def test_what_another_device_wrote_late_with_a_wrong_clock_says_so() -> None:
