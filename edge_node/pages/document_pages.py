@@ -5,6 +5,7 @@ is and as nothing else: a browser takes a picture for a picture or for nothing, 
 nothing of the patient.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -18,7 +19,8 @@ from edge_node.documents import kinds, parts
 from edge_node.errors import NotFound
 from edge_node.forms.context import decode
 from edge_node.forms.parsing import Found
-from edge_node.language import _
+from edge_node.language import _, reader
+from edge_node.language.digits import in_digits
 from edge_node.maternal.reading import target
 from edge_node.pages import dates, likeness, rendering
 from edge_node.pages.desk import Desk
@@ -43,7 +45,7 @@ class Shown(msgspec.Struct, frozen=True):
     kind: str
     when: str
     by: str
-    megabytes: str
+    size: str
     picture: bool
     pdf: bool
     waits: int = 0
@@ -143,12 +145,24 @@ def _shown(desk: Desk, sight: Sight, patient: str, document: str) -> Shown:
         kind=str((resource.get("type") or {}).get("text") or ""),
         when=dates.day(attachment.get("creation") or resource.get("date")),
         by=str(author.get("display", "")),
-        megabytes=f"{(number(attachment.get('size')) or 0) / 1024**2:.1f}",
+        size=size_said(attachment.get("size")),
         picture=media_type in _SHOWN,
         pdf=media_type == kinds.PDF,
         waits=waits,
         broken=broken,
     )
+
+
+def size_said(size: object) -> str:
+    """A file's size (bytes) in kB, from 1,000 kB on in MB; empty when nobody knows it."""
+    known = number(size)
+    if known is None or known <= 0:
+        return ""
+    locale = reader().locale
+    kilobytes = math.ceil(known / 1024)
+    if kilobytes < 1000:
+        return _("%(size)s kB", size=in_digits(str(kilobytes), locale))
+    return _("%(size)s MB", size=in_digits(f"{known / 1024**2:,.1f}", locale))
 
 
 def _state(store: Store, document: Mapping[str, Any]) -> tuple[int, bool]:
