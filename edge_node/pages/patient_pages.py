@@ -6,7 +6,6 @@ import msgspec
 from litestar import Request, Response, get, post
 from litestar.params import FromPath
 
-from edge_node.api.access import Caller
 from edge_node.api.routes import ID
 from edge_node.api.sight import Sight
 from edge_node.errors import Forbidden, NotFound
@@ -33,7 +32,7 @@ from edge_node.pages.forms import asked_for, posted
 from edge_node.pages.measured import pictures
 from edge_node.pages.people import Listed, Place
 from edge_node.pages.plot import Picture
-from edge_node.pages.reach import Reach, may_see, sees_whole
+from edge_node.pages.reach import Reach, begins, may_see, sees_whole
 from edge_node.pages.since import Since, since
 from edge_node.pages.standing import unsafe
 from edge_node.store.model import Stored
@@ -66,7 +65,7 @@ def handlers(desk: Desk) -> list[Any]:
     async def listed(request: Request[Any, Any, Any]) -> Response[Any]:
         caller = desk.anyone(request)
         if not caller.sight.may("see-patients"):
-            return rendering.redirect(home(caller))
+            return rendering.redirect(begins(caller.sight).path)
         author = caller.author
         cursor = asked_for(request).get("at", "")
         place = sealer.open(cursor, author.user, Place) if cursor else Place()
@@ -138,13 +137,6 @@ def goes_on(store: Store, id_: str) -> str:
     """The id of the record with which this one is shown: its own, unless it was merged into one other."""
     found: list[Stored] = store.survivors(id_)
     return found[0].id if len(found) == 1 else id_
-
-
-def home(caller: Caller) -> str:
-    """Where somebody begins who does not look for patients."""
-    if caller.sight.own is not None:
-        return f"/patients/{caller.sight.own}"
-    return "/people" if caller.sight.may("manage-people") else "/sync" if caller.sight.may("see-node") else "/pin"
 
 
 def read_patient(store: Store, sight: Sight, id_: str, now_ms: int, user: str) -> Read:

@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from edge_node.api.sight import Sight
+from edge_node.language import N_, Text
 from edge_node.pages.sheets import SHEETS
 
 _FORMS: Final = {sheet.name: sheet.types for sheet in SHEETS}
@@ -29,6 +30,24 @@ def sees_everybody(sight: Sight) -> bool:
 def writes_all(sight: Sight, types: Iterable[str]) -> bool:
     """Whether a form that writes resources of these types is for her."""
     return sight.may("see-patients") and all(sight.writes_type(type_) for type_ in types)
+
+
+class Beginning(msgspec.Struct, frozen=True):
+    """The page on which somebody begins, and its name."""
+
+    path: str
+    name: Text
+
+
+def begins(sight: Sight) -> Beginning:
+    """Where somebody begins."""
+    if sight.may("see-patients"):
+        return Beginning("/", N_("To the patients"))
+    if sight.own is not None:
+        return Beginning(f"/patients/{sight.own}", N_("Your record"))
+    if sight.may("manage-people"):
+        return Beginning("/people", N_("People"))
+    return Beginning("/sync", N_("Hub")) if sight.may("see-node") else Beginning("/pin", N_("Your PIN"))
 
 
 class Reach(msgspec.Struct, frozen=True):

@@ -12,6 +12,7 @@ from edge_node.api.app import Pages, Parts
 from edge_node.api.app import problem as for_machines
 from edge_node.api.node import Sync
 from edge_node.api.outcome import Refused, understand
+from edge_node.api.sight import Sight
 from edge_node.dhis2 import District
 from edge_node.errors import EdgeError, NotFound, SessionLocked, Unauthorised
 from edge_node.language import N_, _
@@ -47,6 +48,7 @@ from edge_node.pages import (
 )
 from edge_node.pages.desk import Desk
 from edge_node.pages.forms import safe_next
+from edge_node.pages.reach import begins
 from edge_node.pages.trust_pages import Trust
 
 _PARTS = ("/sync/state",)
@@ -211,18 +213,27 @@ def _problem(desk: Desk) -> Callable[[Request[Any, Any, Any], Exception], Respon
         status = error.status_code if isinstance(error, HTTPException) else understand(error).status
         status = status if status in _SAID else 500 if status >= 500 else 400
         title, advice = (str(text) for text in _SAID[status])
+        sight = _sight(desk, request)
         if isinstance(error, Refused | EdgeError) and status in (409, 503, 507):
             advice = _(understand(error).hint) or advice
+        if status == 404 and (sight is None or not sight.may("see-patients")):
+            advice = _("It may have been deleted or moved, or the address is wrong.")
         return rendering.page(
-            "problem.html", status, title=title, advice=advice, logged_in=_is_in(desk, request), locked=status == 423
+            "problem.html",
+            status,
+            title=title,
+            advice=advice,
+            begins=begins(sight) if sight is not None else None,
+            logged_in=sight is not None,
+            locked=status == 423,
         )
 
     return problem
 
 
-def _is_in(desk: Desk, request: Request[Any, Any, Any]) -> bool:
+def _sight(desk: Desk, request: Request[Any, Any, Any]) -> Sight | None:
+    """What the one who asks may see; None when nobody is logged in."""
     try:
-        desk.anyone(request, active=False)
+        return desk.anyone(request, active=False).sight
     except EdgeError:
-        return False
-    return True
+        return None

@@ -11,12 +11,15 @@ from litestar import Litestar, Request, Response, get
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 
-from edge_node.language import _
+from edge_node.language import N_, _
 from edge_node.pages import codes_on_cards, dates, rendering
+from edge_node.pages.reach import Beginning
 from edge_node.tls import interfaces, trust
 from edge_node.tls.keeping import Kept
 from edge_node.tls.serving import Certificates
 
+_OVER = Beginning("/", N_("To the patients"))
+"""Where it goes on by HTTPS."""
 _SAVE_AS = 'attachment; filename="{}"'
 
 
@@ -122,4 +125,6 @@ def _nothing(request: Request[Any, Any, Any], error: Exception) -> Response[Any]
     title, advice = _("There is nothing here"), _("The pages of this clinic are reached by HTTPS.")
     if not 400 <= status < 500:
         status = 500
-    return rendering.page("problem.html", status, title=title, advice=advice, logged_in=True, locked=False)
+    return rendering.page(
+        "problem.html", status, title=title, advice=advice, begins=_OVER, logged_in=False, locked=False
+    )

@@ -326,3 +326,30 @@ async def test_only_the_conflicts_that_are_hers_to_settle_are_counted_and_crowd_
     assert ("p-9" in shown, "The oldest" in shown) == (role == "registrar", role == "midwife")
     node = (await client.get("/sync")).text
     assert f'<a href="/conflicts">{open_}</a>' in node
+
+
+@pytest.mark.parametrize(
+    ("role", "refused_at", "begins"),
+    [
+        ("midwife", "/people", '"/">To the patients'),
+        ("admin", "/today", '"/people">People'),
+        ("operator", "/today", '"/sync">Hub'),
+        ("citizen", "/today", f'"/patients/{WOMAN}">Your record'),
+    ],
+)
+async def test_who_is_refused_is_offered_where_she_begins(
+    client: httpx.AsyncClient, store: Store, role: str, refused_at: str, begins: str
+) -> None:
+    await enter(client, store, role)
+    for path, status in ((refused_at, 403), ("/no/such/page", 404)):
+        answer = await client.get(path)
+        assert answer.status_code == status
+        assert f'<a class="button" href={begins}</a>' in answer.text
+        assert ("To the patients" in answer.text) == (role == "midwife")
+    assert ("Look for the patient by name" in answer.text) == (role == "midwife")
+
+
+async def test_a_citizen_of_no_record_is_offered_her_pin(client: httpx.AsyncClient, store: Store) -> None:
+    store.users.add("esi", "citizen", clinic.PASSWORD, clinic.START_MS)
+    await client.post("/login", data={"username": "esi", "password": clinic.PASSWORD})
+    assert '<a class="button" href="/pin">Your PIN</a>' in (await client.get("/today")).text
