@@ -17,6 +17,7 @@ from edge_node.pages import dates, people, words
 from edge_node.pages.people import Person
 from edge_node.store.similar import Similar
 from edge_node.store.store import Store
+from sync_protocol.matching.person import person_of
 from sync_protocol.matching.scoring import Share
 
 SHOWN_MAX = 5
@@ -63,12 +64,12 @@ def similar(store: Store, sent: Sent, today: date) -> tuple[Alike, ...]:
     described = _described(sent, today)
     if not described["name"]:
         return ()
-    return tuple(_alike(one, today) for one in store.similar(described, SHOWN_MAX))
+    return tuple(_alike(store, one, today) for one in store.similar(described, SHOWN_MAX))
 
 
 def like(store: Store, patient: dict[str, Any], most: int, today: date) -> tuple[Alike, ...]:
     """Who of those here may be the person of a decoded Patient, the likeliest first, each with what agrees; not the record itself."""
-    return tuple(_alike(one, today) for one in store.similar(patient, most))
+    return tuple(_alike(store, one, today) for one in store.similar(patient, most))
 
 
 def _described(sent: Sent, today: date) -> dict[str, Any]:
@@ -104,22 +105,40 @@ _BIRTH: Final = Field(
 )
 
 
-def _alike(one: Similar, today: date) -> Alike:
+def _alike(store: Store, one: Similar, today: date) -> Alike:
     shown = people.person(one.patient, today)
-    why = (_why(share, shown.village) for share in one.score.shares if share.bits > 0)
+    compared = store.read("Patient", one.same_as) if one.same_as else one.patient
+    theirs = words.decode(compared.body) if compared is not None and compared.body is not None else {}
+    why = (_why(share, theirs) for share in one.score.shares if share.bits > 0)
     return Alike(shown.id, shown.name, about(shown), tuple(text for text in why if text))
 
 
-def _why(share: Share, village: str) -> str:
-    """What agrees, in words. That the sex does says little, and a name that is equal is seen. A village is shown as it is written."""
+def _why(share: Share, theirs: words.Object) -> str:
+    """What agrees, in words. That the sex does says little, and a name that is equal is seen. What is compared folded, or without spaces
+    and zeros, is shown as it is written in their record."""
     if share.field == "name":
         return "" if share.how == "same" else f"{share.mine} ≈ {share.theirs}"
     label = _LABELS.get(share.field)
     if label is None:
         return ""
-    # The score compares villages folded, without capitals and accents.
-    theirs = village if share.field == "place" else share.theirs
-    return f"{label}: {dates.day(theirs) if share.field == 'born' else theirs}"
+    match share.field:
+        case "born":
+            told = dates.day(share.theirs)
+        case "place":
+            told = words.village(theirs)
+        case "phone":
+            told = _number(theirs, share.theirs)
+        case _:
+            told = share.theirs
+    return f"{label}: {told}"
+
+
+def _number(theirs: words.Object, compared: str) -> str:
+    """The telephone number that is compared in this way, as it is written."""
+    written = (
+        one for one in words.objects(theirs.get("telecom")) if person_of({"telecom": [one]}).phones == (compared,)
+    )
+    return words.left_to_right(next((words.text(one.get("value")) for one in written), compared))
 
 
 _LABELS: Final = {

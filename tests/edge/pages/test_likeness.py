@@ -44,9 +44,18 @@ def test_another_spelling_and_what_agrees_are_told(store: Store) -> None:
     assert found.why == (
         "fatuma ≈ fatoumata",
         "Date of birth: 4 May 1990",
-        "Telephone: 241234567",
+        "Telephone: 0241234567",
         "Village or town: Tema",
     )
+
+
+@pytest.mark.parametrize("recorded", ["+233 24 123-4567", "024 1234567"])
+def test_a_telephone_that_agrees_is_shown_as_it_was_recorded(store: Store, recorded: str) -> None:
+    others = [{"system": "phone", "value": "0209999999"}, {"system": "email", "value": "0241234567@example.org"}]
+    telecom = [*others, {"system": "phone", "value": recorded}]
+    put(store, "Patient", "amina", patient(name=[{"family": "Bello", "given": ["Amina"]}], telecom=telecom))
+    (found,) = likeness.similar(store, sent(given="Amina", family="Bello", phone="0241234567"), TODAY)
+    assert f"Telephone: {recorded}" in found.why
 
 
 @pytest.mark.parametrize(
