@@ -73,3 +73,21 @@ def test_a_printed_list_says_where_and_when_and_has_no_buttons(page: Page, serve
     expect(page.locator(".print-only").first).to_contain_text(dates.calendar_day(dates.local_day(now_ms())))
     assert page.locator("main button:visible").count() == 0
     expect(page.get_by_text("+233 20 123").first).to_be_visible()
+
+
+def test_a_lists_number_is_no_taller_than_a_line_beside_a_name_of_two(browser: Browser, served: Served) -> None:
+    width, height = SIZES["phone"]
+    context = browser.new_context(viewport={"width": width, "height": height}, base_url=served.url)
+    page = context.new_page()
+    log_in(page)
+    heights: list[tuple[float, float, float]] = []
+    for language in ("fr", "sw"):
+        page.request.post("/language", form={"language": language, "next": "/"}, headers={"origin": served.url})
+        page.goto("/today")
+        heights += page.evaluate(
+            """() => [...document.querySelectorAll(".list-name")].map((one) => [one.getBoundingClientRect().height,
+               parseFloat(getComputedStyle(one).lineHeight), one.querySelector(".count").getBoundingClientRect().height])"""
+        )
+    context.close()
+    assert any(name > 1.5 * line for name, line, _ in heights), "some name takes two lines"
+    assert [one for one in heights if one[2] > one[1]] == []
