@@ -11,7 +11,7 @@ from edge_node.language.days import said
 from edge_node.language.digits import amount
 from edge_node.maternal.assessing import findings
 from edge_node.maternal.assigning import AFTER_BIRTH
-from edge_node.maternal.contacts import plan
+from edge_node.maternal.contacts import GRACE, known_since, plan
 from edge_node.maternal.course import Due, course
 from edge_node.maternal.danger import newborn_dangers
 from edge_node.maternal.dating import Dating, age_on, dating, redatings
@@ -57,7 +57,7 @@ class Item(msgspec.Struct, frozen=True):
 
 
 class Visit(msgspec.Struct, frozen=True):
-    """A contact of the plan. `state`: `held`, `missed`, `late`, `due`, `later`."""
+    """A contact of the plan. `state`: `held`, `before` (its time was over before she came), `missed`, `late`, `due`, `later`."""
 
     name: str
     when: str
@@ -208,14 +208,17 @@ REMINDABLE: Final = frozenset({"contact", "postnatal", "newborn-contact", "tetan
 
 
 def _visits(pregnancy: Pregnancy, used: Dating, today: date, programme: Programme) -> Iterator[Visit]:
-    for each in plan(pregnancy, used, programme.contacts):
+    planned = plan(pregnancy, used, programme.contacts)
+    came = known_since(pregnancy, used)
+    over = [following.on - GRACE for following in planned[1:]]  # from then on a visit counts for the next
+    for each, closed in zip(planned, [*over, date.max], strict=True):
         name = clinical("Contact %(number)s, week %(week)s", number=_number(each.number), week=_number(each.week))
         if each.held:
             yield Visit(name, ", ".join(said(visit.on) for visit in each.held), "held")
         elif is_over(pregnancy):
             continue
         elif each.missed or each.ends <= today:
-            yield Visit(name, said(each.on), "missed")
+            yield Visit(name, said(each.on), "before" if closed <= came else "missed")
         else:
             state = "late" if each.overdue_from <= today else "due" if each.on <= today else "later"
             yield Visit(name, said(each.on), state)

@@ -21,6 +21,7 @@ from edge_node.programme import Programme
 from tests.edge.fhir.samples import synthea_bundles
 from tests.edge.forms.filling import TODAY, Clinic
 from tests.edge.forms.test_maternal import delivered, enrolled
+from tests.edge.maternal.making import dated, week
 
 SAMPLES: Mapping[str, Param] = {
     "sign": "severe-headache",
@@ -124,3 +125,29 @@ def test_a_pregnancy_long_over_is_not_shown_any_more() -> None:
     mother = mother_of(delivered().context())
     assert shown(mother, TODAY + timedelta(60)) is not None
     assert shown(mother, TODAY + timedelta(120)) is None
+
+
+def test_contacts_whose_time_was_over_before_she_came_are_not_called_missed() -> None:
+    record, episode = dated(booked=27 * 7)
+    record.contact(week(27), episode)
+    record.contact(week(34), episode)
+    mother = record.read()
+    made = card(mother, mother.pregnancies[0], (), frozenset(), week(35), Programme())
+    assert [one.state for one in made.visits] == [
+        "before",
+        "before",
+        "held",
+        "missed",
+        "held",
+        "later",
+        "later",
+        "later",
+    ]
+
+
+def test_a_contact_in_whose_time_she_was_known_here_is_missed() -> None:
+    record, episode = dated(booked=15 * 7)  # registered in the time of the first, came in that of the third
+    record.contact(week(26), episode)
+    mother = record.read()
+    made = card(mother, mother.pregnancies[0], (), frozenset(), week(27), Programme())
+    assert [one.state for one in made.visits][:3] == ["missed", "missed", "held"]
