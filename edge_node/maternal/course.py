@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import msgspec
 
 from edge_node.immunisation.periods import Period
-from edge_node.maternal.contacts import known_since
+from edge_node.maternal.contacts import GRACE, known_since
 from edge_node.maternal.dating import TERM_DAYS, Dating, dating, day_at
 from edge_node.maternal.facts import Pregnancy
 
@@ -55,6 +55,12 @@ def course(pregnancy: Pregnancy) -> Course | None:
         return None
     until = used.expected + AFTER_TERM if used else since + UNDATED + AFTER_TERM
     return Course(pregnancy=pregnancy, used=used, since=since, until=until, lmp=used.lmp if used else since - UNDATED)
+
+
+def late_from(planned: date, due_from: date, ends: date) -> date:
+    """The day from which something is late: the planned one, or when she came too late for that a week after it became due (ours, as of a
+    contact); at most when it ends."""
+    return max(due_from, min(max(planned, due_from + GRACE), ends))
 
 
 def months_later(day: date, months: int) -> date:

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from edge_node.maternal.contacts import plan
-from edge_node.maternal.course import Course, Due, course
+from edge_node.maternal.course import Course, Due, course, late_from
 from edge_node.maternal.facts import Mother, Pregnancy, born_on, is_over, of_kind
 from edge_node.maternal.postnatal import mother_due
 from edge_node.maternal.prevention import aspirin_due, calcium_due, iron_due, malaria_due, worms_due
@@ -102,9 +102,8 @@ def birth_due(at: Course) -> Iterator[Due]:
     first, late = at.day(30), at.day(36)
     if not planned and first is not None and late is not None:
         from_day = max(first, at.since)
-        yield Due(
-            kind="birth-plan", of=at.pregnancy.ref, due_from=from_day, overdue_from=max(late, from_day), ends=at.until
-        )
+        overdue = late_from(late, from_day, at.until)
+        yield Due(kind="birth-plan", of=at.pregnancy.ref, due_from=from_day, overdue_from=overdue, ends=at.until)
     after, long_after = at.day(41), at.day(42)
     if after is not None and long_after is not None:
         yield Due(kind="late-birth", of=at.pregnancy.ref, due_from=after, overdue_from=long_after, ends=at.until)

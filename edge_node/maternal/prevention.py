@@ -16,7 +16,7 @@ from itertools import pairwise
 from typing import Final
 
 from edge_node.maternal.anaemia import anaemia
-from edge_node.maternal.course import Course, Due
+from edge_node.maternal.course import Course, Due, late_from
 from edge_node.maternal.facts import Dose, Mother, Pregnancy, latest, of_kind
 from edge_node.maternal.findings import Finding, finding
 from edge_node.maternal.screening import hiv_positive
@@ -100,7 +100,7 @@ def aspirin_due(mother: Mother, at: Course) -> Iterator[Due]:
     )
     if reasons and not begun and at.since < last:
         from_day = max(first, at.since)
-        late = min(max(at.day(16) or first, from_day), last)
+        late = late_from(at.day(16) or first, from_day, last)
         yield Due(
             kind="aspirin",
             of=at.pregnancy.ref,
@@ -121,7 +121,7 @@ def worms_due(mother: Mother, at: Course, programme: Programme) -> Iterator[Due]
     if any(dose.on >= first for dose in of_kind(at.pregnancy.doses, "albendazole", "mebendazole")):
         return
     from_day = max(first, at.since)
-    late = max(at.day(24) or first, from_day)
+    late = late_from(at.day(24) or first, from_day, at.until)
     yield Due(
         kind="worms",
         of=at.pregnancy.ref,

@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Final
 
 from edge_node.maternal.anaemia import anaemia
-from edge_node.maternal.course import Course, Due
+from edge_node.maternal.course import Course, Due, late_from
 from edge_node.maternal.facts import Mother, Pregnancy, Test, latest, of_kind
 from edge_node.maternal.findings import Finding, finding
 from edge_node.programme import Programme
@@ -56,7 +56,8 @@ def hiv_positive(mother: Mother) -> tuple[str, ...]:
 def _third_trimester(at: Course, kind: str, last: Test) -> Iterator[Due]:
     third, late = at.day(28), at.day(36)
     if third is not None and late is not None and last.on < third:
-        yield _test(at, kind, 2, max(third, at.since), max(late, at.since))
+        from_day = max(third, at.since)
+        yield _test(at, kind, 2, from_day, late_from(late, from_day, at.until))
 
 
 def _during(tests: tuple[Test, ...], at: Course) -> tuple[Test, ...]:
@@ -104,7 +105,7 @@ def scan_due(at: Course) -> Iterator[Due]:
     last = at.day(24)
     done = any(each.kind == "ultrasound" for each in at.pregnancy.evidence) or of_kind(at.pregnancy.signs, "ultrasound")
     if last is not None and not done and at.since < last:
-        late = max(at.day(20) or last, at.since)
+        late = late_from(at.day(20) or last, at.since, last)
         yield Due(kind="scan", of=at.pregnancy.ref, due_from=at.since, overdue_from=late, ends=last)
 
 
@@ -114,13 +115,9 @@ def glucose_due(mother: Mother, at: Course) -> Iterator[Due]:
     risk = any(each.kind == "gestational-diabetes" and each.past for each in mother.problems)
     done = of_kind(at.pregnancy.measures, *_GLUCOSE)
     if risk and not done and first is not None and late is not None and last is not None and at.since < last:
-        yield Due(
-            kind="glucose",
-            of=at.pregnancy.ref,
-            due_from=max(first, at.since),
-            overdue_from=max(late, at.since),
-            ends=last,
-        )
+        from_day = max(first, at.since)
+        overdue = late_from(late, from_day, last)
+        yield Due(kind="glucose", of=at.pregnancy.ref, due_from=from_day, overdue_from=overdue, ends=last)
 
 
 _GLUCOSE: Final = {

@@ -319,3 +319,33 @@ def test_the_evidence_of_what_is_due_moves_with_a_redating() -> None:
         ("birth-plan", 0),
         ("late-birth", 0),
     } <= moved
+
+
+@pytest.mark.parametrize(
+    ("kind", "booked", "due_"),
+    [
+        *(("worms", 30 * 7, True), ("worms", 70, False), ("aspirin", 17 * 7, True)),
+        *(("birth-plan", 37 * 7, True), ("glucose", 29 * 7, True), ("scan", 21 * 7, True)),
+    ],
+)
+def test_what_became_due_when_she_came_late_is_late_a_week_after_that(kind: str, booked: int, due_: bool) -> None:
+    record, _ = dated(booked=booked)
+    record.condition("hypertension")
+    record.condition("gestational-diabetes", "resolved")
+    item = only(record, kind)
+    assert (item.due_from == LMP + timedelta(booked)) is due_
+    assert (item.overdue_from == item.due_from + timedelta(7)) is due_
+
+
+def test_aspirin_that_became_due_days_before_its_end_is_not_late_after_it() -> None:
+    record, _ = dated(booked=19 * 7 + 4)
+    record.condition("hypertension")
+    item = only(record, "aspirin")
+    assert (item.due_from, item.overdue_from, item.ends) == (week(19, 4), week(20), week(20))
+
+
+def test_a_test_of_the_third_trimester_is_late_a_week_after_she_came() -> None:
+    record, episode = dated(booked=37 * 7)
+    record.test("hiv-test", "negative", week(20), episode)
+    again = only(record, "hiv-test")
+    assert (again.due_from, again.overdue_from) == (week(37), week(38))
