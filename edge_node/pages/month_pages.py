@@ -26,10 +26,12 @@ from edge_node.store import due, reading
 from edge_node.store.model import Write
 from edge_node.store.state import whereabouts
 from edge_node.store.store import Store
-from edge_node.worklists.counting import INDICATORS, counted
+from edge_node.worklists.counting import INDICATORS, ONE_YEAR_OLD, counted
 
 MONTHS: Final = 24
-"""So many months back numbers are kept (`counting.KEPT`)."""
+"""So many months back are there to choose from at once; earlier ones by their years."""
+YEARS_MAX: Final = 60
+"""No clinic's records go back further: a date before that is a mistake."""
 ON_A_PAGE: Final = 50
 FHIR: Final = "application/fhir+json"
 JSON: Final = "application/json"
@@ -86,7 +88,8 @@ def _reading(desk: Desk, district: District | None) -> list[Any]:
         page: dict[str, Any] = {
             "month": month,
             "title": named(asked),
-            "months": [(written(each), named(each)) for each in chosen_from(today)],
+            "months": [(written(each), named(each)) for each in chosen_from(today, asked)],
+            "years": await desk.threads.search(earlier_years, desk.store, today),
             "counts": told(counts),
             "left": left,
             "over": asked.last < today,
@@ -204,12 +207,28 @@ def before(today: date) -> Month:
     return Month(today.year - (today.month == 1), (today.month - 2) % 12 + 1)
 
 
-def chosen_from(today: date) -> list[Month]:
+def lately(today: date) -> list[Month]:
     """The present month and those before it, the latest first."""
     found = [Month(today.year, today.month)]
     while len(found) <= MONTHS:
         found.append(before(found[-1].first))
     return found
+
+
+def chosen_from(today: date, asked: Month) -> list[Month]:
+    """The latest months, the latest first, and all of an earlier year of which one is asked for."""
+    found = lately(today)
+    year = [Month(asked.year, number) for number in range(12, 0, -1)] if asked.year <= found[-1].year else []
+    return [*found, *(each for each in year if each < found[-1])]
+
+
+def earlier_years(store: Store, today: date) -> list[int]:
+    """The years of which not all months are among the latest, back to the first with something counted; the latest first."""
+    with store.snapshot() as connection:
+        told = [counted(each.code) for each in INDICATORS if each.code != ONE_YEAR_OLD]
+        first = due.first_beginning(connection, told)
+    last = before(lately(today)[-1].first).year
+    return list(range(last, max(first.year, today.year - YEARS_MAX) - 1, -1)) if first is not None else []
 
 
 # --- numbers ----------------------------------------------------------------------------------------------------------

@@ -178,6 +178,12 @@ def beginning(connection: Connection, list_: str, day: date) -> int:
     return int(connection.execute(query, (list_, day.toordinal())).fetchone()[0])
 
 
+def first_beginning(connection: Connection, lists: Iterable[str]) -> date | None:
+    """The day on which the first entry of these lists begins, over or not; None when they have none. A look-up each."""
+    found = (connection.execute("SELECT min(since) FROM due WHERE list = ?", (one,)).fetchone()[0] for one in lists)
+    return date.fromordinal(first) if (first := min((day for day in found if day is not None), default=0)) else None
+
+
 def who_begins(connection: Connection, list_: str, day: date, count: int, skip: int = 0) -> list[tuple[int, int]]:
     """Whose entries of a list begin on a day: the key of each patient once, and how many are hers."""
     query = "SELECT patient, count(*) FROM due WHERE list = ? AND since = ? GROUP BY patient ORDER BY patient LIMIT ? OFFSET ?"
@@ -323,20 +329,30 @@ def _ids(value: bytes | None) -> Iterable[str]:
 
 
 def _derive(connection: Connection, rules: Rules, patient: int, dropped: int) -> None:
-    """What is due for a patient now, in place of what was kept."""
-    forget(connection, patient)
+    """What is due for a patient now, in place of what was kept; what is the same is not written again."""
+    found = {row for due in _asked(connection, rules, patient) if (row := _row(due))[4] >= dropped}
+    query = "SELECT list, code, since, overdue, until, about, place FROM due WHERE patient = ?"
+    kept = set(connection.execute(query, (patient,)))
+    connection.executemany(
+        "DELETE FROM due WHERE patient = ? AND list = ? AND code = ? AND since = ?",
+        [(patient, *row[:3]) for row in kept - found],
+    )
+    connection.executemany(
+        "INSERT INTO due (patient, list, code, since, overdue, until, about, place) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [(patient, *row) for row in sorted(found - kept)],
+    )
+
+
+def _asked(connection: Connection, rules: Rules, patient: int) -> list[Due]:
+    """What the rules say of a patient's record; nothing of one who is not here, or is shown with another record."""
     keys = searching.everything(connection, patient)
     stored = [entry for entry in reading.read_many(connection, keys) if not entry.gone]
     if not stored or stored[0].key != patient:
-        return
+        return []
     if patient not in {one.key for one in same_person.survivors(stored[0], searching.patient_reader(connection))}:
-        return
+        return []
     wanted = [rows.object_of(e.body) for e in stored if e.body is not None and e.type in {"Patient", *rules.subjects}]
-    found = [row for due in _answered(rules, wanted) if (row := _row(due))[4] >= dropped]
-    connection.executemany(
-        "INSERT INTO due (patient, list, code, since, overdue, until, about, place) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [(patient, *row) for row in found],
-    )
+    return _answered(rules, wanted)
 
 
 def _answered(rules: Rules, wanted: Sequence[Mapping[str, Any]]) -> list[Due]:

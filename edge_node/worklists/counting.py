@@ -10,7 +10,7 @@ data, guidance for immunization programme managers 2018 (coverage of infants by 
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import date, timedelta
+from datetime import date
 from typing import Final
 
 from edge_node.immunisation.due import Standing
@@ -21,8 +21,6 @@ from edge_node.maternal.indicators import INDICATORS as MATERNAL
 from edge_node.maternal.indicators import Indicator, Month, month_counts
 from edge_node.store.due import Due
 
-KEPT: Final = timedelta(days=760)
-"""A month stays countable for two years after it: reports are asked for that late, hardly later."""
 _AT_ONE: Final = {"one-bcg": "bcg", "one-dtp-3": "dtp-3", "one-measles-1": "measles-1"}
 
 INDICATORS: Final = (
@@ -34,6 +32,8 @@ INDICATORS: Final = (
 )
 """All that is counted, in the order of the page."""
 CODES: Final = frozenset(each.code for each in INDICATORS)
+ONE_YEAR_OLD: Final = "one-year-old"
+"""Of everybody whose birthday is known, also of who was born long before there were records."""
 
 
 def counted(code: str) -> str:
@@ -56,7 +56,7 @@ def _at_one(standing: Standing, born: date | None, died: date | None, *, dead: b
     if died is not None and died < birthday:
         return
     month = Month(birthday.year, birthday.month)
-    yield _row("one-year-old", month, 0)
+    yield _row(ONE_YEAR_OLD, month, 0)
     given = {each.dose for each in standing.counted if each.day < birthday}
     yield from (_row(code, month, 0) for code, dose in _AT_ONE.items() if dose in given)
 
@@ -71,4 +71,4 @@ def _months(mother: Mother) -> Sequence[Month]:
 
 
 def _row(code: str, month: Month, place: int) -> Due:
-    return Due(counted(code), str(place), month.first, month.first, month.last + KEPT)
+    return Due(counted(code), str(place), month.first, month.first)

@@ -166,7 +166,11 @@ def test_the_mapping_is_read_and_what_is_wrong_in_it_is_named(tmp_path: Path) ->
 
 def test_the_month_before_january_is_december() -> None:
     assert month_pages.before(Month(2026, 1).first) == Month(2025, 12)
-    assert len(set(month_pages.chosen_from(TODAY))) == month_pages.MONTHS + 1
+    assert len(set(month_pages.chosen_from(TODAY, MONTH))) == month_pages.MONTHS + 1
+    asked = Month(TODAY.year - 5, 7)
+    chosen = month_pages.chosen_from(TODAY, asked)
+    assert (chosen == sorted(set(chosen), reverse=True), asked in chosen) == (True, True)
+    assert len(chosen) == month_pages.MONTHS + 1 + 12
 
 
 def test_counts_are_json(store: Store) -> None:
@@ -200,3 +204,35 @@ async def test_nothing_is_kept_while_numbers_are_worked_out(
     await ama.post(f"{AT}/keep")
     assert list(store.export("MeasureReport")) == []
     assert (await ama.get(f"{AT}/files/report")).json()["status"] == "pending"
+
+
+@pytest.fixture
+def long_ago(store: Store) -> None:
+    """A pregnancy of seven years ago, and a grown woman: that she was one year old once is no record of that year."""
+    record = Record()
+    day = Month(TODAY.year - 7, 3).first
+    episode = record.episode(day)
+    record.lmp(day - timedelta(weeks=10), day, episode)
+    record.contact(day, episode)
+    for resource in named(record, "dede"):
+        clinic.write(store, resource)
+    clinic.write(store, {"resourceType": "Patient", "id": "old", "birthDate": "1950-01-01"})
+
+
+@pytest.mark.usefixtures("long_ago")
+async def test_months_go_back_as_far_as_there_are_records(ama: httpx.AsyncClient) -> None:
+    year = TODAY.year - 7
+    text = await whole(ama, AT)
+    years = [int(found) for found in re.findall(r'href="/month/(\d{4})-12"', text)]
+    assert (years[-1], len(set(years))) == (year, len(years))
+    assert set(range(year, TODAY.year - 2)) <= set(years)
+    then = await whole(ama, f"/month/{year}-12")
+    assert f'<option value="{year}-03"' in then
+    assert f'<option value="{year}-12" selected' in then
+    old = f"/month/{year}-03"
+    assert number(await whole(ama, old), "first-contacts") == 1
+    assert "/patients/dede" in await whole(ama, f"{old}/first-contacts")
+
+
+async def test_without_older_records_no_earlier_year_is_offered(ama: httpx.AsyncClient) -> None:
+    assert "Earlier years" not in await whole(ama, AT)

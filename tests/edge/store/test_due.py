@@ -258,3 +258,19 @@ def test_a_slice_ends_when_it_is_enough_and_nothing_is_passed_over(store: Store)
         for name in ("p", "q", "r"):
             observe(store, f"o-{name}", 3, "2026-03-01", patient=name, said="again")
     assert slices > 6
+
+
+def test_what_stays_due_is_not_written_again(store: Store) -> None:
+    """A woman of many years has many rows: a change of one writes one."""
+    put(store, "Patient/p", 1)
+    for number in range(20):
+        observe(store, f"o{number}", 2, "2026-03-01")
+    look(store)
+    observe(store, "o5", 3, "2026-03-02")
+    with store.transaction() as connection:
+        before = connection.execute("SELECT total_changes()").fetchone()[0]
+        while due.catch_up(connection, RULES, TODAY):
+            pass
+        written = connection.execute("SELECT total_changes()").fetchone()[0] - before
+    assert written <= 4, "one row goes, one comes, and how far it is"
+    assert len(listed(store)) == 20
