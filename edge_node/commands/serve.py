@@ -96,7 +96,7 @@ def run(node: Node) -> None:
 def trusted(node: Node) -> Trust:
     """The certificate of the clinic's own authority, which is made when there is none yet."""
     given = given_names(node.settings.tls_names)
-    return Trust(Certificates(lambda: look(node.store, now_ms(), given)), now_ms)
+    return Trust(Certificates(lambda: look(node.store, now_ms(), given)), now_ms, node.settings.language)
 
 
 def secured(node: Node, trust: Trust | None) -> Secure | None:

@@ -12,7 +12,7 @@ from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 
 from edge_node.language import N_, _
-from edge_node.pages import codes_on_cards, dates, rendering
+from edge_node.pages import codes_on_cards, dates, language_pages, rendering
 from edge_node.pages.reach import Beginning
 from edge_node.tls import interfaces, trust
 from edge_node.tls.keeping import Kept
@@ -21,14 +21,17 @@ from edge_node.tls.serving import Certificates
 _OVER = Beginning("/", N_("To the patients"))
 """Where it goes on by HTTPS."""
 _SAVE_AS = 'attachment; filename="{}"'
+_CHOICE_BYTES_MAX = 2048
+"""Without HTTPS nothing larger is read than the choice of a language."""
 
 
 class Trust:
-    """What there is to trust, and where. The ports are known when the listeners are there."""
+    """What there is to trust, and where. The ports are known when the listeners are there. `language`: the clinic's locale."""
 
-    def __init__(self, certificates: Certificates, now_ms: Callable[[], int]) -> None:
+    def __init__(self, certificates: Certificates, now_ms: Callable[[], int], language: str = "en") -> None:
         self.certificates = certificates
         self.now_ms = now_ms
+        self.language = language
         self.port = 0
         self.secure_port = 0
 
@@ -49,6 +52,7 @@ def handlers(given: Trust) -> list[Any]:
         now = given.now_ms()
         return rendering.page(
             "trust.html",
+            path="/trust",
             name=trust.name(authority),
             fingerprint=trust.fingerprint(authority),
             address=address,
@@ -84,7 +88,9 @@ def make_plain(given: Trust, port: int, secure_port: int) -> Litestar:
         )
 
     return Litestar(
-        route_handlers=[over, *handlers(given), rendering.assets],
+        route_handlers=[over, *handlers(given), *language_pages.handlers(), rendering.assets],
+        before_request=language_pages.reads(given.language),
+        request_max_body_size=_CHOICE_BYTES_MAX,
         openapi_config=None,
         exception_handlers={Exception: _nothing, HTTPException: _nothing},
         logging_config=None,
