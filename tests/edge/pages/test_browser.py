@@ -312,3 +312,17 @@ def test_what_is_folded_is_printed(page: Page, served: Served, tmp_path: Path) -
     assert page.locator("details:not([open])").count() == 0
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert len(page.pdf()) > 1_000
+
+
+def test_paper_says_nothing_of_the_hub_or_of_what_was_just_done(page: Page, served: Served) -> None:
+    disagree(served)
+    page.goto("/patients/olawale/notes/new")
+    page.locator("main textarea").fill("Fever for a week")
+    page.get_by_role("button", name="Save", exact=True).click()
+    told = page.get_by_text("The note is saved.")
+    expect(told).to_be_visible()
+    expect(page.locator("#standing")).to_be_visible()
+    page.emulate_media(media="print")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    expect(page.locator("#standing")).to_be_hidden()
+    expect(told).to_be_hidden()
