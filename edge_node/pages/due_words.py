@@ -6,7 +6,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final
 
-from edge_node.language import _
+from edge_node.language import clinical
 from edge_node.maternal.course import Due as Item
 from edge_node.maternal.findings import Param
 from edge_node.maternal.risk import Risk
@@ -33,7 +33,7 @@ def care_item(row: Due) -> Item:
 
 def vaccine(row: Due) -> str:
     """A dose that is due."""
-    return _(row.about["text"])
+    return clinical(row.about["text"])
 
 
 def risks(row: Due) -> list[str]:

@@ -49,6 +49,35 @@ async def test_a_kenyan_clinic_has_kenyas_vaccines_on_page_list_and_form(tmp_pat
             assert (at_birth in listed) is there
 
 
+async def test_a_child_who_missed_all_is_told_every_vaccine_once_as_the_form_has_it(tmp_path: Path) -> None:
+    kenyan = Programme(vaccines="kenya-child")
+    async with served(tmp_path / "kenya", kenyan) as ama:
+        with Store.open(tmp_path / "kenya", KEY, kenyan) as store:
+            born = (TODAY - timedelta(600)).isoformat()
+            clinic.write(store, {"resourceType": "Patient", "id": "akinyi", "birthDate": born})
+        page = await whole(ama, "/patients/akinyi")
+    told = page.partition("Vaccines that can be given today:")[2].partition("</ul>")[0]
+    assert told.count("<li>") == told.count("overdue") == 7
+    for one in (
+        "BCG",
+        "Five-in-one (DTP, hepatitis B, Hib)",
+        "OPV",
+        "IPV",
+        "PCV",
+        "Rotavirus",
+        "Measles and rubella (MR)",
+    ):
+        assert told.count(one) == 1, one
+
+
+async def test_the_list_says_vaccines_in_the_readers_language(tmp_path: Path) -> None:
+    async with served(tmp_path / "node", Programme(vaccines="kenya-child")) as ama:
+        ama.headers["accept-language"] = "fr"
+        listed = await whole(ama, "/lists/immunisation")
+    assert "Gouttes contre la polio à la naissance" in listed
+    assert "Polio drops at birth" not in listed
+
+
 async def test_with_the_rebased_plan_week_41_is_listed_and_on_her_page(tmp_path: Path) -> None:
     for contacts, there in (("who-2016", False), ("rebased", True)):
         async with served(tmp_path / contacts, Programme(contacts=contacts)) as ama:
