@@ -24,6 +24,7 @@ from edge_node.immunisation import record as immunisation_record
 from edge_node.immunisation.due import Standing, stand
 from edge_node.immunisation.schedule import load
 from edge_node.immunisation.vaccines import VACCINES
+from edge_node.immunisation.visits import next_visit
 from edge_node.language import C_, Text, clinical
 from edge_node.language.days import said
 from edge_node.maternal.reading import about_day
@@ -52,7 +53,6 @@ _SHOWN: Final = (
     Indicator.HEAD_FOR_AGE,
     Indicator.MUAC_FOR_AGE,
 )
-DUE_SHOWN: Final = 6
 
 
 class Dose(msgspec.Struct, frozen=True):
@@ -69,20 +69,16 @@ class Dose(msgspec.Struct, frozen=True):
 
 
 class Child(msgspec.Struct, frozen=True):
-    """What is known of a child. `growth`: the last measurements in words; `grave`: they refer the child; `uncounted`: what was given
-    and does not count, in words."""
+    """What is known of a child. `growth`: the last measurements in words; `grave`: they refer the child; `due`: the vaccines that can be
+    given now, each once though it serves several doses; `uncounted`: what was given and does not count, in words."""
 
     growth: str
     measured: str
     grave: bool
     doses: tuple[Dose, ...]
+    due: tuple[Dose, ...]
     uncounted: tuple[str, ...]
     pictures: tuple[Picture, ...] = ()
-
-    @property
-    def due(self) -> tuple[Dose, ...]:
-        """What can be given now."""
-        return tuple(one for one in self.doses if one.state in ("due", "overdue"))[:DUE_SHOWN]
 
 
 def of_patient(everything: Sequence[Stored], today: date, programme: Programme, *, drawn: bool = False) -> Child | None:
@@ -107,6 +103,7 @@ def of_patient(everything: Sequence[Stored], today: date, programme: Programme, 
         measured=said(last.day) if last is not None else "",
         grave=assessed is not None and assessed.degree == "refer",
         doses=tuple(_doses(standing, today)),
+        due=tuple(_due(standing, today)),
         uncounted=uncounted,
         pictures=tuple(_pictures(child, measured)) if drawn and child is not None else (),
     )
@@ -143,6 +140,16 @@ def _doses(standing: Standing, today: date) -> Iterable[Dose]:
     for item in standing.due:
         if item.state(today) != "too-late":
             yield Dose(clinical(item.text), item.state(today), said(item.due_from))
+
+
+def _due(standing: Standing, today: date) -> Iterable[Dose]:
+    """What the form proposes for today: a five-in-one, not the three doses that it is."""
+    visit = next_visit(standing.due, today)
+    if visit is None or visit.day > today:
+        return
+    for name in visit.vaccines:
+        late = any(name in item.give and item.state(today) == "overdue" for item in visit.items)
+        yield Dose(str(concept_words(VACCINES[name].concept)), "overdue" if late else "due", "")
 
 
 # --- growth -----------------------------------------------------------------------------------------------------------
