@@ -16,7 +16,7 @@ ADDRESS = "http://192.168.4.1:8071"
 async def newcomer() -> AsyncIterator[httpx.AsyncClient]:
     """A device that knows nothing of the clinic yet."""
     trust = Trust(Certificates(Looked()), lambda: int(NOW.timestamp() * 1000), "fr")
-    transport = httpx.ASGITransport(make_plain(trust, 8071, 8070))
+    transport = httpx.ASGITransport(make_plain(trust, 8071, 8070))  # type: ignore[arg-type]
     async with httpx.AsyncClient(transport=transport, base_url=ADDRESS) as client:
         yield client
 
