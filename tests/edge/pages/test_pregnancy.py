@@ -143,6 +143,8 @@ def test_a_danger_sign_is_told_before_all_else(page: Page, amina: None, pictures
     looked_at(page, "danger", pictures)
     page.goto("/patients/amina")
     expect(page.locator("main").get_by_role("alert")).to_contain_text("Danger sign: severe headache")
+    urgent.get_by_role("link", name="Write the referral").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Refer to another facility")
 
 
 def test_a_birth_makes_the_baby_a_patient_and_asks_for_the_contacts_after_it(
