@@ -13,14 +13,16 @@ from edge_node.api.outcome import Refused
 from edge_node.errors import AlreadySubmitted, DatabaseBusy, DiskFull
 from edge_node.fhir.primitives import is_id
 from edge_node.forms.answers import Answers
-from edge_node.forms.context import Context, Sheet
+from edge_node.forms.context import Context, Sheet, encode
 from edge_node.forms.fields import Form, Kind
 from edge_node.forms.parsing import CONFIRM, Found, Questions, named, parse
 from edge_node.forms.showing import as_sent
 from edge_node.language import N_, _
-from edge_node.pages import dates, likeness, meanwhile, rendering, sending, upload_pages
+from edge_node.pages import dates, likeness, meanwhile, records, rendering, sending, upload_pages, words
 from edge_node.pages.desk import Desk
+from edge_node.pages.elements import nobody
 from edge_node.pages.forms import asked_for
+from edge_node.pages.lines import Line
 from edge_node.pages.sending import Entered, Sending
 from edge_node.pages.sheet_reading import Desktop, seen_versions, versions
 from edge_node.pages.sheets import SHEETS
@@ -164,9 +166,17 @@ async def _page(
 ) -> Response[str]:
     patient = context.patient
     whose = likeness.person(patient.id, patient.resource, context.today) if patient is not None else None
-    page = await desk.page(request, author, "sheet.html", here=sheet.here, drawn=drawn, whose=whose)
+    page = await desk.page(
+        request, author, "sheet.html", here=sheet.here, drawn=drawn, whose=whose, about=_record(context)
+    )
     page.status_code = status
     return page
+
+
+def _record(context: Context) -> Line | None:
+    """The record that the form is about, in words: there may be several of one name."""
+    held = context.about
+    return records.line(held.type, words.decode(encode(held.resource)), nobody) if held is not None else None
 
 
 # --- saving -----------------------------------------------------------------------------------------------------------
