@@ -33,7 +33,8 @@ def care_item(row: Due) -> Item:
 
 def vaccine(row: Due) -> str:
     """A dose that is due."""
-    return clinical(row.about["text"])
+    dose = row.about["text"]
+    return clinical(dose)
 
 
 def risks(row: Due) -> list[str]:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from edge_node.forms.care.notes import text_of
 from edge_node.language import N_, _
 from edge_node.pages import codes, dates, words
 from edge_node.pages.dosage import dosage
@@ -96,6 +97,17 @@ def label(name: str) -> str:
     return codes.kind(kind) if kind in codes.KINDS else re.sub(r"(?<=[a-z])(?=[A-Z])", " ", plain).lower()
 
 
+def _attached(value: Object) -> str:
+    """A file's title, and what a note says: that is its text, and no file."""
+    file = value["attachment"]
+    return joined((words.attachment(file), text_of({"content": [value]}) or ""), ": ")
+
+
+def _related(value: Object) -> str:
+    """A record that another one is in place of: by its kind, which is said where a reference is."""
+    return anything(value["target"])
+
+
 def _valued(value: Object) -> str:
     system = text(value.get("system"))
     if system in _CONTACTS:
@@ -127,6 +139,12 @@ _LABELS = {
     "component": N_("parts of the result"),
     "link": N_("same person as"),
     "individual": N_("who"),
+    "author": N_("written by"),
+    "performer": N_("done by"),
+    "content": N_("what it says"),
+    "relatesTo": N_("in place of"),
+    "encounter": N_("visit"),
+    "date": N_("date"),
     "name": N_("name"),
     "address": N_("address"),
     "contact": N_("next of kin"),
@@ -158,6 +176,8 @@ _SHAPES: tuple[tuple[Callable[[Any], str], frozenset[str]], ...] = (
     (words.human_name, frozenset({"family", "given"})),
     (words.narrative, frozenset({"div"})),
     (words.attachment, frozenset({"contentType", "hash"})),
+    (_attached, frozenset({"attachment"})),
+    (_related, frozenset({"target"})),
     (words.address, frozenset({"city", "line", "postalCode", "district"})),
     (words.ratio, frozenset({"numerator", "denominator"})),
     (words.range_, frozenset({"low", "high"})),

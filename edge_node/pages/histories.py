@@ -13,8 +13,8 @@ from edge_node.pages.words import Naming, joined
 from edge_node.store.lineage import BESIDE, REPLACED, SHOWN, Entry, Lineage
 from sync_protocol.resource import DELETION
 
-_NOT_TOLD = ("meta", "text")
-"""Elements that nobody writes by hand: the record's own marks, and the narrative that programs make of it."""
+_NOT_TOLD = ("meta", "text", "docStatus")
+"""Elements that nobody writes by hand: the record's own marks, the narrative that programs make of it, and that a note is not a draft."""
 
 
 class Step(msgspec.Struct, frozen=True):

@@ -1,5 +1,8 @@
 """The history of a record is told in words: who wrote what, where, what it replaced and what it stands beside."""
 
+import base64
+import json
+
 import pytest
 
 from edge_node.language.readers import reading
@@ -77,3 +80,30 @@ def test_a_record_that_is_pointed_to_and_not_known_here_is_said_by_its_kind(
     element: str, value: bytes, said: str
 ) -> None:
     assert said_of("Observation", element, value) == said
+
+
+def test_a_notes_history_says_what_was_written_and_no_codes() -> None:
+    text = base64.b64encode(b"The baby moves well.").decode()
+    note = {"attachment": {"contentType": "text/plain; charset=utf-8", "data": text, "title": "Note"}}
+    elements = {
+        "content": [note],
+        "relatesTo": [{"code": "replaces", "target": {"reference": "DocumentReference/1"}}],
+        "docStatus": "final",
+        "author": [{"display": "Esi"}],
+    }
+    lineages = [
+        Lineage(name, (entry(json.dumps({name: value}).encode(), "esi", "shown"),)) for name, value in elements.items()
+    ]
+    told = histories.elements("DocumentReference", lineages, NOW)
+    assert {one.title: one.steps[0].said for one in told} == {
+        "What it says": "Note: The baby moves well.",
+        "In place of": "Document",
+        "Written by": "Esi",
+    }
+
+
+def test_a_files_history_says_its_title_alone() -> None:
+    file = {"attachment": {"contentType": "image/png", "data": "aGk=", "title": "Scan"}}
+    lineage = Lineage("content", (entry(json.dumps({"content": [file]}).encode(), "esi", "shown"),))
+    (told,) = histories.elements("DocumentReference", [lineage], NOW)
+    assert told.steps[0].said == "Scan"
