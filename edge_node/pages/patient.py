@@ -286,7 +286,7 @@ def _sections(entries: dict[str, list[Entry]]) -> Iterable[Section]:
     yield Section("procedures", _("Procedures"), _block("", _taken(entries, ("Procedure",))))
     yield Section("reports", _("Reports"), _block("", _taken(entries, ("DiagnosticReport",))))
     papers = _taken(entries, ("DocumentReference", "QuestionnaireResponse", "Communication", "Consent"))
-    yield Section("documents", _("Documents and forms"), _each("", papers))
+    yield Section("documents", _("Notes, documents and forms"), _each("", papers))
     yield Section("people", _("Relatives and carers"), _each("", _taken(entries, ("RelatedPerson",))))
     rest = tuple(block for type_ in sorted(entries) for block in _block(_title(type_), entries[type_], folded=True))
     yield Section("other", _("Other records"), rest)

@@ -100,7 +100,9 @@ def _document(resource: Object, naming: Naming) -> Line:
     messages = [anything(_payload(entry), naming) for entry in objects(resource.get("payload"))]
     answers = list(_answers(resource.get("item"), naming))
     kind = concept(resource.get("type"))
-    about = [kind if title and kind != title else "", written, *messages, *answers]
+    who = joined(reference(one, naming) for one in objects(resource.get("author")))
+    by = _("Written by %(who)s.", who=who) if who and written else ""
+    about = [kind if title and kind != title else "", written, *messages, *answers, by]
     return Line(
         what=lines.named(what, codes.kind(text(resource.get("resourceType")))),
         when=when,

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -427,3 +428,20 @@ async def test_a_form_about_a_note_says_how_that_begins(ama: httpx.AsyncClient, 
     assert "Friday" in said
     assert "The baby moves well." in said
     assert len(said) < 250
+
+
+async def test_a_note_is_found_under_its_name_with_who_wrote_it(ama: httpx.AsyncClient, store: Store) -> None:
+    attached = {"contentType": "text/plain", "data": base64.b64encode(b"The baby moves well.").decode()}
+    note = {
+        "resourceType": "DocumentReference",
+        "id": "note-2",
+        "status": "current",
+        "subject": {"reference": "Patient/p-1"},
+        "author": [{"display": "esi"}],
+        "content": [{"attachment": attached}],
+    }
+    clinic.write(store, note)
+    assert "Notes, documents and forms" in (await ama.get("/patients/p-1")).text
+    told = (await ama.get("/patients/p-1/part/documents")).text
+    assert "The baby moves well." in told
+    assert re.search(r"Written by \W*esi", told)
