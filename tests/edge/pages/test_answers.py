@@ -1,9 +1,7 @@
 """The pages as answers: their headers, who may see them, where they lead, and what goes wrong."""
 
 import asyncio
-import base64
 import json
-import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -400,48 +398,3 @@ async def test_errors_are_told_in_the_language_of_who_reads(anyone: httpx.AsyncC
     answer = await anyone.get("/assets/none.css", headers={"accept-language": "ar"})
     assert 'dir="rtl"' in answer.text
     assert "لا شيء هنا" in answer.text
-
-
-@pytest.mark.parametrize("form", ["mistake", "correct"])
-async def test_a_form_about_a_record_says_about_which(ama: httpx.AsyncClient, store: Store, form: str) -> None:
-    body = json.loads(measured("718-7", "g/dL", "6.4", 3))
-    body["code"]["text"] = "Haemoglobin"
-    clinic.write(store, body)
-    page = (await ama.get(f"/patients/p-1/{form}?about=Observation/{body['id']}")).text
-    said = page.partition('<p class="about-what">')[2].partition("</p>")[0]
-    assert [one for one in ("Haemoglobin", "6.4", "3 September 2026") if one not in said] == []
-
-
-async def test_a_form_about_a_note_says_how_that_begins(ama: httpx.AsyncClient, store: Store) -> None:
-    told = "The baby moves well. " * 20
-    attached = {"contentType": "text/plain", "data": base64.b64encode(told.encode()).decode(), "title": "Friday"}
-    note = {
-        "resourceType": "DocumentReference",
-        "id": "note-1",
-        "status": "current",
-        "subject": {"reference": "Patient/p-1"},
-        "content": [{"attachment": attached}],
-    }
-    clinic.write(store, note)
-    page = (await ama.get("/patients/p-1/mistake?about=DocumentReference/note-1")).text
-    said = page.partition('<p class="about-what">')[2].partition("</p>")[0]
-    assert "Friday" in said
-    assert "The baby moves well." in said
-    assert len(said) < 250
-
-
-async def test_a_note_is_found_under_its_name_with_who_wrote_it(ama: httpx.AsyncClient, store: Store) -> None:
-    attached = {"contentType": "text/plain", "data": base64.b64encode(b"The baby moves well.").decode()}
-    note = {
-        "resourceType": "DocumentReference",
-        "id": "note-2",
-        "status": "current",
-        "subject": {"reference": "Patient/p-1"},
-        "author": [{"display": "esi"}],
-        "content": [{"attachment": attached}],
-    }
-    clinic.write(store, note)
-    assert "Notes, documents and forms" in (await ama.get("/patients/p-1")).text
-    told = (await ama.get("/patients/p-1/part/documents")).text
-    assert "The baby moves well." in told
-    assert re.search(r"Written by \W*esi", told)
