@@ -154,7 +154,7 @@ def _more(*, mother: bool) -> Section:
 def register(answers: Answers, context: Context) -> list[Write]:
     """The patient with her card's number, and what else was said: consent to reminders, the mother, a photo."""
     patient = context.new_id()
-    number = _identifier(NUMBER_SYSTEM, context.new_number(), "MR", "Number on the card")
+    number = card_number(context.new_number())
     photo, pictured = _photo(answers, context, patient)
     body = {
         "active": True,
@@ -175,6 +175,11 @@ def register(answers: Answers, context: Context) -> list[Write]:
     if mother is not None:
         writes.append(_mother(context, patient, mother))
     return writes
+
+
+def card_number(number: str) -> dict[str, Any]:
+    """A short number as the identifier that stands on a card."""
+    return _identifier(NUMBER_SYSTEM, number, "MR", "Number on the card")
 
 
 def _identifier(system: str, value: str, code: str, said: str) -> dict[str, Any]:

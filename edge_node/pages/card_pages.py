@@ -1,24 +1,31 @@
 """`/patients/{id}/card`, to be printed and cut out; `/scan`, which finds a patient by it; her photo."""
 
 import base64
+from contextlib import suppress
 from typing import Any
 
+import msgspec
 from litestar import Request, Response, get, post
 from litestar.params import FromPath
 from msgspec import Struct
 
 from edge_node.api.sight import owners
-from edge_node.errors import Forbidden, NotFound
+from edge_node.errors import Forbidden, NotFound, VersionConflict
+from edge_node.forms import registration
+from edge_node.forms.context import Held, changed, decode
 from edge_node.forms.pictures import MEDIA_TYPE, NoPicture
 from edge_node.language import _
-from edge_node.pages import card_numbers, codes_on_cards, dates, people, rendering, sending, words
+from edge_node.pages import card_numbers, codes_on_cards, dates, people, reach, rendering, sending, words
 from edge_node.pages.desk import Desk
 from edge_node.pages.people import Person
 from edge_node.pages.reach import may_see
 from edge_node.pages.sending import Sending
+from edge_node.store.model import Author
 from edge_node.store.store import Store
 from sync_protocol.matching import numbers
 
+_GIVEN = ("Patient",)
+"""What a card's number is written into."""
 _PICTURES = frozenset({MEDIA_TYPE, "image/png", "image/webp"})
 
 
@@ -34,7 +41,8 @@ def handlers(desk: Desk) -> list[Any]:
 
     @get("/patients/{id_:str}/card")
     async def card(request: Request[Any, Any, Any], id_: FromPath[str]) -> Response[Any]:
-        author = desk.caller(request, "see-patients").author
+        caller = desk.caller(request, "see-patients")
+        author = caller.author
         patient = await desk.threads.search(_patient, desk.store, id_)
         await desk.looked_at(author, id_)
         number = card_number(patient)
@@ -48,7 +56,14 @@ def handlers(desk: Desk) -> list[Any]:
             born=dates.day(patient.get("birthDate")),
             spoken=card_numbers.grouped(number) if number else "",
             code=codes_on_cards.drawn(number) if number else "",
+            may_give=reach.writes_all(caller.sight, _GIVEN),
         )
+
+    @post("/patients/{id_:str}/card")
+    async def give(request: Request[Any, Any, Any], id_: FromPath[str]) -> Response[Any]:
+        author = desk.writer(request, _GIVEN)
+        await desk.threads.write(_give_number, desk, id_, author)
+        return rendering.redirect(f"/patients/{id_}/card")
 
     @get("/scan")
     async def scan(request: Request[Any, Any, Any]) -> Response[Any]:
@@ -79,7 +94,7 @@ def handlers(desk: Desk) -> list[Any]:
             raise NotFound()
         return _picture(base64.b64decode(data))
 
-    return [card, scan, look, photo, thumbnail]
+    return [card, give, scan, look, photo, thumbnail]
 
 
 def _seen(desk: Desk, request: Request[Any, Any, Any], patient: str) -> None:
@@ -93,6 +108,21 @@ def card_number(patient: words.Object) -> str:
     """The short number of a patient; empty when she has none. What came under its name and is none is not printed as one."""
     mine = (one for one in words.objects(patient.get("identifier")) if one.get("system") == numbers.SYSTEM)
     return next((value for one in mine if numbers.is_number(value := words.text(one.get("value")))), "")
+
+
+def _give_number(desk: Desk, id_: str, author: Author) -> None:
+    """A number for who was registered elsewhere."""
+    stored = desk.store.read("Patient", id_)
+    if stored is None or stored.body is None:
+        raise NotFound()
+    if not card_number(words.decode(stored.body)):
+        held = Held("Patient", id_, stored.version, decode(stored.body))
+        more = [*(held.resource.get("identifier") or []), registration.card_number(desk.new_number())]
+        write = msgspec.structs.replace(changed(held, identifier=more), if_match=True)
+        with suppress(
+            VersionConflict
+        ):  # of two who ask at the same moment one gives it; the card shows what she has now
+            desk.store.write([write], author, desk.now_ms())
 
 
 def _patient(store: Store, id_: str) -> words.Object:

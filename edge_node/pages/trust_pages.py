@@ -78,14 +78,10 @@ def make_plain(given: Trust, port: int, secure_port: int) -> Litestar:
     given.port, given.secure_port = port, secure_port
 
     @get("/")
-    async def over(request: Request[Any, Any, Any]) -> Response[None]:
-        host = named(request.headers.get("host", "")) or host_for_devices("", given.kept)
+    async def over() -> Response[None]:
+        """The steps, with a way on: a browser that does not trust the clinic yet would warn of the pages themselves."""
         # Not for ever: a browser that remembers it would not find this way again when the ports change.
-        return Response(
-            None,
-            status_code=307,
-            headers={**rendering.HEADERS, "location": f"https://{bracketed(host)}:{secure_port}/"},
-        )
+        return Response(None, status_code=307, headers={**rendering.HEADERS, "location": "/trust"})
 
     return Litestar(
         route_handlers=[over, *handlers(given), *language_pages.handlers(), rendering.assets],

@@ -111,7 +111,10 @@ def test_a_device_that_does_not_trust_it_yet_is_not_let_in(clinic: Clinic) -> No
 
 def test_without_https_there_is_the_way_to_it_and_nothing_else(clinic: Clinic, authority: Path) -> None:
     over = visit(clinic, f"{clinic.trust}/")
-    assert (over["status"], over["location"]) == (307, f"{clinic.url}/")
+    assert (over["status"], over["location"]) == (307, "/trust"), (
+        "the pages themselves would frighten a newcomer's browser"
+    )
+    assert f'href="{clinic.url}/"' in bytes.fromhex(visit(clinic, f"{clinic.trust}/trust")["body"]).decode()
     assert not over["strict-transport-security"]
     for path in ("/login", "/patients/1", "/fhir/Patient", "/metrics"):
         assert visit(clinic, clinic.trust + path)["status"] == 404
