@@ -70,7 +70,10 @@ def parse(body: bytes) -> Parsed:
 
 
 def split(parsed: Parsed, seen: Mapping[str, bytes] | None = None) -> dict[str, bytes]:
-    """Element key → value. Entries of keyed lists keep the keys they have in `seen`, the view that the author changed."""
+    """Element key → value. Entries of keyed lists keep the keys they have in `seen`, the view that the author changed.
+
+    A resource without members has one that stands for nothing, but where nothing was seen in one either: it is known already.
+    """
     type_ = parsed.type
     lists = policy.plan(type_).lists
     values: dict[str, bytes] = {}
@@ -89,7 +92,7 @@ def split(parsed: Parsed, seen: Mapping[str, bytes] | None = None) -> dict[str, 
         else:
             members.sort()
             values[key] = b"{" + b",".join(b"%b:%b" % (quote(name), text) for name, text in members) + b"}"
-    if not values:
+    if not values and seen != {}:
         values["meta"] = NOTHING
     _check_count(len(values))
     return values

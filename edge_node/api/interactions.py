@@ -132,7 +132,7 @@ def update_of(service: Service, request: Request, type_: str, id_: str, version:
     if request.headers.get("if-none-match", "").strip() == ANY:
         stored = service.store.read(type_, id_)
         if stored is None:  # what an exchange brings until the write begins is not written over either
-            return Write(type_, id_, request.body, create=True)
+            return Write(type_, id_, request.body, create=True, if_match=True)
         if not stored.gone:
             raise VersionConflict(stored.version)
     wanted = matched_version(service, request, type_, id_)

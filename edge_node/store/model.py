@@ -61,7 +61,7 @@ class Write(Struct, frozen=True):
 
     `seen` is the version its author saw (If-Match, else the body's own `meta.versionId` counts); without one the write is
     against the latest, and the audit says so. `if_match`: the present version must be `seen`. `create`: the id must
-    be new, and is given by the store when None.
+    be new, and is given by the store when None; with `if_match`, its author had seen that it is not there.
     """
 
     type: str

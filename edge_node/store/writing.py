@@ -116,13 +116,13 @@ def write_one(batch: Batch, pen: Pen, p: Prepared) -> tuple[Row, bool, bool, dic
     write = p.write
     row = batch.row(p.name)
     if row is None or not row.here:
-        if write.if_match:
+        if write.if_match and not write.create:
             raise VersionConflict(None)
         if p.parsed is None:
             raise NotFound()
         return _create(batch, pen, p, p.parsed)
     if write.create:
-        raise AlreadyExists()
+        raise VersionConflict(row.version) if write.if_match else AlreadyExists()
     if write.if_match and write.seen != row.version:
         raise VersionConflict(row.version)
     current = batch.resource(row)

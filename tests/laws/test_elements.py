@@ -85,6 +85,15 @@ def test_writing_back_what_was_read_changes_nothing_in_any_reachable_state(ab: l
     assert written(state, back, counter=9) == (state, frozenset())
 
 
+def test_writing_back_what_shows_nothing_changes_nothing() -> None:
+    """Two removed one element each, apart from each other: nothing is left to be shown, and it is there all the same."""
+    registers = {key: Register((Sibling(stamp_of(1, 2, 0), None),), {1: 2}) for key in ("birthDate", "gender")}
+    state = Resource("Patient", "p1", registers)
+    assert written(state, read(state), counter=9) == (state, frozenset())
+    after, keys = written(state, patient(gender="female"), counter=9)
+    assert (shown(after), keys) == ({"gender": b'{"gender":"female"}'}, frozenset({"gender"}))
+
+
 @given(st.one_of(st.binary(max_size=40), st.text(max_size=40).map(str.encode), json_texts().map(str.encode)))
 def test_no_text_fails_but_by_name(text: bytes) -> None:
     try:

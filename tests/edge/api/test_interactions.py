@@ -107,6 +107,14 @@ async def test_if_none_match_star_creates_and_never_replaces(client: httpx.Async
     assert outcome_of(await put(client, patient(gender="male"), **{"If-None-Match": "*"}), 412)
 
 
+async def test_if_none_match_star_never_replaces_what_came_between_the_look_and_the_write(
+    client: httpx.AsyncClient, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await put(client, patient())
+    monkeypatch.setattr(store, "read", lambda type_, id_: None)
+    assert outcome_of(await put(client, patient(gender="male"), **{"If-None-Match": "*"}), 412)
+
+
 async def test_deleted_is_410_until_it_is_written_again(client: httpx.AsyncClient) -> None:
     await put(client, patient())
     deleted = await client.delete("/fhir/Patient/p-1")
