@@ -18,6 +18,7 @@ from rich.console import Console
 from tests.demo.people import NORTH, SOUTH, write_people
 from tests.demo.screen import Line, exchange_table
 from tests.demo.story import CASTS
+from tests.processes.programs import wait_until
 from tests.processes.web import Web
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -132,10 +133,7 @@ def web_of(login: dict[str, Any]) -> Web:
 
 
 def test_it_ends_as_quickly_while_it_is_still_beginning(demo: Running) -> None:
-    deadline = time.monotonic() + 60
-    while "take in their people" not in demo.words():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: "take in their people" in demo.words(), 60, "the story's second step")
     demo.end(signal.SIGTERM)
     assert demo.process.returncode == 0, demo.words()
     assert demo.out.read() == ""

@@ -1,12 +1,12 @@
 """A midwife's jobs, one after the other, with a picture of each. Every step waits for what she would wait for."""
 
 import time
-from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Final
 
-from playwright.sync_api import Browser, Error, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
+from tests.edge.pages.waiting import until
 from tests.journeys import midwife
 from tests.journeys.album import Album, screen
 from tests.journeys.place import ALLERGY, HOSPITAL, PASSWORD, Place
@@ -219,23 +219,6 @@ def lose_the_wifi(page: Page, album: Album, wifi: Relay) -> None:
     expect(page.locator("#kept")).to_contain_text("Saved", timeout=30_000)
     page.reload()
     expect(page.get_by_role("main")).to_contain_text(NEW_NUMBER)
-
-
-def until(met: Callable[[], bool]) -> None:
-    """Waits for what the page itself does not show."""
-    deadline = time.monotonic() + WORKER_SECONDS_MAX
-    while not _met(met):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def _met(met: Callable[[], bool]) -> bool:
-    try:
-        return met()
-    except Error as error:
-        if "context was destroyed" not in str(error):
-            raise
-        return False  # the page went on to another meanwhile
 
 
 def leave_the_tablet(page: Page, album: Album) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from edge_node.api.app import Parts, make_app
+from edge_node.api.app import make_app
 from edge_node.errors import AskedTooOften, FoundTooLongAgo, HubUnreachable, NotEnrolled, TooLittleKnown
 from edge_node.pages.routes import make_pages
 from edge_node.store import referrals
@@ -18,6 +18,7 @@ from edge_node.sync import admission
 from edge_node.sync.background import apart
 from sync_protocol.exchange.finding import Candidate, Find
 from sync_protocol.referral import PATIENT_REFERRAL, SNOMED
+from tests.edge.running import running
 from tests.processes.world import Hub
 from tests.sync.conftest import NewNode
 from tests.sync.nodes import AMA, Node
@@ -199,15 +200,12 @@ async def pages(node: Node) -> AsyncIterator[httpx.AsyncClient]:
     async def sync() -> Any:
         return await apart(node.syncing.run)
 
-    app = make_app(node.store, node.now, sync=sync, pages=make_pages(sync))
-    transport = httpx.ASGITransport(app)  # type: ignore[arg-type]
-    headers = {"accept": "text/html", "origin": "http://clinic.test"}
-    async with httpx.AsyncClient(transport=transport, base_url="http://clinic.test", headers=headers) as client:
-        await client.post("/login", data={"username": "ama", "password": PASSWORD, "next": "/"})
-        yield client
-    parts: Parts = app.app.state.parts
-    parts.feed.close()
-    parts.threads.close()
+    with running(make_app(node.store, node.now, sync=sync, pages=make_pages(sync))) as app:
+        transport = httpx.ASGITransport(app)  # type: ignore[arg-type]
+        headers = {"accept": "text/html", "origin": "http://clinic.test"}
+        async with httpx.AsyncClient(transport=transport, base_url="http://clinic.test", headers=headers) as client:
+            await client.post("/login", data={"username": "ama", "password": PASSWORD, "next": "/"})
+            yield client
 
 
 async def test_from_an_empty_search_to_her_page(two: Two) -> None:

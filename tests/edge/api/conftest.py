@@ -12,6 +12,7 @@ from edge_node.api.app import Options, Parts, make_app
 from edge_node.api.door import Door
 from edge_node.programme import Programme
 from edge_node.store.store import Store
+from tests.edge.running import running
 
 KEY = bytes(range(32))
 START_MS = 1_750_000_000_000
@@ -56,11 +57,9 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def app(store: Store, clock: Clock) -> Iterator[Door]:
-    app = make_app(store, clock, Options(body_bytes_max=2_000_000, heartbeat_seconds=0.05), steady_ms=clock.steady)
-    yield app
-    parts: Parts = app.app.state.parts
-    parts.feed.close()
-    parts.threads.close()
+    options = Options(body_bytes_max=2_000_000, heartbeat_seconds=0.05)
+    with running(make_app(store, clock, options, steady_ms=clock.steady)) as app:
+        yield app
 
 
 @pytest.fixture

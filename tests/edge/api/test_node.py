@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -21,6 +20,8 @@ from edge_node.store.model import Author, Write
 from edge_node.store.store import Store
 from tests.edge.api.conftest import PASSWORD, START_MS, Clock, patient, put
 from tests.edge.api.test_door import problem_of
+from tests.edge.running import running
+from tests.processes.programs import wait_until
 
 JSON = {"Content-Type": "application/json"}
 
@@ -260,10 +261,8 @@ def test_a_socket_tells_the_same(app: Door, store: Store, clock: Clock) -> None:
 @pytest.fixture
 def quiet(store: Store, clock: Clock) -> Iterator[Door]:
     """A server whose heartbeats do not come within a test, as where something is written all the time."""
-    app = make_app(store, clock, Options(heartbeat_seconds=60))
-    yield app
-    app.app.state.parts.feed.close()
-    app.app.state.parts.threads.close()
+    with running(make_app(store, clock, Options(heartbeat_seconds=60))) as app:
+        yield app
 
 
 def test_who_was_disabled_hears_nothing_more_where_no_heartbeat_comes_between(
@@ -272,8 +271,7 @@ def test_who_was_disabled_hears_nothing_more_where_no_heartbeat_comes_between(
     parts: Parts = quiet.app.state.parts
     headers = {"Authorization": f"Bearer {parts.logins._tokens.issue('ama', 'clinician')}"}
     with TestClient(quiet.app) as client, client.websocket_connect("/ws", headers=headers) as socket:
-        while not parts.feed._listeners:
-            time.sleep(0.01)
+        wait_until(lambda: bool(parts.feed._listeners), 10, "a listener")
         store.users.disable("ama")
         store.write([Write("Patient", "p-1", json.dumps(patient()).encode())], Author("efua", "midwife"), clock())
         parts.feed.changed()

@@ -4,16 +4,17 @@ import contextlib
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, Error, expect
+from playwright.sync_api import Browser, BrowserContext, expect
 
 from edge_node.store.model import Author, Write
 from edge_node.store.store import Store
 from tests.edge.pages import clinic
 from tests.edge.pages.conftest import Served, log_in
+from tests.edge.pages.waiting import until
 from tests.processes.relay import Relay
 
 PATIENT = {
@@ -73,7 +74,7 @@ class Tablet:
 
     def ready(self) -> None:
         """The page has done what it does at its beginning."""
-        self.until(lambda: bool(self.page.evaluate(READY)))
+        until(lambda: bool(self.page.evaluate(READY)))
 
     def open(self, path: str) -> None:
         """A page, ready."""
@@ -84,22 +85,7 @@ class Tablet:
         """A page is opened, and its copy is there."""
         before = self.count("pages")
         self.open(path)
-        self.until(lambda: self.count("pages") > before)
-
-    def until(self, met: Callable[[], bool], seconds: float = 15) -> None:
-        """Waits for what the page itself does not show. (Playwright's own way needs `eval`, which our pages forbid.)"""
-        end = time.monotonic() + seconds
-        while not self._met(met):
-            assert time.monotonic() < end
-            time.sleep(0.05)
-
-    def _met(self, met: Callable[[], bool]) -> bool:
-        try:
-            return met()
-        except Error as error:
-            if "context was destroyed" not in str(error):
-                raise
-            return False  # the page went on to another meanwhile
+        until(lambda: self.count("pages") > before)
 
     def count(self, store: str) -> int:
         """How much there is of a kind."""

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from edge_node import same_person
-from edge_node.api.app import Parts, make_app
+from edge_node.api.app import make_app
 from edge_node.api.door import Door
 from edge_node.errors import HubUnreachable
 from edge_node.pages import forms
@@ -20,6 +20,7 @@ from edge_node.store.model import Author, Write
 from edge_node.store.store import Store
 from tests.edge.pages import clinic
 from tests.edge.pages.server import KEY
+from tests.edge.running import running
 
 PATIENT = {"resourceType": "Patient", "id": "p-1", "name": [{"family": "<b>Owusu</b>", "given": ["Ama"]}]}
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -40,11 +41,8 @@ async def unreachable() -> Any:
 
 @pytest.fixture
 def app(store: Store) -> Iterator[Door]:
-    app = make_app(store, lambda: clinic.START_MS, sync=unreachable, pages=make_pages(unreachable))
-    yield app
-    parts: Parts = app.app.state.parts
-    parts.feed.close()
-    parts.threads.close()
+    with running(make_app(store, lambda: clinic.START_MS, sync=unreachable, pages=make_pages(unreachable))) as app:
+        yield app
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ from edge_node.worklists import watching
 from tests.edge.maternal.making import Record, dated, statement
 from tests.edge.pages import clinic
 from tests.edge.pages.server import KEY
+from tests.edge.running import running
 
 TODAY = dates.local_day(clinic.START_MS)
 CONSENT = {
@@ -79,11 +80,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def app(store: Store) -> Iterator[Door]:
-    app = make_app(store, lambda: clinic.START_MS, pages=make_pages())
-    yield app
-    parts: Parts = app.app.state.parts
-    parts.feed.close()
-    parts.threads.close()
+    with running(make_app(store, lambda: clinic.START_MS, pages=make_pages())) as app:
+        yield app
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from edge_node import dhis2
-from edge_node.api.app import Parts, make_app
+from edge_node.api.app import make_app
 from edge_node.api.door import Door
 from edge_node.api.keeping_up import KeepingUp
 from edge_node.dhis2 import District
@@ -26,6 +26,7 @@ from tests.edge.maternal.making import Record
 from tests.edge.pages import clinic
 from tests.edge.pages.server import KEY
 from tests.edge.pages.test_lists import TODAY, browser, log_in, named, whole
+from tests.edge.running import running
 
 MONTH = month_pages.before(TODAY)
 AT = f"/month/{month_pages.written(MONTH)}"
@@ -53,11 +54,8 @@ def served(store: Store, district: District | None = None) -> Door:
 
 @pytest.fixture
 def app(store: Store) -> Iterator[Door]:
-    app = served(store)
-    yield app
-    parts: Parts = app.app.state.parts
-    parts.feed.close()
-    parts.threads.close()
+    with running(served(store)) as app:
+        yield app
 
 
 @pytest.fixture
@@ -129,14 +127,11 @@ async def test_without_the_districts_ids_the_file_has_our_codes_and_the_page_say
 
 
 async def test_with_the_districts_ids_they_are_used(store: Store) -> None:
-    app = served(store, DISTRICT)
-    async with browser(app) as client:
-        await log_in(client, store, "efua", "midwife")
-        text = await whole(client, AT)
-        values = (await client.get(f"{AT}/files/dhis2")).json()
-    parts: Parts = app.app.state.parts
-    parts.feed.close()
-    parts.threads.close()
+    with running(served(store, DISTRICT)) as app:
+        async with browser(app) as client:
+            await log_in(client, store, "efua", "midwife")
+            text = await whole(client, AT)
+            values = (await client.get(f"{AT}/files/dhis2")).json()
     assert "no place for these" in text
     assert (values["orgUnit"], values["dataSet"]) == (DISTRICT.org_unit, DISTRICT.data_set)
     assert "fbfJHSPpUQD" in {one["dataElement"] for one in values["dataValues"]}
@@ -182,15 +177,12 @@ async def test_a_month_can_be_kept_from_the_day_after_its_last(store: Store) -> 
     last_ms = int(datetime.combine(MONTH.last, time(12)).astimezone().timestamp() * 1000)
     kept = []
     for days in (0, 1):
-        app = make_app(store, partial(int, last_ms + days * 86_400_000), pages=make_pages())
-        async with browser(app) as client:
-            await log_in(client, store, f"ama-{days}", "midwife")
-            shown = await whole(client, AT)
-            await client.post(f"{AT}/keep")
-            kept.append(("Keep this report" in shown, len(list(store.export("MeasureReport")))))
-        parts: Parts = app.app.state.parts
-        parts.feed.close()
-        parts.threads.close()
+        with running(make_app(store, partial(int, last_ms + days * 86_400_000), pages=make_pages())) as app:
+            async with browser(app) as client:
+                await log_in(client, store, f"ama-{days}", "midwife")
+                shown = await whole(client, AT)
+                await client.post(f"{AT}/keep")
+                kept.append(("Keep this report" in shown, len(list(store.export("MeasureReport")))))
     assert kept == [(False, 0), (True, 1)]
 
 

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.edge.pages.conftest import ARGUMENTS, CHROMIUM
 from tests.edge.pages.tablet import FORM, RECORD, Tablet, notes, problem, save, tablet_at
+from tests.edge.pages.waiting import until
 
 WORDS = ("Yusufzai", "Amina", "amina", "Kakuma", "Fundal")
 """What a page of hers says."""
@@ -172,7 +173,7 @@ def test_on_the_disk_what_pages_keep_is_not_in_clear_either(browser: Browser, ta
 
 
 def wait_for(tablet: Tablet, store: str, count: int) -> None:
-    tablet.until(lambda: tablet.count(store) == count)
+    until(lambda: tablet.count(store) == count)
 
 
 def test_another_user_of_the_tablet_reads_nothing_of_hers_and_sends_nothing_in_her_name(tablet: Tablet) -> None:
@@ -275,7 +276,7 @@ def test_a_draft_that_comes_late_does_not_mix_with_what_is_typed_already(tablet:
     at_once = "addEventListener('DOMContentLoaded', () => { document.querySelector('[name=note]').value = 'at once'; })"
     tablet.page.add_init_script(at_once)
     tablet.open(FORM)
-    tablet.until(lambda: tablet.page.locator("form[data-drafted]").count() > 0)
+    until(lambda: tablet.page.locator("form[data-drafted]").count() > 0)
     assert tablet.page.get_by_label("Note").input_value() == "at once"
     expect(tablet.page.get_by_label("At home")).not_to_be_checked()
     expect(tablet.page.locator(".draft")).to_have_count(0)
@@ -311,7 +312,7 @@ def test_an_answer_that_is_lost_does_not_save_the_form_twice(tablet: Tablet) -> 
     tablet.open(FORM)
     tablet.page.get_by_label("Note").fill("the answer is lost")
     tablet.page.get_by_role("button", name="Save").click(no_wait_after=True)
-    tablet.until(lambda: notes(tablet.served) == ["the answer is lost"])
+    until(lambda: notes(tablet.served) == ["the answer is lost"])
     tablet.relay.cut()
     expect(tablet.page.locator("#kept-list")).to_contain_text("Visit of a patient", timeout=20_000)
     tablet.relay.mend()

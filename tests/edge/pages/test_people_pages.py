@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from edge_node.api.app import Options, Parts, make_app
+from edge_node.api.app import Options, make_app
 from edge_node.api.door import Door
 from edge_node.pages.routes import make_pages
 from edge_node.programme import Programme
@@ -19,6 +19,7 @@ from sync_protocol.matching import numbers
 from tests.edge.pages import clinic
 from tests.edge.pages.cards import cards
 from tests.edge.pages.server import KEY
+from tests.edge.running import running
 
 PIN = "7294"
 REASON = "She bleeds and the midwife is away."
@@ -65,11 +66,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def app(store: Store, clock: Clock) -> Iterator[Door]:
-    app = make_app(store, clock, pages=make_pages())
-    yield app
-    parts: Parts = app.app.state.parts
-    parts.feed.close()
-    parts.threads.close()
+    with running(make_app(store, clock, pages=make_pages())) as app:
+        yield app
 
 
 Browser = Callable[[], httpx.AsyncClient]

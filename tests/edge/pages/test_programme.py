@@ -7,13 +7,14 @@ from pathlib import Path
 
 import httpx
 
-from edge_node.api.app import Parts, make_app
+from edge_node.api.app import make_app
 from edge_node.pages.routes import make_pages
 from edge_node.programme import Programme
 from edge_node.store.store import Store
 from tests.edge.pages import clinic
 from tests.edge.pages.server import KEY
 from tests.edge.pages.test_lists import TODAY, browser, log_in, people, whole, woman
+from tests.edge.running import running
 
 
 @asynccontextmanager
@@ -25,16 +26,13 @@ async def served(folder: Path, programme: Programme) -> AsyncIterator[httpx.Asyn
             newborn = {"resourceType": "Patient", "id": "kofi", "birthDate": (TODAY - timedelta(3)).isoformat()}
             for resource in (*woman("amina", 31), *woman("binta", 41), newborn):
                 clinic.write(store, resource)
-        app = make_app(store, lambda: clinic.START_MS, pages=make_pages())
-        async with browser(app) as client:
-            if made:
-                await log_in(client, store, "ama", "midwife")
-            else:
-                await client.post("/login", data={"username": "ama", "password": clinic.PASSWORD})
-            yield client
-        parts: Parts = app.app.state.parts
-        parts.feed.close()
-        parts.threads.close()
+        with running(make_app(store, lambda: clinic.START_MS, pages=make_pages())) as app:
+            async with browser(app) as client:
+                if made:
+                    await log_in(client, store, "ama", "midwife")
+                else:
+                    await client.post("/login", data={"username": "ama", "password": clinic.PASSWORD})
+                yield client
 
 
 async def test_a_kenyan_clinic_has_kenyas_vaccines_on_page_list_and_form(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from msgspec import Struct
 
 from edge_node import same_person
-from edge_node.api.app import Parts, make_app
+from edge_node.api.app import make_app
 from edge_node.api.door import Door
 from edge_node.pages import dates
 from edge_node.pages.routes import make_pages
@@ -23,6 +23,7 @@ from edge_node.store.model import Author, Write
 from edge_node.store.store import Store
 from tests.edge.pages import clinic
 from tests.edge.pages.server import KEY
+from tests.edge.running import running
 from tests.journeys.place import women
 
 REASON: Final = "She bleeds and the midwife is away."
@@ -139,11 +140,8 @@ def people() -> Iterator[dict[str, Any]]:
 
 @pytest.fixture
 def app(store: Store) -> Iterator[Door]:
-    app = make_app(store, lambda: clinic.START_MS, pages=make_pages())
-    yield app
-    parts: Parts = app.app.state.parts
-    parts.feed.close()
-    parts.threads.close()
+    with running(make_app(store, lambda: clinic.START_MS, pages=make_pages())) as app:
+        yield app
 
 
 @pytest.fixture
