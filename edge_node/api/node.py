@@ -111,8 +111,8 @@ def _conflicts(node: Node) -> list[HTTPRouteHandler]:
     )
     async def conflicts(request: Request[Any, Any, Any]) -> Response[bytes]:
         sight = _caller(node, request).sight
-        found = await node.threads.search(store.conflicts)
-        return _json({"conflicts": [told_conflict(one) for one in found if sight.sees_type(one.type)]})
+        found = await node.threads.search(store.conflicts, meant=sight.sees_type)
+        return _json({"conflicts": [told_conflict(one) for one in found]})
 
     @get("/api/v1/conflicts/{type_:str}/{id_:str}", summary="All disagreements about one resource", tags=["conflicts"])
     async def of_resource(request: Request[Any, Any, Any], type_: FromPath[str], id_: FromPath[str]) -> Response[bytes]:

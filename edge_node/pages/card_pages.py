@@ -10,7 +10,7 @@ from litestar.params import FromPath
 from msgspec import Struct
 
 from edge_node.api.sight import owners
-from edge_node.errors import Forbidden, NotFound, VersionConflict
+from edge_node.errors import NotFound, VersionConflict
 from edge_node.forms import registration
 from edge_node.forms.context import Held, changed, decode
 from edge_node.forms.pictures import MEDIA_TYPE, NoPicture
@@ -18,7 +18,6 @@ from edge_node.language import _
 from edge_node.pages import card_numbers, codes_on_cards, dates, people, reach, rendering, sending, words
 from edge_node.pages.desk import Desk
 from edge_node.pages.people import Person
-from edge_node.pages.reach import may_see
 from edge_node.pages.sending import Sending
 from edge_node.store.model import Author
 from edge_node.store.store import Store
@@ -82,12 +81,12 @@ def handlers(desk: Desk) -> list[Any]:
 
     @get("/patients/{id_:str}/photo")
     async def photo(request: Request[Any, Any, Any], id_: FromPath[str]) -> Response[bytes]:
-        _seen(desk, request, id_)
+        desk.visitor(request, id_)
         return _picture(await desk.threads.search(_photo, desk.store, id_))
 
     @get("/patients/{id_:str}/thumbnail")
     async def thumbnail(request: Request[Any, Any, Any], id_: FromPath[str]) -> Response[bytes]:
-        _seen(desk, request, id_)
+        desk.visitor(request, id_)
         patient = await desk.threads.search(_patient, desk.store, id_)
         data = next((one["data"] for one in words.objects(patient.get("photo")) if "data" in one), None)
         if not isinstance(data, str):
@@ -95,13 +94,6 @@ def handlers(desk: Desk) -> list[Any]:
         return _picture(base64.b64decode(data))
 
     return [card, give, scan, look, photo, thumbnail]
-
-
-def _seen(desk: Desk, request: Request[Any, Any, Any], patient: str) -> None:
-    """Her pictures are for those for whom her page is. Raises Unauthorised, SessionLocked, Forbidden, or NotFound for a citizen."""
-    sight = desk.anyone(request).sight
-    if not may_see(sight, patient):
-        raise NotFound() if sight.own else Forbidden()
 
 
 def card_number(patient: words.Object) -> str:
@@ -119,9 +111,8 @@ def _give_number(desk: Desk, id_: str, author: Author) -> None:
         held = Held("Patient", id_, stored.version, decode(stored.body))
         more = [*(held.resource.get("identifier") or []), registration.card_number(desk.new_number())]
         write = msgspec.structs.replace(changed(held, identifier=more), if_match=True)
-        with suppress(
-            VersionConflict
-        ):  # of two who ask at the same moment one gives it; the card shows what she has now
+        # Of two who ask at the same moment one gives it; the card shows what she has now.
+        with suppress(VersionConflict):
             desk.store.write([write], author, desk.now_ms())
 
 

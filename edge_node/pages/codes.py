@@ -252,7 +252,7 @@ COUNTED: Mapping[str, Plural] = MappingProxyType(
     {
         alias: said
         for name, said in _THINGS.items()
-        for alias in (name, f"{name}s", f"{{{name}}}", name.replace("y", "ies"))
+        for alias in (name, f"{{{name}}}", said.plural.removeprefix("%(count)s "))
     }
     | {alias: dates.SPANS[name] for name, code in _SPANS.items() for alias in (name, f"{name}s", code)}
 )

@@ -81,7 +81,14 @@ class Desk:
         reason, or it is her own. Raises Unauthorised, SessionLocked, Forbidden, or NotFound for a citizen, who learns of nobody else."""
         caller = self.anyone(request)
         if not reach.sees_whole(caller.sight, patient):
-            raise NotFound() if caller.sight.own else Forbidden(_("This is not for your role"))
+            raise reach.refused(caller.sight)
+        return caller
+
+    def visitor(self, request: Request[Any, Any, Any], patient: str) -> Caller:
+        """Who is asking, for a page that shows what of one patient's record is for her. Raises as `reader` does."""
+        caller = self.anyone(request)
+        if not reach.may_see(caller.sight, patient):
+            raise reach.refused(caller.sight)
         return caller
 
     def writer(self, request: Request[Any, Any, Any], types: Iterable[str]) -> Author:

@@ -33,7 +33,7 @@ def care_item(row: Due) -> Item:
 
 def vaccine(row: Due) -> str:
     """A dose that is due."""
-    dose = row.about["text"]
+    dose = row.about["text"]  # apart from the call, in which a text would be taken for one to be translated
     return clinical(dose)
 
 

@@ -91,9 +91,8 @@ def label(name: str) -> str:
             break
     if plain in _LABELS:
         return str(_LABELS[plain])
-    kind = (
-        plain[:1].upper() + plain[1:]
-    )  # what points to a record of one kind is named after it: `encounter`, `episodeOfCare`
+    # What points to a record of one kind is named after it: `encounter`, `episodeOfCare`.
+    kind = plain[:1].upper() + plain[1:]
     return codes.kind(kind) if kind in codes.KINDS else re.sub(r"(?<=[a-z])(?=[A-Z])", " ", plain).lower()
 
 

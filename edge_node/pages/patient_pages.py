@@ -8,7 +8,6 @@ from litestar.params import FromPath
 
 from edge_node.api.routes import ID
 from edge_node.api.sight import Sight
-from edge_node.errors import Forbidden, NotFound
 from edge_node.forms.care.menu import Menu
 from edge_node.pages import (
     child,
@@ -32,7 +31,7 @@ from edge_node.pages.forms import asked_for, posted
 from edge_node.pages.measured import pictures
 from edge_node.pages.people import Listed, Place
 from edge_node.pages.plot import Picture
-from edge_node.pages.reach import Reach, begins, may_see, sees_whole
+from edge_node.pages.reach import Reach, begins, may_see, refused, sees_whole
 from edge_node.pages.since import Since, since
 from edge_node.pages.standing import unsafe
 from edge_node.store.model import Stored
@@ -97,7 +96,7 @@ def handlers(desk: Desk) -> list[Any]:
         if not may_see(sight, id_):
             if sight.may("open-with-reason") and ID(id_):
                 return rendering.redirect(f"/patients/{id_}/open")
-            raise NotFound() if sight.own else Forbidden()
+            raise refused(sight)
         if id_ == sight.own:
             mine = await desk.threads.search(desk.store.read, "Patient", id_)
             if mine is None or mine.gone:  # she begins here: "there is nothing" would lead her in a circle

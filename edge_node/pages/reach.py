@@ -6,7 +6,8 @@ from typing import Final
 import msgspec
 
 from edge_node.api.sight import Sight
-from edge_node.language import N_, Text
+from edge_node.errors import EdgeError, Forbidden, NotFound
+from edge_node.language import N_, Text, _
 from edge_node.pages.sheets import SHEETS
 
 _FORMS: Final = {sheet.name: sheet.types for sheet in SHEETS}
@@ -30,6 +31,11 @@ def sees_everybody(sight: Sight) -> bool:
 def writes_all(sight: Sight, types: Iterable[str]) -> bool:
     """Whether a form that writes resources of these types is for her."""
     return sight.may("see-patients") and all(sight.writes_type(type_) for type_ in types)
+
+
+def refused(sight: Sight) -> EdgeError:
+    """What to raise for a patient's page that is not for her: a citizen does not learn whether there is such a patient."""
+    return NotFound() if sight.own else Forbidden(_("This is not for your role"))
 
 
 class Beginning(msgspec.Struct, frozen=True):

@@ -87,7 +87,7 @@ class Standing(msgspec.Struct, frozen=True):
     clock: str = ""
 
 
-def facts(connection: Connection, meant: conflicts.OfType = lambda _type: True) -> Facts:
+def facts(connection: Connection, meant: conflicts.OfType = conflicts.every_type) -> Facts:
     """What the store knows, within a snapshot. `meant`: resources of which types are hers whose conflicts are counted."""
     columns = "node, hub, facility, region, last_sync, last_error, clock_offset_ms, acked"
     node, hub, facility, region, last_sync, last_error, offset, acked = connection.execute(

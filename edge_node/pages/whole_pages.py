@@ -6,7 +6,7 @@ from litestar import Request, Response, get
 from litestar.params import FromPath
 
 from edge_node.api.access import Caller
-from edge_node.errors import Forbidden, NotFound
+from edge_node.errors import NotFound
 from edge_node.pages import corrections, patient_pages, reach, rendering
 from edge_node.pages.desk import BY_ITSELF, Desk
 from edge_node.pages.patient import Page, Section
@@ -18,7 +18,7 @@ def handlers(desk: Desk) -> list[Any]:
 
     @get("/patients/{id_:str}/all")
     async def whole(request: Request[Any, Any, Any], id_: FromPath[str]) -> Response[Any]:
-        caller = _checked(desk, request, id_)
+        caller = desk.visitor(request, id_)
         going_on = await desk.threads.search(patient_pages.goes_on, desk.store, id_)
         if going_on != id_:
             return rendering.redirect(f"/patients/{going_on}/all")
@@ -27,7 +27,7 @@ def handlers(desk: Desk) -> list[Any]:
 
     @get("/patients/{id_:str}/part/{name:str}")
     async def part(request: Request[Any, Any, Any], id_: FromPath[str], name: FromPath[str]) -> Response[Any]:
-        caller = _checked(desk, request, id_)
+        caller = desk.visitor(request, id_)
         page = await _read(desk, caller, id_)
         section = next((one for one in page.sections if one.id == name), None)
         if section is None:
@@ -44,13 +44,6 @@ def handlers(desk: Desk) -> list[Any]:
         return await _shown(desk, request, caller, page, (section,), dangers=False)
 
     return [whole, part]
-
-
-def _checked(desk: Desk, request: Request[Any, Any, Any], id_: str) -> Caller:
-    caller = desk.anyone(request)
-    if not reach.may_see(caller.sight, id_):
-        raise NotFound() if caller.sight.own else Forbidden()
-    return caller
 
 
 async def _read(desk: Desk, caller: Caller, id_: str) -> Page:

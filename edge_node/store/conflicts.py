@@ -16,30 +16,38 @@ from sync_protocol.resource import ALIVE, DELETION, Conflict, Resource, disagree
 
 OfType = Callable[[str], bool]
 """Whether a type is meant."""
+_OPEN = "conflict c JOIN resource r ON r.key = c.key"
+
+
+def every_type(type_: str) -> bool:
+    """All are meant."""
+    return True
 
 
 def count(connection: Connection, meant: OfType) -> int:
     """How many elements of resources of these types wait for a person."""
-    query = "SELECT r.type, count(*) FROM conflict c JOIN resource r ON r.key = c.key GROUP BY r.type"
-    counted = connection.execute(query).fetchall()
-    return sum(number for type_, number in counted if meant(rows.type_name(connection, type_)))
+    return sum(number for _, number in _by_type(connection, meant))
 
 
-def open_conflicts(connection: Connection, limit: int, meant: OfType | None = None) -> list[OpenConflict]:
-    """What waits for a person, oldest first; `meant`: of which types, otherwise of all."""
+def open_conflicts(connection: Connection, limit: int, meant: OfType = every_type) -> list[OpenConflict]:
+    """What waits for a person, of these types, oldest first."""
+    types = {number: rows.type_name(connection, number) for number, _ in _by_type(connection, meant)}
     query = (
-        "SELECT c.key, r.type, r.id, r.hash, r.state, c.element, c.since FROM conflict c JOIN resource r ON r.key = c.key"
-        " ORDER BY c.since, c.key, c.element"
+        f"SELECT c.key, r.type, r.id, r.hash, r.state, c.element, c.since FROM {_OPEN}"
+        " WHERE r.type IN (SELECT value FROM json_each(?)) ORDER BY c.since, c.key, c.element LIMIT ?"
     )
-    found: list[OpenConflict] = []
-    for key, number, id_, hash_, state, element, since in connection.execute(query):
-        if len(found) == limit:
-            break
-        type_ = rows.type_name(connection, number)
-        if meant is None or meant(type_):
-            resource = rows.resource_of(type_, id_, state)
-            found.append(_told(key, resource, hash_, element, resource.elements[element].siblings, since))
+    found = []
+    wanted = msgspec.json.encode(list(types)).decode()
+    for key, number, id_, hash_, state, element, since in connection.execute(query, (wanted, limit)).fetchall():
+        resource = rows.resource_of(types[number], id_, state)
+        found.append(_told(key, resource, hash_, element, resource.elements[element].siblings, since))
     return found
+
+
+def _by_type(connection: Connection, meant: OfType) -> list[tuple[int, int]]:
+    """The types that are meant, by number, and how many conflicts each has."""
+    counted = connection.execute(f"SELECT r.type, count(*) FROM {_OPEN} GROUP BY r.type").fetchall()
+    return [(type_, number) for type_, number in counted if meant(rows.type_name(connection, type_))]
 
 
 def of_resource(connection: Connection, type_: str, id_: str) -> list[OpenConflict]:

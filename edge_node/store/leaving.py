@@ -28,12 +28,15 @@ def settle(connection: Connection, parts: Sequence[Resource], scope: int) -> Non
         " WHERE scope <> ? OR EXISTS (SELECT 1 FROM held WHERE held.key = resource.key AND reason IN (?, ?))",
         (names, scope, LEAVING, UNOFFERED),
     ).fetchall()
+    moved: dict[int, int] = {}
     for key, before, hash_ in sent:
         connection.execute("DELETE FROM held WHERE key = ? AND reason IN (?, ?)", (key, LEAVING, UNOFFERED))
         if before != scope:
             connection.execute("UPDATE resource SET scope = ? WHERE key = ?", (scope, key))
-            digests.shift(connection, before, digest.add(0, old=hash_))
-            digests.shift(connection, scope, digest.add(0, new=hash_))
+            moved[before] = digest.add(moved.get(before, 0), old=hash_)
+            moved[scope] = digest.add(moved.get(scope, 0), new=hash_)
+    for one, difference in moved.items():
+        digests.shift(connection, one, difference)
 
 
 def let_go(

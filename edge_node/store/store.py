@@ -107,7 +107,8 @@ class Store:
         return cls(path, key, programme, writer, random_bytes)
 
     def close(self) -> None:
-        """Closes the connections; what was answered is on disk already."""
+        """Closes the connections; what was answered is on disk already, but for `unwritten`."""
+        self.unwritten.write_down()
         with self._lock:
             self._readers.close()
             self._writer.close()
@@ -313,8 +314,8 @@ class Store:
 
     # --- conflicts ---
 
-    def conflicts(self, limit: int = 1000, meant: disputes.OfType | None = None) -> list[OpenConflict]:
-        """What waits for a person, oldest first; of the types that are meant, otherwise of all."""
+    def conflicts(self, limit: int = 1000, meant: disputes.OfType = disputes.every_type) -> list[OpenConflict]:
+        """What waits for a person, of the types that are meant, oldest first."""
         with self._readers.snapshot() as connection:
             return disputes.open_conflicts(connection, limit, meant)
 

@@ -1,8 +1,8 @@
 """Entries of the audit that the disk had no room for.
 
 Who treats somebody must see her record, on a full disk too. That somebody read or logged in is then kept in memory, and written down
-with the next entry that finds room; pages and the log say so meanwhile. If the process ends before, it is lost. Everything else that should
-be audited is refused, as a write is.
+with the next entry that finds room, or when the process ends in order; pages and the log say so meanwhile. If there is no room then, or it
+is killed before, it is lost. Everything else that should be audited is refused, as a write is.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 import structlog
 
-from edge_node.errors import DiskFull
+from edge_node.errors import DiskFull, StorageFault
 from edge_node.store import trail
 from edge_node.store.connection import Connection
 from edge_node.store.model import Author
@@ -64,6 +64,17 @@ class Unwritten:
                 self._kept.append(entry)
             else:
                 self._kept.clear()
+
+    def write_down(self) -> None:
+        """Writes down what was kept, if there is room now; the log says what is lost otherwise. Before the process ends."""
+        with self._lock:
+            if not self._kept:
+                return
+            try:
+                self._write(self._kept)
+            except StorageFault:
+                log.error("entries of the audit are lost: there was no room for them", entries=len(self._kept))
+            self._kept.clear()
 
     def _write(self, entries: Sequence[Entry]) -> None:
         with self._transaction() as connection:

@@ -131,6 +131,8 @@ class Edge:
         self.known: set[Fact] = set()
         self.present: set[str] = set()
         """Names of the resources that it holds."""
+        self.left: set[str] = set()
+        """Of those that were here and went, also of what came back since: whose screens nobody has closed yet."""
         self.life = 0
         """How often its process ended."""
         self.copied = 0
@@ -206,6 +208,7 @@ class Edge:
             held.add(f"{type_}/{id_}")
             self.known |= self.records.facts(hash_, lambda t=type_, i=id_, s=state: rows.resource_of(t, i, s))  # type: ignore[misc]
         gone = self.present - held
+        self.left |= gone
         if gone:  # what has left this node is the hub's to keep
             self.known = {fact for fact in self.known if fact.resource not in gone or fact not in self.hub.known}
         self.present = held

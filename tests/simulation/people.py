@@ -149,7 +149,7 @@ class People:
             return
         type_, _, id_ = self._chance.choice(names).partition("/")
         form = self.form(edge, type_, id_)
-        forms = self._forms.setdefault(edge.name, [])
+        forms = self._open_forms(edge)
         if form is not None:
             forms.append(form)
         del forms[:-FORMS_MAX]
@@ -167,13 +167,19 @@ class People:
         return form
 
     def _pick(self, edge: Edge) -> Form | None:
-        """An open form, perhaps of long ago. Those of what has left this node meanwhile are closed."""
-        forms = self._forms.setdefault(edge.name, [])
-        forms[:] = [form for form in forms if form.name in edge.present]
+        """An open form, perhaps of long ago."""
+        forms = self._open_forms(edge)
         if not forms or self._world.maybe(0.2):
             self._open(edge)
         oldest = self._world.maybe(0.5)
         return forms.pop(0 if oldest else self._chance.randrange(len(forms))) if forms else None
+
+    def _open_forms(self, edge: Edge) -> list[Form]:
+        """Those of what has left this node meanwhile are closed, though it came back: the node knows nothing of what they show."""
+        forms = self._forms.setdefault(edge.name, [])
+        forms[:] = [form for form in forms if form.name in edge.present and form.name not in edge.left]
+        edge.left.clear()
+        return forms
 
     def _save(self, edge: Edge) -> None:
         form = self._pick(edge)

@@ -9,7 +9,7 @@ from tests.simulation.scripted import Script
 from tests.simulation.simulation import simulate
 
 
-@pytest.mark.parametrize("seed", [1002064, 1014167, 1017458, 2001124, 3008811, 3009426])
+@pytest.mark.parametrize("seed", [1002064, 1014167, 1017458, 2001124, 3008811, 3009426, 9001238])
 def test_worlds_in_which_something_was_found(seed: int) -> None:
     simulate(seed)
 

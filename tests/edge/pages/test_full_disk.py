@@ -2,15 +2,19 @@
 
 import io
 import re
+from pathlib import Path
 
 import httpx
 import pytest
+import structlog
 from PIL import Image
 
 from edge_node.errors import DiskFull
+from edge_node.programme import Programme
 from edge_node.store import unwritten
 from edge_node.store.model import Author
 from edge_node.store.store import Store
+from tests.edge.pages.server import KEY
 from tests.edge.pages.test_people_pages import ama, app, browser, clock, store
 
 __all__ = ["ama", "app", "browser", "clock", "store"]
@@ -75,6 +79,22 @@ def test_what_is_not_care_is_refused_on_a_full_disk_and_what_is_kept_has_an_end(
     store.record(ama, 4, "export")
     assert [(entry.action, entry.at_ms) for entry in store.audit(count=3)] == [("export", 4), ("read", 2), ("login", 1)]
     assert len(store.unwritten) == 0
+
+
+@pytest.mark.parametrize("room", [True, False])
+def test_what_was_kept_is_written_down_when_the_server_ends_if_there_is_room_by_then(
+    tmp_path: Path, room: bool
+) -> None:
+    with Store.open(tmp_path / "node", KEY, Programme(), create=True) as store:
+        fill(store)
+        store.record(Author("ama", "midwife"), 1, "read")
+        if room:
+            make_room(store)
+        with structlog.testing.capture_logs() as said:
+            store.close()
+    assert [one["log_level"] for one in said] == ([] if room else ["error"])
+    with Store.open(tmp_path / "node", KEY, Programme()) as store:
+        assert ("read" in {entry.action for entry in store.audit(count=1)}) is room
 
 
 async def test_a_form_that_the_disk_had_no_room_for_stands_there_still_and_is_saved_once(
