@@ -15,16 +15,15 @@ from edge_node.forms import registration
 from edge_node.forms.context import Held, changed, decode
 from edge_node.forms.pictures import MEDIA_TYPE, NoPicture
 from edge_node.language import _
-from edge_node.pages import card_numbers, codes_on_cards, dates, people, reach, rendering, sending, words
+from edge_node.pages import card_numbers, codes_on_cards, dates, people, rendering, sending, words
 from edge_node.pages.desk import Desk
 from edge_node.pages.people import Person
+from edge_node.pages.reach import Reach
 from edge_node.pages.sending import Sending
 from edge_node.store.model import Author
 from edge_node.store.store import Store
 from sync_protocol.matching import numbers
 
-_GIVEN = ("Patient",)
-"""What a card's number is written into."""
 _PICTURES = frozenset({MEDIA_TYPE, "image/png", "image/webp"})
 
 
@@ -55,12 +54,12 @@ def handlers(desk: Desk) -> list[Any]:
             born=dates.day(patient.get("birthDate")),
             spoken=card_numbers.grouped(number) if number else "",
             code=codes_on_cards.drawn(number) if number else "",
-            may_give=reach.writes_all(caller.sight, _GIVEN),
+            reach=Reach(caller.sight),
         )
 
     @post("/patients/{id_:str}/card")
     async def give(request: Request[Any, Any, Any], id_: FromPath[str]) -> Response[Any]:
-        author = desk.writer(request, _GIVEN)
+        author = desk.writer(request, ("Patient",))
         await desk.threads.write(_give_number, desk, id_, author)
         return rendering.redirect(f"/patients/{id_}/card")
 

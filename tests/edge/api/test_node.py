@@ -36,6 +36,22 @@ async def disagree(client: httpx.AsyncClient) -> dict[str, Any]:
     return conflict
 
 
+async def test_of_conflicts_those_are_listed_that_are_for_ones_role(
+    client: httpx.AsyncClient, anyone: httpx.AsyncClient, app: Door, store: Store
+) -> None:
+    await disagree(client)
+    allergy = {"resourceType": "AllergyIntolerance", "id": "a-1", "patient": {"reference": "Patient/p-1"}}
+    seen = (await put(client, {**allergy, "code": {"text": "Latex"}})).json()
+    for said in ("Ampicillin", "Amoxicillin"):
+        await put(client, {**seen, "code": {"text": said}})
+    store.users.add("efua", "registrar", PASSWORD, START_MS)
+    parts: Parts = app.app.state.parts
+    hers = {"Authorization": f"Bearer {parts.logins._tokens.issue('efua', 'registrar')}"}
+    for asking, types in ((client, {"Patient", "AllergyIntolerance"}), (anyone, {"Patient"})):
+        answer = await asking.get("/api/v1/conflicts", headers=hers if asking is anyone else {})
+        assert {one["type"] for one in answer.json()["conflicts"]} == types
+
+
 async def settle(client: httpx.AsyncClient, conflict: dict[str, Any], **choice: Any) -> httpx.Response:
     body = {"element": conflict["element"], "version": conflict["version"], **choice}
     return await client.post(

@@ -3,6 +3,7 @@
 import json
 
 import httpx
+import pytest
 
 from edge_node.store.store import Store
 from sync_protocol.matching import numbers
@@ -33,6 +34,23 @@ async def test_who_came_without_a_number_is_given_one(ama: httpx.AsyncClient, st
     assert BUTTON not in page
     found = await ama.post("/scan", data={"number": number}, headers={"origin": "http://clinic.test"})
     assert found.headers["location"] == "/patients/p-1"
+
+
+async def test_of_two_who_ask_at_the_same_moment_one_gives_it(
+    ama: httpx.AsyncClient, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = store.new_patient_number
+
+    def meanwhile() -> numbers.PatientNumber:
+        other = {"system": numbers.SYSTEM, "value": drawn().digits}
+        clinic.write(store, {"resourceType": "Patient", "id": "p-1", "identifier": [other]})
+        return drawn()
+
+    monkeypatch.setattr(store, "new_patient_number", meanwhile)
+    answer = await ama.post(CARD, headers={"origin": "http://clinic.test"})
+    assert (answer.status_code, answer.headers["location"]) == (303, CARD)
+    assert len(given(store)) == 1
+    assert store.disagreements("Patient", "p-1") == []
 
 
 async def test_nobody_is_given_none(ama: httpx.AsyncClient) -> None:
