@@ -5,9 +5,9 @@
 python := .venv/bin/python
 packages := sync_protocol edge_node hub
 # What the tests drive: a browser with a font, network namespaces, packet loss. And what Debian's Python needs to make .venv.
-debian_packages := chromium fonts-dejavu-core iproute2 nftables python3-venv
+debian_packages := chromium fonts-dejavu-core iproute2 nftables pgbouncer python3-venv redis-server
 
-JOBS ?= 2
+JOBS ?= 3
 SEEDS ?= 100
 FROM ?= 0
 ARGS ?=
@@ -30,7 +30,7 @@ screenshots: setup  ## the pictures of docs/CLINIC.md, taken anew
 	@$(python) -m tests.journeys $(ARGS)
 
 test: setup  ## all tests (ARGS="-k name" for some, JOBS=n at a time)
-	$(python) -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+	$(python) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: environment  ## format, lint, types and the rules of the tree
 	$(python) -m ruff format --check .

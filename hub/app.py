@@ -9,20 +9,30 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ASGIApp
 
-from hub.api import admin, public, sync
+from hub.api import admin, auth, blobs, exporting, public, sync, uploads
+from hub.api.access import provide_visitor
 from hub.api.context import STATE_KEY, Context, provide_context
 from hub.api.metrics import watched
 from hub.api.problems import answer
+from hub.console import routes as console
 
 
 def create_app(context: Context) -> ASGIApp:
     """The ASGI application. The hub stays open for as long as it runs; whoever opened it closes it."""
-    app = Litestar(
+    return watched(make_app(context), context.metrics)
+
+
+def make_app(context: Context) -> Litestar:
+    """What is inside: all routes."""
+    return Litestar(
         route_handlers=[
             *(public.page, public.healthz, public.readyz, public.metrics),
-            *(sync.router, admin.router),
+            *(sync.router, admin.router, auth.router, uploads.router, blobs.router, exporting.router, console.router),
         ],
-        dependencies={"context": Provide(provide_context, sync_to_thread=False)},
+        dependencies={
+            "context": Provide(provide_context, sync_to_thread=False),
+            "visitor": Provide(provide_visitor),
+        },
         exception_handlers={Exception: answer},
         openapi_config=OpenAPIConfig(
             title="MedTech Edge hub",
@@ -35,4 +45,3 @@ def create_app(context: Context) -> ASGIApp:
         state=State({STATE_KEY: context}),
         logging_config=None,
     )
-    return watched(app, context.metrics)

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from hub.moving import move_compartment
-from hub.runtime import Hub
+from hub.places import Place
 from hub.states import States
 from hub.store.feed import Pointer
 from hub.store.resources import ChangedRow, NewRow, ResourceRow
@@ -32,7 +32,7 @@ class _Made(Struct, frozen=True):
     state: bytes
 
 
-async def put(hub: Hub, shard: Shard, scope: ScopeRow, bodies: Sequence[Mapping[str, Any]], now_ms: int) -> None:
+async def put(hub: Place, shard: Shard, scope: ScopeRow, bodies: Sequence[Mapping[str, Any]], now_ms: int) -> None:
     """Writes FHIR resources, with ids, into a scope, over what is shown of them now; what says nothing new is not written.
 
     One that stands in another scope is brought into this one: their ids are the hub's to give.
@@ -51,7 +51,7 @@ async def put(hub: Hub, shard: Shard, scope: ScopeRow, bodies: Sequence[Mapping[
 
 
 def _made(
-    hub: Hub, scope: ScopeRow, rkey: bytes, row: ResourceRow | None, body: Mapping[str, Any], now_ms: int
+    hub: Place, scope: ScopeRow, rkey: bytes, row: ResourceRow | None, body: Mapping[str, Any], now_ms: int
 ) -> _Made | None:
     states = States(hub)
     current = states.open(scope, rkey, row.state) if row is not None else None
@@ -66,7 +66,7 @@ def _made(
     return _Made(rkey, row, after, hash_, states.seal(scope, rkey, after, state))
 
 
-async def _store(hub: Hub, shard: Shard, scope: ScopeRow, made: Sequence[_Made]) -> list[bytes]:
+async def _store(hub: Place, shard: Shard, scope: ScopeRow, made: Sequence[_Made]) -> list[bytes]:
     """Stores and publishes. Returns the keys of those that somebody else stored meanwhile."""
     fresh = [NewRow(one.rkey, scope.id, one.hash, one.state) for one in made if one.before is None]
     stored = await shard.insert_fresh(fresh) if fresh else {}

@@ -5,13 +5,18 @@ import sys
 
 import click
 
+from hub.commands.cluster import cluster
 from hub.commands.facility import facility
+from hub.commands.facts import facts
+from hub.commands.key import key
 from hub.commands.node import node
 from hub.commands.review import conflicts, quarantine
 from hub.commands.serve import serve
 from hub.commands.settings import settings
+from hub.commands.shard import shard
 from hub.commands.user import user
 from hub.errors import HubError
+from hub.memory import keep_to_ourselves
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -20,13 +25,14 @@ def cli() -> None:
     """The hub: where clinics exchange their health records, and are administered."""
 
 
-for command in (serve, facility, node, user, quarantine, conflicts, settings):
+for command in (serve, cluster, shard, facility, node, user, key, quarantine, conflicts, facts, settings):
     cli.add_command(command)
 
 
 def main() -> None:
     """The entry point: the one place where an error becomes an exit status."""
     try:
+        keep_to_ourselves()
         status = cli(standalone_mode=False) or 0
     except click.ClickException as error:
         error.show()

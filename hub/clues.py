@@ -10,7 +10,7 @@ from typing import Any, Final
 import structlog
 
 from hub.errors import SealBroken
-from hub.runtime import Hub
+from hub.places import Place
 from hub.states import States
 from hub.store.resources import ResourceRow
 from hub.store.shard import Shard
@@ -37,13 +37,13 @@ def body_of(resource: Resource) -> dict[str, Any]:
         return {}
 
 
-def tokens(hub: Hub, region: str, patient: Resource) -> frozenset[int]:
+def tokens(hub: Place, region: str, patient: Resource) -> frozenset[int]:
     """The keyed hashes of a patient's clues in a region; none of who is deleted."""
     person = person_of(body_of(patient))
     return frozenset(hub.keys.clue_token(region, clue.kind, clue.value) for clue in rules.left_by(person))
 
 
-async def index(hub: Hub, shard: Shard, patients: Sequence[tuple[int, int, Resource]]) -> None:
+async def index(hub: Place, shard: Shard, patients: Sequence[tuple[int, int, Resource]]) -> None:
     """Brings the clues of Patients, `(key, scope, resource)`, up to date; their rows are locked by the caller."""
     if patients:
         regions = await shard.regions_of(sorted({scope for _, scope, _ in patients}))
@@ -55,7 +55,7 @@ async def index(hub: Hub, shard: Shard, patients: Sequence[tuple[int, int, Resou
         )
 
 
-async def backfill(hub: Hub) -> bool:
+async def backfill(hub: Place) -> bool:
     """One slice. Whether anything is left to do for this process. A record that does not open holds nobody up."""
     async with hub.shard() as shard:
         place = await shard.begin_backfill(rules.VERSION)
@@ -70,8 +70,10 @@ async def backfill(hub: Hub) -> bool:
         return True
 
 
-async def opened(hub: Hub, shard: Shard, rows: Sequence[ResourceRow]) -> list[tuple[ResourceRow, Resource | None]]:
-    """Records, and those of them that are Patients as resources: under its hash nobody can tell what a record is.
+async def opened(
+    hub: Place, shard: Shard, rows: Sequence[ResourceRow], type_: str | None = PATIENT
+) -> list[tuple[ResourceRow, Resource | None]]:
+    """Records, and those of them that are of a type (None: of any) as resources: under its hash nobody can tell what a record is.
 
     One that is damaged counts as none, and is told in the log.
     """
@@ -79,11 +81,11 @@ async def opened(hub: Hub, shard: Shard, rows: Sequence[ResourceRow]) -> list[tu
     states = States(hub)
     found: list[tuple[ResourceRow, Resource | None]] = []
     for row in rows:
-        patient = None
+        found_one = None
         try:
-            if states.is_of(PATIENT, scopes[row.scope], row.rkey, row.state):
-                patient = states.open(scopes[row.scope], row.rkey, row.state)
+            if type_ is None or states.is_of(type_, scopes[row.scope], row.rkey, row.state):
+                found_one = states.open(scopes[row.scope], row.rkey, row.state)
         except (SealBroken, ProtocolError) as error:
             log.error("a record does not open", key=row.key, error=type(error).__name__)
-        found.append((row, patient))
+        found.append((row, found_one))
     return found

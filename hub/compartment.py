@@ -7,7 +7,7 @@ received it: a nurse who is also a patient does not take along what she wrote.
 import re
 from typing import Final
 
-from sync_protocol.resource import Resource, shown
+from sync_protocol.resource import Resource
 
 MEMBERS: Final = frozenset({"subject", "patient", "for", "beneficiary", "individual", "candidate", "actor"})
 """Members of any type that name the patient."""
@@ -23,8 +23,10 @@ _REFERENCE = re.compile(rb'"reference":"(Patient/[A-Za-z0-9.-]{1,64})(?:/_histor
 
 def patients(resource: Resource) -> set[str]:
     """`Patient/id` of all whom a resource, as it is shown, is about."""
-    members = MEMBERS | OF_TYPE.get(resource.type, frozenset())
-    if not members & resource.elements.keys():
-        return set()
-    view = shown(resource.part(members))
-    return {found.decode() for value in view.values() for found in _REFERENCE.findall(value)}
+    found: set[str] = set()
+    for member in MEMBERS | OF_TYPE[resource.type] if resource.type in OF_TYPE else MEMBERS:
+        register = resource.elements.get(member)
+        value = register.shown.value if register is not None else None
+        if value is not None:
+            found.update([name.decode() for name in _REFERENCE.findall(value)])
+    return found

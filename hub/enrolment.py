@@ -7,15 +7,14 @@ one of a hundred open invitations with a chance of 1 in 70,000.
 
 import hmac
 import secrets
-from collections import deque
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
-from hub.errors import BadRequest, CodeRefused, TooManyTries, Unauthorised
+from hub.errors import BadRequest, CodeRefused, NotFound, PostgresFault, Unauthorised
+from hub.places import Place
 from hub.postgres.engine import Connection
 from hub.runtime import Hub
 from hub.store.audit import note_act
@@ -24,7 +23,6 @@ from hub.store.nodes import (
     NodeRow,
     add_invite,
     add_node,
-    find_node,
     lock_invite,
     note_attempt,
     read_facility,
@@ -37,8 +35,6 @@ CODE_SIGNS: Final = 10
 MISREAD: Final = str.maketrans({"O": "0", "I": "1", "L": "1", "-": None, " ": None})
 NODE_ID_SIGNS: Final = 12
 SECRET_BYTES: Final = 32
-WINDOW_SECONDS: Final = 60.0
-ADDRESSES_MAX: Final = 10_000
 
 Role = Literal["clinic", "pop"]
 
@@ -90,35 +86,6 @@ class Enrolled(Struct, frozen=True):
     time_ms: int
 
 
-class Limiter:
-    """Counts wrong tries in the last minute, per address and in all. In memory: a restart forgives."""
-
-    def __init__(self, per_address: int, in_all: int, clock: Callable[[], float]) -> None:
-        self.per_address = per_address
-        self.in_all = in_all
-        self.clock = clock
-        self.all: deque[float] = deque()
-        self.addresses: dict[str, deque[float]] = {}
-
-    def check(self, address: str) -> None:
-        """Raises `TooManyTries` when this address, or all together, have tried too often."""
-        for tries, limit in ((self.addresses.get(address), self.per_address), (self.all, self.in_all)):
-            if tries is None:
-                continue
-            while tries and tries[0] <= self.clock() - WINDOW_SECONDS:
-                tries.popleft()
-            if len(tries) >= limit:
-                raise TooManyTries(retry_after_seconds=int(tries[0] + WINDOW_SECONDS - self.clock()) + 1)
-
-    def failed(self, address: str) -> None:
-        """Counts a wrong try."""
-        if len(self.addresses) >= ADDRESSES_MAX:
-            # All are forgotten, rather than searched for the oldest at every try; the limit in all still holds.
-            self.addresses.clear()
-        for tries in (self.all, self.addresses.setdefault(address, deque())):
-            tries.append(self.clock())
-
-
 def new_code() -> str:
     """A fresh code, as it is shown."""
     signs = "".join(secrets.choice(ALPHABET) for _ in range(CODE_SIGNS))
@@ -130,12 +97,17 @@ def normal(code: str) -> str:
     return code.strip().upper().translate(MISREAD)
 
 
-async def invite(hub: Hub, facility: str, role: Role, region: str | None, actor: str) -> Invitation:
-    """Invites one node to a facility. Raises `NotFound` when there is no such facility."""
+async def invite(
+    hub: Hub, facility: str, role: Role, region: str | None, actor: str, *, within: str = ""
+) -> Invitation:
+    """Invites one node to a facility. Raises `NotFound` when there is no such facility, or not in the region `within`."""
     code = new_code()
     expires = datetime.now(UTC) + timedelta(hours=hub.settings.invite_hours)
-    async with hub.database.transaction() as connection:
+    place = await hub.shards.of_facility(facility)
+    async with place.transaction() as connection:
         at = await read_facility(connection, facility)
+        if within not in ("", at.region):
+            raise NotFound(f"There is no facility {facility} in {within}.")
         if region is not None and region != at.region:
             raise BadRequest(
                 f"The facility {facility} is in {at.region}, not in {region}.",
@@ -147,18 +119,37 @@ async def invite(hub: Hub, facility: str, role: Role, region: str | None, actor:
     return Invitation(code, facility, role, at.region, expires)
 
 
-async def enroll(hub: Hub, limiter: Limiter, request: EnrollRequest, address: str, time_ms: int) -> Enrolled:
-    """Makes a node of whoever shows a valid code. Raises `CodeRefused`, `TooManyTries` or `BadRequest`."""
-    limiter.check(address)
+async def enroll(hub: Hub, request: EnrollRequest, address: str, time_ms: int) -> Enrolled:
+    """Makes a node of whoever shows a valid code. Raises `CodeRefused`, `TooManyTries`, `RedisFault` or `BadRequest`."""
     if request.public_key and len(request.public_key) != 32:
         raise BadRequest("An Ed25519 public key has 32 bytes.")
+    # It counts as wrong until it was right: so tries made at once do not pass together.
+    await hub.limits.enrolling(address)
     code_hash = hub.keys.code_hash(normal(request.code))
-    async with hub.database.transaction() as connection:
-        enrolled = await redeem(connection, hub, code_hash, request, time_ms)
+    enrolled = await _redeemed(hub, code_hash, request, time_ms)
+    if enrolled is None and await hub.shards.refresh():  # a shard that came since
+        enrolled = await _redeemed(hub, code_hash, request, time_ms)
     if enrolled is None:
-        limiter.failed(address)
         raise CodeRefused
+    await hub.limits.enrolling(address, -1)
     return enrolled
+
+
+async def _redeemed(hub: Hub, code_hash: bytes, request: EnrollRequest, time_ms: int) -> Enrolled | None:
+    """The code does not say whose it is: all shards are asked. Raises `PostgresFault` when one that may know it is away."""
+    away: PostgresFault | None = None
+    for place in hub.shards:
+        try:
+            async with place.transaction() as connection:
+                enrolled = await redeem(connection, hub, code_hash, request, time_ms)
+        except PostgresFault as error:
+            away = error
+            continue
+        if enrolled is not None:
+            return enrolled
+    if away is not None:
+        raise away
+    return None
 
 
 async def redeem(
@@ -204,21 +195,17 @@ async def redeem(
     )
 
 
-NOBODY: Final = sha256(b"nobody's secret").digest()
+async def authorised(hub: Hub, authorization: str) -> tuple[Place, NodeRow]:
+    """The node whose credentials these are, whatever its state, and where it is.
 
-
-async def authorised(hub: Hub, authorization: str) -> NodeRow:
-    """The node whose credentials these are, whatever its state. Raises `Unauthorised`.
-
+    Raises `Unauthorised`, or `PostgresFault` when the shard that may know it is away.
     The secret has 256 random bits, so its plain SHA-256 is kept: there is nothing to try.
     """
     scheme, _, credentials = authorization.partition(" ")
     identity, _, secret = credentials.strip().partition(".")
     if scheme.lower() != "bearer" or not identity or not secret:
         raise Unauthorised
-    async with hub.database.transaction() as connection:
-        node = await find_node(connection, identity)
-    expected = node.secret_hash if node is not None else NOBODY
-    if not hmac.compare_digest(sha256(secret.encode()).digest(), expected) or node is None:
+    place, node = await hub.shards.of_node(identity)
+    if not hmac.compare_digest(sha256(secret.encode()).digest(), node.secret_hash):
         raise Unauthorised
-    return node
+    return place, node

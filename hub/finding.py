@@ -14,8 +14,8 @@ from msgspec import Struct
 
 from hub import candidates
 from hub.clues import body_of, opened
-from hub.errors import TooLittleKnown, TooManyQuestions
-from hub.runtime import Hub
+from hub.errors import FacilityMoved, TooLittleKnown, TooManyQuestions
+from hub.places import Place
 from hub.store.nodes import FacilityRow, NodeRow
 from hub.store.resources import ResourceRow
 from hub.store.shard import Shard
@@ -25,6 +25,7 @@ from sync_protocol.exchange.messages import encode
 from sync_protocol.matching import clues
 from sync_protocol.matching.person import Person, name_text, person_of
 from sync_protocol.matching.scoring import Grade, Score, compare
+from sync_protocol.resource import Resource
 
 COMPARED_MAX: Final = 60
 """Records that are opened and compared for one question: 10 to 30 ms."""
@@ -39,9 +40,17 @@ class _Likely(Struct, frozen=True):
     id: str
     body: dict[str, Any]
     score: Score
+    facility: FacilityRow
 
 
-async def find(hub: Hub, node: NodeRow, body: bytes, now_ms: int) -> bytes:
+class _BroughtUp(Struct, frozen=True):
+    """Records that clues brought up, with their facilities; how many patients there are to be told apart from."""
+
+    records: list[tuple[ResourceRow, Resource, FacilityRow]]
+    patients: int
+
+
+async def find(hub: Place, node: NodeRow, body: bytes, now_ms: int) -> bytes:
     """Answers a question. Raises ProtocolError for what cannot be read, TooLittleKnown, TooManyQuestions."""
     asked = read_find(body)
     person = described(asked)
@@ -49,17 +58,22 @@ async def find(hub: Hub, node: NodeRow, body: bytes, now_ms: int) -> bytes:
         raise TooLittleKnown
     now = datetime.fromtimestamp(now_ms / 1000, UTC)
     async with hub.shard() as shard:
-        await shard.lock_node(node.id)
+        if not await shard.lock_nodes([node.id]):
+            raise FacilityMoved
         left = await _still_free(hub, shard, node, now)
-        facilities = {facility.scope: facility for facility in await shard.facilities_of(node.region)}
-        likely = await _likely(hub, shard, node.region, person, facilities)
+        brought = [await _brought_up(hub, shard, node.region, person)]
+        for place in hub.others.of_region(node.region):
+            if place is not hub:
+                async with place.reading() as reading:
+                    brought.append(await _brought_up(place, place.on(reading.connection), node.region, person))
+        likely = _likely(person, brought)
         shown = likely[: bounds.CANDIDATES_MAX]
         await shard.note_question(node.id, now, f"{asked.user} ({asked.role})", len(shown))
-    told = [_told(hub, node, asked, one, facilities[one.row.scope], now_ms) for one in shown]
+    told = [_told(hub, node, asked, one, now_ms) for one in shown]
     return encode(Found(candidates=told, more=len(likely) > len(shown), left=left - 1))
 
 
-async def _still_free(hub: Hub, shard: Shard, node: NodeRow, now: datetime) -> int:
+async def _still_free(hub: Place, shard: Shard, node: NodeRow, now: datetime) -> int:
     """How many questions the node may ask within this hour, this one included. Raises TooManyQuestions."""
     asked = await shard.questions_since(node.id, now - DAY)
     for limit, window in ((hub.settings.finds_per_hour, HOUR), (hub.settings.finds_per_day, DAY)):
@@ -71,23 +85,30 @@ async def _still_free(hub: Hub, shard: Shard, node: NodeRow, now: datetime) -> i
     return min(hub.settings.finds_per_hour - of_hour, hub.settings.finds_per_day - len(asked))
 
 
-async def _likely(
-    hub: Hub, shard: Shard, region: str, person: Person, facilities: Mapping[int, FacilityRow]
-) -> list[_Likely]:
-    """Everybody in these facilities' scopes whom a description may mean, the likeliest first."""
+async def _brought_up(hub: Place, shard: Shard, region: str, person: Person) -> _BroughtUp:
+    """Whom a description brings up among the patients of a region who are at home on one shard."""
+    facilities = {facility.scope: facility for facility in await shard.facilities_at_home(region)}
     weights = {
         hub.keys.clue_token(region, clue.kind, clue.value): weight for clue, weight in clues.asked_by(person).items()
     }
     rows = await shard.read_states(await shard.keys_by_clues(weights, COMPARED_MAX))
     here = [row for row in rows.values() if row.scope in facilities]  # who moved to another region a moment ago is not
-    patients = await shard.count_patients(sorted(facilities))
+    records = [
+        (row, patient, facilities[row.scope]) for row, patient in await opened(hub, shard, here) if patient is not None
+    ]
+    return _BroughtUp(records, await shard.count_patients(sorted(facilities)))
+
+
+def _likely(person: Person, brought: Sequence[_BroughtUp]) -> list[_Likely]:
+    """Everybody among them whom a description may mean, the likeliest first."""
+    patients = sum(one.patients for one in brought)
     found = []
-    for row, patient in await opened(hub, shard, here):
-        body = body_of(patient) if patient is not None else {}
+    for row, patient, facility in (record for one in brought for record in one.records):
+        body = body_of(patient)
         theirs = person_of(body)
         score = compare(_named_alike(person, theirs), theirs, patients=patients)
-        if patient is not None and body and score.bits >= BITS_MIN and _says_who(score):
-            found.append(_Likely(row, patient.id, body, score))
+        if body and score.bits >= BITS_MIN and _says_who(score):
+            found.append(_Likely(row, patient.id, body, score, facility))
     return sorted(found, key=lambda one: (-one.score.bits, one.row.key))
 
 
@@ -103,7 +124,7 @@ def _named_alike(asked: Person, theirs: Person) -> Person:
     return msgspec.structs.replace(asked, identifiers=same or asked.identifiers)
 
 
-def _told(hub: Hub, node: NodeRow, asked: Find, one: _Likely, facility: FacilityRow, now_ms: int) -> Candidate:
+def _told(hub: Place, node: NodeRow, asked: Find, one: _Likely, now_ms: int) -> Candidate:
     body = one.body
     return Candidate(
         token=candidates.issue(hub.keys, one.row.rkey, node.id, asked.user, now_ms),
@@ -114,9 +135,9 @@ def _told(hub: Hub, node: NodeRow, asked: Find, one: _Likely, facility: Facility
         sex=_text(body.get("gender")),
         born=_text(body.get("birthDate")),
         village=_village(body),
-        facility=facility.name,
+        facility=one.facility.name,
         alive=body.get("deceasedBoolean") is not True and "deceasedDateTime" not in body,
-        here=one.id if facility.id == node.facility else "",
+        here=one.id if one.facility.id == node.facility else "",
     )
 
 

@@ -1,399 +1,394 @@
-"""What a node pushed, going into the shard: set-based, inside one transaction.
+"""What nodes pushed, going into a shard: the pushes of many requests together, inside one transaction.
 
-`take` locks the present rows, merges, and writes; `publish`, last before the commit, takes places in the feeds of the
-scopes that changed and points to what did. What is new belongs to the scope of the patient that it is about, else to its node's
-facility; what a clinic says about a patient who has moved away goes to where she is, and the clinic is told to let go of it.
+`take` locks the present rows of all in one statement, finds out where each belongs, and merges push by push in the order of arrival,
+each by its own node's rule, in memory; `write` (`hub.storing`) stores what came of it set-based. What is new belongs to the scope of the
+patient that it is about, else to its node's facility; what a clinic says about a patient who has moved away goes to where she is, and
+the clinic is told to let go of it.
 """
 
-from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from hub import clues, referring
+from hub import relayed
+from hub.blobs.following import share_late
 from hub.compartment import patients
-from hub.facts import changes
+from hub.errors import HubError
 from hub.moving import follow
-from hub.runtime import Hub
-from hub.states import States
-from hub.store.facts import FactKey
-from hub.store.feed import Pointer
-from hub.store.held import Parked, ParkedRow, Quarantined
-from hub.store.nodes import IncarnationRow, NodeRow
-from hub.store.resources import ChangedRow, NewRow, ResourceRow
-from hub.store.scopes import Advance, ScopeRow
+from hub.places import Place
+from hub.pushed import FACILITY, Held, Key, Rule, Said, Speaker, Work, readable
+from hub.states import NOTHING, States
+from hub.store.held import Quarantined
+from hub.store.resources import ResourceRow
+from hub.store.scopes import ScopeRow
 from hub.store.shard import Shard
-from sync_protocol import digest, elements, pack, policy
+from hub.storing import Storing
+from sync_protocol import elements, pack
 from sync_protocol.errors import ProtocolError
 from sync_protocol.exchange import hub as rules
 from sync_protocol.exchange.messages import Note
-from sync_protocol.resource import Resource, disagreements
-
-_FACILITY: Final = "facility"
-"""Kind of the scopes that clinics write into."""
-
-Key = bytes
-"""A resource's `rkey`."""
+from sync_protocol.resource import Resource
 
 
-Rule = Callable[[Resource | None, Resource], rules.Merge]
-"""How what arrives is joined to what is here."""
+class Entangled(HubError):
+    """Two requests of one transaction bring something new that they have to be told apart about: they are carried out one by one.
+
+    Nobody is told of it: `hub.exchange` does so.
+    """
 
 
-class Work(Struct):
-    """One resource while it is merged."""
+class _Turn(Struct):
+    """One push. `about`: of each resource the patient; `works`: where each belongs, and who has to let go of it."""
 
-    rkey: Key
-    scope: int
-    before: Resource | None
-    after: Resource | None
-    hash: bytes | None
-    key: int | None
-    changed: set[str]
-    others: bool = False
-    """Whether something is among it that waited here, or stood here, and that this node does not know: a copy of it may have sent it."""
-    left: frozenset[int] = frozenset()
-    """Scopes of this node that have to let go of it: the patient is elsewhere now."""
+    number: int
+    speaker: Speaker
+    wanted: dict[Key, list[Resource]]
+    about: dict[Key, Key]
+    works: dict[Key, tuple[Work, frozenset[int]]]
 
 
 class Ingest:
-    """The pushed parts of one request."""
+    """The pushes of one transaction."""
 
-    def __init__(
-        self,
-        hub: Hub,
-        shard: Shard,
-        node: NodeRow,
-        incarnation: int,
-        own: frozenset[int],
-        scopes: Sequence[ScopeRow],
-        *,
-        forgetful: bool = False,
-    ) -> None:
-        self._hub, self._shard, self._node = hub, shard, node
-        self._incarnation, self._own, self._earlier = incarnation, own, own - {incarnation}
-        self._scopes = {scope.id: scope for scope in scopes}
-        self._held = frozenset(self._scopes)
-        self._home = next(scope.id for scope in scopes if scope.name == f"facility/{node.facility}")
+    def __init__(self, hub: Place, shard: Shard) -> None:
+        self._hub, self._shard = hub, shard
         self._states = States(hub)
-        self._pointers: list[Pointer] = []
-        self._digests: Counter[int] = Counter()
-        self._rule: Rule = lambda present, part: rules.merge(present, part, own)
-        self._places: dict[str, int] = {}
-        self._recovering = False
-        self._forgetful = forgetful
-        """Whether the node has proved that this hub went back: nobody else is believed to know of a move better than the hub."""
-        self.notes: list[Note] = []
-        self.referred = False
+        self._scopes: dict[int, ScopeRow] = {}
+        self._rows: dict[Key, ResourceRow] = {}
+        self._works: dict[Key, Work] = {}
+        self._former: dict[int, frozenset[int]] = {}
+        self._waiting: dict[Key, list[Held]] = {}
+        self._settled: list[int] = []
+        self._refused: list[Quarantined] = []
+        self._lives: dict[str, frozenset[int]] = {}
+        self._spoke: dict[str, frozenset[int]] = {}
+        """Node → the lives in whose names it has spoken here: some are not written yet."""
+        self._elsewhere: dict[Key, int] = {}
+        """What is at home on another shard and has no stub here, though its node holds its scope: key → the scope."""
+        self._patients: dict[str, Key] = {}
+        """The keys of patients by their names: hundreds of resources are about one."""
+        self._pushes = 0
+        self._storing = Storing(hub, shard, self._states, self._scopes)
+
+    @property
+    def referred(self) -> bool:
         """Whether there is a referral among it that is to be carried out after the commit."""
+        return self._storing.referred
 
-    def place(self, name: str, scope: str) -> None:
-        """Where the node has a resource, in case that it is new here: in one of its facilities, else it is not believed. What all
-        hold no clinic adds to."""
-        self._places.update(
-            (name, row.id)
-            for row in self._scopes.values()
-            if row.name == scope and row.id in self._held and row.kind == _FACILITY
-        )
+    async def take(self, pushes: Iterable[tuple[Speaker, Sequence[Resource]]]) -> None:
+        """Merge these. What cannot be merged is parked or put into quarantine, and blocks nothing else. Raises `Entangled`."""
+        turns = [await self._turn(speaker, parts) for speaker, parts in pushes if parts]
+        await self._read(turns)
+        strange: list[tuple[_Turn, Key]] = []
+        for turn in turns:
+            strange += [(turn, rkey) for rkey in await self._placed(turn)]
+        await self._beside(strange)
+        await self._read_parked([work.rkey for turn in turns for work, _ in turn.works.values()])
+        for turn in turns:
+            await self._merged(turn)
 
-    async def recover(self, offered: Sequence[Resource], scope: str) -> None:
+    async def recover(self, speaker: Speaker, offered: Sequence[Resource], scope: str) -> None:
         """Take whole states that a reconciliation says a scope lacks, others' values included, as far as they can be true."""
+        await self.write()  # whom it may have to move has to be stored as it is
         for part in offered:
-            self.place(part.name, scope)
-        here = [row for row in self._scopes.values() if row.name == scope]
-        if self._forgetful and here[0].kind == _FACILITY:
-            await follow(self._hub, self._shard, offered, self._held, here[0])
+            speaker.place(part.name, scope)
+        here = next(row for row in speaker.scopes.values() if row.name == scope)
+        if speaker.forgetful and here.kind == FACILITY:
+            await follow(self._hub, self._shard, offered, speaker.held, here)
         authors = {node for part in offered for register in part.elements.values() for node in register.context}
-        remembered = {life: memory(row) for life, row in (await self._shard.incarnations(sorted(authors))).items()}
-        usual = self._rule
-        self._recovering = True
-        self._rule = lambda present, part: rules.recover(present, part, self._own, remembered)
+        speaker.recovering = await self._shard.incarnations(sorted(authors))
         try:
-            await self.take(offered)
+            await self.take([(speaker, offered)])
+            await self.write()
         finally:
-            self._rule, self._recovering = usual, False
-        self.notes += [Note("recovered", part.type, part.id, "the hub had lost it") for part in offered]
+            speaker.recovering = None
+        speaker.notes += [Note("recovered", part.type, part.id, "the hub had lost it") for part in offered]
 
-    async def take(self, parts: Sequence[Resource]) -> None:
-        """Merge these parts. What cannot be merged is parked or put into quarantine, and blocks nothing else."""
-        wanted: dict[Key, list[Resource]] = {}
-        for part in parts:
-            wanted.setdefault(self._hub.keys.resource_key(part.name), []).append(part)
-        about = {rkey: self._patient_of(of_one) for rkey, of_one in wanted.items()}
-        rows = await self._shard.lock_present([*wanted, *{key for key in about.values() if key and key not in wanted}])
-        await self._know({row.scope for row in rows})
-        present = {row.rkey: row for row in rows}
-        former = await self._former(rows)
-        works = {rkey: self._work(present[rkey]) for rkey in wanted if rkey in present}
-        strange = [rkey for rkey, work in works.items() if not self._admitted(work, former, wanted[rkey])]
-        works |= await self._beside(strange, wanted)
-        for rkey, of_one in wanted.items():
-            if rkey not in works:
-                works[rkey] = self._fresh(rkey, present.get(about[rkey]), former, of_one)
-            for part in of_one:
-                await self._merge(works[rkey], part)
-        await self._retry_parked({work.rkey: work for work in works.values()})
-        await self._remind([work for work in works.values() if work.left and not work.changed])
-        lost = set(await self._write([work for work in works.values() if work.changed and work.after is not None]))
-        if lost:  # another node's transaction stored them first: they are here now, and locked
-            await self.take([part for rkey, work in works.items() if work.rkey in lost for part in wanted[rkey]])
+    async def write(self) -> None:
+        """Store what has been taken. Raises `hub.storing.Overtaken`."""
+        works, waiting = list(self._works.values()), [one for held in self._waiting.values() for one in held]
+        await self._storing.keep(waiting, self._settled, self._refused)
+        self._settled, self._refused = [], []
+        for known in (self._works, self._rows, self._waiting):
+            known.clear()
+        await self._storing.write(works)
 
-    async def _remind(self, works: Sequence[Work]) -> None:
-        """Who offers in a reconciliation what has moved away has it by some other way than us: it is told again to let go."""
-        for work in works:
-            for scope in sorted(work.left):
-                if self._recovering and work.key is not None:
-                    self._pointers.append(Pointer(scope, 0, work.key, None, None))
-                    await self._shard.note_former([work.key], scope)
+    async def publish(self) -> None:
+        """Take places in the feeds, and point to what changed. The last writes of the transaction."""
+        await self._storing.publish()
 
     # --- reading ---
 
+    async def _turn(self, speaker: Speaker, parts: Sequence[Resource]) -> _Turn:
+        self._pushes += 1
+        self._scopes.update(speaker.scopes)
+        key_of = self._hub.keys.resource_key
+        wanted: dict[Key, list[Resource]] = {}
+        async for part in self._hub.paced(parts):
+            wanted.setdefault(key_of(part.name), []).append(part)
+        about: dict[Key, Key] = {}
+        async for rkey, of_one in self._hub.paced(list(wanted.items())):
+            about[rkey] = self._patient_of(of_one)
+        return _Turn(self._pushes, speaker, wanted, about, {})
+
     def _patient_of(self, parts: Sequence[Resource]) -> Key:
         """The key of the patient that a resource is about, nothing when it names none or several."""
-        names = {name for part in parts for name in patients(part)}
-        return self._hub.keys.resource_key(names.pop()) if len(names) == 1 else b""
+        names = patients(parts[0]) if len(parts) == 1 else {name for part in parts for name in patients(part)}
+        if len(names) != 1:
+            return b""
+        (name,) = names
+        if (key := self._patients.get(name)) is None:
+            key = self._patients[name] = self._hub.keys.resource_key(name)
+        return key
 
-    async def _former(self, rows: Sequence[ResourceRow]) -> dict[int, frozenset[int]]:
-        """For what is in others' scopes: the scopes that it was in before. One question for all, mostly none."""
-        elsewhere = [row.key for row in rows if row.scope not in self._held]
-        return await self._shard.former_scopes(elsewhere) if elsewhere else {}
+    async def _read(self, turns: Sequence[_Turn]) -> None:
+        """All that is here of what is pushed, and of the patients whom it is about, locked in one statement."""
+        keys = {key for turn in turns for key in (*turn.wanted, *turn.about.values()) if key}
+        await self._lock(keys)
+        for turn in turns:
+            await self._look_abroad(turn)
+        elsewhere = {
+            row.key
+            for turn in turns
+            for key in {*turn.wanted, *turn.about.values()}
+            if (row := self._rows.get(key)) is not None and row.scope not in turn.speaker.held
+        }
+        if elsewhere:  # mostly none
+            self._former.update(await self._shard.former_scopes(sorted(elsewhere)))
 
-    def _fresh(
-        self,
-        rkey: Key,
-        patient: ResourceRow | None,
-        former: dict[int, frozenset[int]],
-        parts: Sequence[Resource],
-    ) -> Work:
-        """What was never here: in its patient's scope, when this node has or had a part in that."""
-        work = Work(rkey, self._places.get(parts[0].name, self._home), None, None, None, None, set())
-        if patient is not None and patient.scope != work.scope:
-            moved = patient.scope not in self._held
-            if not moved or former.get(patient.key, frozenset()) & self._held:
-                work.scope, work.left = patient.scope, frozenset({work.scope})
-            if moved and work.left:
-                self.notes += [_moved(part) for part in parts]
+    async def _look_abroad(self, turn: _Turn) -> None:
+        """A point of presence may hold facilities of other shards: what is not here may be there."""
+        abroad = [scope for scope in turn.speaker.scopes.values() if scope.home is not None and scope.kind == FACILITY]
+        wanted = {key for key in (*turn.wanted, *turn.about.values()) if key and key not in self._rows}
+        for home in sorted({scope.home for scope in abroad if scope.home is not None} if wanted else ()):
+            ours = {scope.name: scope.id for scope in abroad if scope.home == home}
+            async with self._hub.others.at(home).shard() as there:
+                found = await there.at_home(sorted(wanted))
+            self._elsewhere.update({rkey: ours[name] for rkey, name in found.items() if name in ours})
+
+    async def _lock(self, keys: Iterable[Key]) -> None:
+        if wanted := [key for key in keys if key not in self._rows]:
+            rows = await self._shard.lock_present(wanted)
+            self._rows.update({row.rkey: row for row in rows})
+            await self._know({row.scope for row in rows})
+
+    async def _know(self, scopes: set[int]) -> None:
+        if unknown := scopes - self._scopes.keys():
+            self._scopes.update({scope.id: scope for scope in await self._shard.read_scopes(sorted(unknown))})
+
+    async def _read_parked(self, keys: Sequence[Key]) -> None:
+        """What waits for these resources."""
+        unread = [key for key in keys if key not in self._waiting]
+        rows = await self._shard.parked_for(unread) if unread else []
+        await self._know({row.scope for row in rows})
+        for row in rows:
+            part = self._states.open(self._scopes[row.scope], row.rkey, row.state)
+            held = Held(row.id, row.node, row.scope, row.rkey, part, row.reason)
+            self._waiting.setdefault(row.rkey, []).append(held)
+
+    async def _lives_of(self, nodes: Iterable[str]) -> dict[str, frozenset[int]]:
+        """All lives of these nodes."""
+        if unread := sorted(set(nodes) - self._lives.keys()):
+            for node, rows in (await self._shard.incarnations_of(unread)).items():
+                self._lives[node] = frozenset(row.id for row in rows)
+        return {node: self._lives[node] | self._spoke.get(node, frozenset()) for node in nodes}
+
+    # --- finding out where it belongs ---
+
+    async def _placed(self, turn: _Turn) -> list[Key]:
+        """Finds where what is pushed belongs. Returns what stands under these names for somebody else."""
+        strange = []
+        async for rkey, parts in self._hub.paced(list(turn.wanted.items())):
+            work = self._works.get(rkey) or self._present(rkey)
+            if work is None or work.made_by >= 0:
+                turn.works[rkey] = self._fresh(turn, rkey, parts, work)
+                continue
+            left = self._let_in(work, turn.speaker, parts)
+            if left is None:
+                strange.append(rkey)
+            else:
+                turn.works[rkey] = work, left
+        return strange
+
+    def _present(self, rkey: Key) -> Work | None:
+        if (row := self._rows.get(rkey)) is None:
+            return None
+        scope = self._scopes[row.scope]
+        if scope.home is not None:  # a stub, or a mirrored record
+            work = Work(row.rkey, row.scope, None, None, None, row.key, [], abroad=True)
+        elif row.hash == NOTHING:  # a stub of what is on its way here
+            work = Work(row.rkey, row.scope, None, None, None, row.key, [])
+        else:
+            present = self._states.open(scope, row.rkey, row.state)
+            work = Work(row.rkey, row.scope, present, present, row.hash, row.key, [])
+        self._works[rkey] = work
         return work
 
-    async def _beside(self, strange: Sequence[Key], wanted: dict[Key, list[Resource]]) -> dict[Key, Work]:
-        """Records of this facility whose ids another facility uses too, for records of its own.
+    def _fresh(
+        self, turn: _Turn, rkey: Key, parts: Sequence[Resource], before: Work | None
+    ) -> tuple[Work, frozenset[int]]:
+        """What was never here: in its patient's scope, when this node has or had a part in that.
+
+        It may be `before` us in this transaction, and so may its patient; whether they are going to be stored is not known yet, so
+        nothing may depend on them. (A patient who is new in a scope that this node does not hold changes nothing.)
+        """
+        speaker = turn.speaker
+        scope, left = speaker.places.get(parts[0].name, speaker.home), frozenset[int]()
+        about = turn.about[rkey]
+        if (there := self._elsewhere.get(rkey, self._elsewhere.get(about))) is not None:
+            scope = there
+        elif (patient := self._rows.get(about)) is not None and patient.scope != scope:
+            moved = patient.scope not in speaker.held
+            if not moved or self._former.get(patient.key, frozenset()) & speaker.held:
+                scope, left = patient.scope, self._at_home(frozenset({scope}))
+            if moved and scope == patient.scope:
+                speaker.notes += [_moved(part) for part in parts]
+        brought = self._works.get(about)
+        if brought is not None and -1 < brought.made_by < turn.number and scope != brought.scope in speaker.held:
+            raise Entangled
+        if before is None:
+            abroad = self._scopes[scope].home is not None
+            before = self._works[rkey] = Work(rkey, scope, None, None, None, None, [], turn.number, abroad)
+        elif before.scope != scope or left:
+            raise Entangled
+        return before, left
+
+    def _let_in(self, work: Work, speaker: Speaker, parts: Sequence[Resource]) -> frozenset[int] | None:
+        """Whether the node may write this resource: it holds its scope, or held it before the patient moved. None when not, else the
+        scopes of it that have to let go."""
+        if speaker.brought and self._scopes[work.scope].name in speaker.brought[parts[0].name] and work.before is None:
+            work.scope, work.abroad = speaker.home, False  # a stub of this very record, from when it went away
+        if work.scope in speaker.held:
+            return frozenset()
+        if work.key is None:
+            return None
+        left = self._former.get(work.key, frozenset()) & speaker.held
+        reminds = speaker.recovering is not None and speaker.forgetful and work.before is not None
+        if (
+            not left
+            and reminds
+            and work.before is not None
+            and any(rules.one_record(work.before, part) for part in parts)
+        ):
+            left = frozenset({speaker.places.get(parts[0].name, speaker.home)})
+        if not left:
+            return None
+        speaker.notes += [_moved(part) for part in parts]
+        return self._at_home(left)
+
+    def _at_home(self, scopes: frozenset[int]) -> frozenset[int]:
+        """Of these those in whose feeds this shard writes; a point of presence is told of the others by theirs."""
+        return frozenset(scope for scope in scopes if self._scopes[scope].home is None)
+
+    async def _beside(self, strange: Sequence[tuple[_Turn, Key]]) -> None:
+        """Records of a facility whose ids another facility uses too, for records of its own.
 
         FHIR ids are unique within one server, and old registers number their patients from 1. Such a record is kept under a
         key of its facility, and neither ever sees or changes the other.
         """
-        if not strange:
-            return {}
-        home = self._scopes[self._home].name
-        keys = {rkey: self._hub.keys.own_key(home, wanted[rkey][0].name) for rkey in strange}
-        present = {row.rkey: row for row in await self._shard.lock_present(list(keys.values()))}
-        await self._know({row.scope for row in present.values()})
-        return {
-            rkey: self._work(present[own]) if own in present else Work(own, self._home, None, None, None, None, set())
-            for rkey, own in keys.items()
-        }
-
-    async def _know(self, scopes: set[int]) -> None:
-        unknown = scopes - self._scopes.keys()
-        if unknown:
-            self._scopes.update({scope.id: scope for scope in await self._shard.read_scopes(sorted(unknown))})
-
-    def _work(self, row: ResourceRow) -> Work:
-        present = self._states.open(self._scopes[row.scope], row.rkey, row.state)
-        return Work(row.rkey, row.scope, present, present, row.hash, row.key, set())
+        own_keys = [
+            self._hub.keys.own_key(turn.speaker.scopes[turn.speaker.home].name, turn.wanted[rkey][0].name)
+            for turn, rkey in strange
+        ]
+        await self._lock(own_keys)
+        for (turn, rkey), own in zip(strange, own_keys, strict=True):
+            work = self._works.get(own) or self._present(own)
+            if work is None:
+                work = self._works[own] = Work(own, turn.speaker.home, None, None, None, None, [], turn.number)
+            turn.works[rkey] = work, frozenset()
 
     # --- merging ---
 
-    def _admitted(self, work: Work, former: dict[int, frozenset[int]], parts: Sequence[Resource]) -> bool:
-        """Whether the node may write this resource: it holds its scope, or held it before the patient moved."""
-        if work.scope in self._held:
-            return True
-        if work.key is not None and work.before is not None:
-            work.left = former.get(work.key, frozenset()) & self._held
-            reminds = self._recovering and self._forgetful
-            if not work.left and reminds and any(rules.one_record(work.before, part) for part in parts):
-                work.left = frozenset({self._places.get(parts[0].name, self._home)})
-        if work.left:
-            self.notes += [_moved(part) for part in parts]
-        return bool(work.left)
+    async def _merged(self, turn: _Turn) -> None:
+        """Merges one push, then tries again what waited for these resources."""
+        speaker, rule = turn.speaker, turn.speaker.rule()
+        self._spoke[speaker.node.id] = self._spoke.get(speaker.node.id, frozenset()) | speaker.own
+        wanted = list(turn.wanted.items())
+        for start in range(0, len(wanted), elements.PARTS_TOGETHER):
+            some = wanted[start : start + elements.PARTS_TOGETHER]
+            faults = iter(elements.check_each([part for _, of_one in some for part in of_one]))
+            for rkey, of_one in some:
+                work, left = turn.works[rkey]
+                said = Said(turn.number, speaker, left, work.after is None, set())
+                work.said.append(said)
+                if work.abroad:
+                    said.parts = [whole for part in of_one if (whole := self._usable(work, said, part, next(faults)))]
+                    continue
+                for part in of_one:
+                    self._merge(work, said, rule, part, next(faults))
+                said.after = work.after
+            await self._hub.breathe()
+        for work, _ in turn.works.values():
+            if self._waiting and work.rkey in self._waiting:
+                await (self._send_parked(work) if work.abroad else self._retry_parked(work, work.said[-1]))
+        late = [(left, work.scope, turn.wanted[rkey]) for rkey, (work, left) in turn.works.items() if left]
+        await share_late(self._hub, self._shard, late, self._scopes)
 
-    async def _merge(self, work: Work, part: Resource) -> None:
-        whole, broken = _readable(part)
-        if broken is not None:
-            await self._refuse(work, broken, "a value that is not JSON within bounds", "unreadable")
-        if whole is None:
+    def _merge(self, work: Work, said: Said, rule: Rule, part: Resource, fault: ProtocolError | None) -> None:
+        if (whole := self._usable(work, said, part, fault)) is None:
             return
-        merged = self._rule(work.after, whole)
-        self._apply(work, merged)
-        work.others |= rules.left_behind(merged, whole, self._earlier)
-        if merged.parked is not None:
-            await self._park(work, merged.parked)
-        if merged.refused is not None:
-            await self._refuse(work, merged.refused, merged.reason, "forged")
-
-    def _apply(self, work: Work, merged: rules.Merge) -> None:
+        merged = rule(work.after, whole)
         if merged.changed:
             work.after = merged.after
-            work.changed |= merged.changed
+            said.changed |= merged.changed
+        if said.speaker.earlier:
+            said.others |= rules.left_behind(merged, whole, said.speaker.earlier)
+        if merged.parked is not None:
+            self._park(work, said, merged.parked)
+        if merged.refused is not None:
+            self._refuse(work, said, merged.refused, merged.reason, "forged")
 
-    async def _park(self, work: Work, part: Resource) -> None:
-        state = self._states.seal(self._scopes[work.scope], work.rkey, part, pack.pack(part))
-        await self._shard.park(
-            [Parked(self._node.id, work.scope, work.rkey, state, "waits for another author's change")]
-        )
-        self.notes.append(Note("parked", part.type, part.id, "waits for another author's change"))
+    def _usable(self, work: Work, said: Said, part: Resource, fault: ProtocolError | None) -> Resource | None:
+        """The registers that can be read; the others go into quarantine."""
+        if fault is None:
+            return part
+        whole, broken = readable(part)
+        self._refuse(work, said, broken, "a value that is not JSON within bounds", "unreadable")
+        return whole
 
-    async def _refuse(self, work: Work, part: Resource, detail: str, reason: str) -> None:
-        payload = self._states.seal(self._scopes[self._home], work.rkey, part, pack.pack(part))
-        entry = Quarantined(self._node.id, self._home, work.rkey, reason, detail, payload)
-        await self._shard.quarantine([entry])
-        self.notes.append(Note("quarantined", part.type, part.id, detail))
+    def _park(self, work: Work, said: Said, part: Resource) -> None:
+        reason = "waits for another author's change"
+        held = Held(0, said.speaker.node.id, work.scope, work.rkey, part, reason)
+        self._waiting.setdefault(work.rkey, []).append(held)
+        said.speaker.notes.append(Note("parked", part.type, part.id, reason))
 
-    async def _retry_parked(self, works: dict[Key, Work]) -> None:
-        """What waited for these resources is tried again, each in the name of the node that it came from."""
-        waiting = await self._shard.parked_for(list(works))
-        if not waiting:
+    def _refuse(self, work: Work, said: Said, part: Resource, detail: str, reason: str) -> None:
+        speaker = said.speaker
+        payload = self._states.seal(self._scopes[speaker.home], work.rkey, part, pack.pack(part))
+        entry = Quarantined(speaker.node.id, speaker.home, work.rkey, reason, detail, payload)
+        self._refused.append(entry)
+        speaker.notes.append(Note("quarantined", part.type, part.id, detail))
+
+    async def _send_parked(self, work: Work) -> None:
+        """What waits for a record that is at home on another shard waits there from now on: its dependency comes there."""
+        held = self._waiting.pop(work.rkey)
+        scope = self._scopes[work.scope]
+        lives = await self._shard.incarnations_of(sorted({one.node for one in held}))
+        await self._shard.send([relayed.waited(self._hub, scope, one.node, lives[one.node], one.part) for one in held])
+        self._settled += [one.id for one in held if one.id]
+
+    async def _retry_parked(self, work: Work, said: Said) -> None:
+        """What waits for a resource is tried again, each part in the name of the node that it came from."""
+        if not (held := self._waiting[work.rkey]):
             return
-        lives = await self._shard.incarnations_of(sorted({row.node for row in waiting}))
-        await self._know({row.scope for row in waiting})
-        of_one: dict[Key, list[ParkedRow]] = {}
-        for row in waiting:
-            of_one.setdefault(row.rkey, []).append(row)
-        for rkey, rows in of_one.items():
-            tried = []
-            for row in rows:
-                own = {life.id for life in lives[row.node]} | (self._own if row.node == self._node.id else set())
-                part = self._states.open(self._scopes[row.scope], row.rkey, row.state)
-                tried.append(rules.waiting(part, frozenset(own)))
-            await self._settle(works[rkey], rows, tried)
-
-    async def _settle(self, work: Work, rows: Sequence[ParkedRow], tried: Sequence[rules.Waiting]) -> None:
+        lives = await self._lives_of({one.node for one in held})
+        tried = [rules.waiting(one.part, lives[one.node]) for one in held]
         after, settled = rules.settle(work.after, tried)
-        moved = [
-            (row, merged) for row, merged, one in zip(rows, settled, tried, strict=True) if merged.parked != one.part
-        ]
-        if not moved:
-            return
-        await self._shard.unpark([row.id for row, _ in moved])
-        work.after, work.others = after, True
-        for row, merged in moved:
-            work.changed |= merged.changed
-            if merged.refused is not None:
-                await self._refuse(work, merged.refused, merged.reason, "forged")
-            if merged.parked is not None:
-                state = self._states.seal(self._scopes[row.scope], row.rkey, merged.parked, pack.pack(merged.parked))
-                await self._shard.park([Parked(row.node, row.scope, row.rkey, state, row.reason)])
-
-    # --- writing ---
-
-    async def _write(self, works: Sequence[Work]) -> list[Key]:
-        """Store what changed. Returns the keys of fresh resources that someone else stored meanwhile."""
-        fresh: list[tuple[Work, NewRow]] = []
-        known: list[tuple[Work, ChangedRow]] = []
-        for work in works:
-            resource = work.after
-            if resource is None:
+        left: list[Held] = []
+        for one, merged in zip(held, settled, strict=True):
+            if merged.parked == one.part:
+                left.append(one)
                 continue
-            state = pack.pack(resource)
-            hash_ = pack.hash_of(resource.type, resource.id, state)
-            sealed = self._states.seal(self._scopes[work.scope], work.rkey, resource, state)
-            if work.key is None:
-                fresh.append((work, NewRow(work.rkey, work.scope, hash_, sealed)))
-            else:
-                known.append((work, ChangedRow(work.key, work.scope, hash_, sealed)))
-        stored = await self._shard.insert_fresh([row for _, row in fresh]) if fresh else {}
-        if known:
-            await self._shard.update_rows([row for _, row in known])
-        inserted = [(work, row.hash, stored[work.rkey]) for work, row in fresh if work.rkey in stored]
-        # What is recovered is where it was last, as far as anybody remembers, and is not moved again by who remembers less.
-        for scope in sorted({work.scope for work, _, _ in inserted} if self._recovering else ()):
-            await self._shard.note_former([key for work, _, key in inserted if work.scope == scope], scope)
-        updated = [(work, row.hash, row.key) for work, row in known]
-        await self._note(inserted + updated)
-        return [work.rkey for work, _ in fresh if work.rkey not in stored]
-
-    async def _note(self, written: Sequence[tuple[Work, bytes, int]]) -> None:
-        """Pointers, digests, conflicts and counts of what was written."""
-        counts: Counter[FactKey] = Counter()
-        conflicts: list[tuple[Key, int, int]] = []
-        for work, hash_, key in written:
-            hashes = (
-                None
-                if work.before is None
-                else b"".join(sorted(self._hub.keys.element_hash(key) for key in work.changed))
-            )
-            # What its own node has in another scope is sent back to it, so that it is in the same scope there.
-            source = self._incarnation if not work.left and not work.others else None
-            self._pointers.append(Pointer(work.scope, 0, key, source, hashes))
-            for scope in sorted(work.left):
-                self._pointers.append(Pointer(scope, 0, key, None, None))
-                await self._shard.note_former([key], scope)  # more may come from there, and is about the same resource
-            self._digests[work.scope] += digest.add(0, new=hash_, old=work.hash)
-            for fact, n in changes(work.before, work.after).items():
-                counts[FactKey(work.scope, fact.day, fact.kind, fact.code)] += n
-            if work.after is not None and (work.before is not None or _mixed(work.after)):
-                conflicts.append((work.rkey, work.scope, len(_reviewed(work.after))))
-        await self._shard.add_facts(counts)
-        if conflicts:
-            await self._shard.note_conflicts(conflicts)
-        await self._note_people(written)
-
-    async def _note_people(self, written: Sequence[tuple[Work, bytes, int]]) -> None:
-        """By what changed patients are found, and who is referred to another clinic."""
-        after = [(key, work.scope, work.after) for work, _, key in written if work.after is not None]
-        await clues.index(self._hub, self._shard, [one for one in after if one[2].type == clues.PATIENT])
-        said = [one for one in after if one[2].type == referring.TYPE]
-        self.referred |= await referring.note(self._shard, said, self._held, recovered=self._recovering)
-
-    async def publish(self) -> None:
-        """Take places in the feeds, and point to what changed. The last writes of the transaction."""
-        if not self._pointers:
-            return
-        per_scope = Counter(pointer.scope for pointer in self._pointers)
-        advances = [Advance(scope, n, self._digests[scope] % digest.MODULUS) for scope, n in per_scope.items()]
-        places = await self._shard.advance_scopes(advances, self._hub.epoch)
-        placed: list[Pointer] = []
-        for pointer in self._pointers:
-            placed.append(Pointer(pointer.scope, places[pointer.scope], pointer.key, pointer.source, pointer.elements))
-            places[pointer.scope] += 1
-        await self._shard.append_feed(placed)
-
-    async def parked_count(self) -> int:
-        """How many of this node's changes wait."""
-        return await self._shard.count_parked(self._node.id)
-
-
-def memory(row: IncarnationRow) -> rules.Incarnation:
-    """A life's row, for the decisions of the protocol."""
-    return rules.Incarnation(row.id, row.base_counter, row.acked, row.safe, row.token or b"", row.exchanges)
+            self._settled += [one.id] if one.id else []
+            work.after, said.others = after, True
+            said.changed |= merged.changed
+            if merged.refused is not None:
+                self._refuse(work, said, merged.refused, merged.reason, "forged")
+            if merged.parked is not None:
+                left.append(Held(0, one.node, one.scope, one.rkey, merged.parked, one.reason))
+        said.after = work.after
+        self._waiting[work.rkey] = left
 
 
 def _moved(part: Resource) -> Note:
     return Note("late-moved", part.type, part.id, "the patient is now elsewhere")
-
-
-def _readable(part: Resource) -> tuple[Resource | None, Resource | None]:
-    """The registers whose values are JSON, and those whose are not."""
-    try:
-        elements.check_values(part)
-    except ProtocolError:
-        broken = {key for key in part.elements if not _is_readable(part.part([key]))}
-        rest = part.part(key for key in part.elements if key not in broken)
-        return (rest if rest.elements else None), part.part(broken)
-    return part, None
-
-
-def _is_readable(part: Resource) -> bool:
-    try:
-        elements.check_values(part)
-    except ProtocolError:
-        return False
-    return True
-
-
-def _mixed(resource: Resource) -> bool:
-    return any(len(register.siblings) > 1 for register in resource.elements.values())
-
-
-def _reviewed(resource: Resource) -> list[str]:
-    return [c.element for c in disagreements(resource) if policy.needs_review(resource.type, c.element)]

@@ -5,11 +5,11 @@ the scope's feed. That is work proportional to what is stored, for an alarm that
 """
 
 from collections.abc import Sequence
-
-from msgspec import Struct
+from typing import NamedTuple
 
 from hub.ingest import Ingest
-from hub.runtime import Hub, Positions
+from hub.places import Place, Positions
+from hub.pushed import Speaker
 from hub.states import States
 from hub.store.scopes import ScopeRow
 from hub.store.shard import Shard
@@ -22,7 +22,7 @@ from sync_protocol.resource import Resource
 ROWS_A_READ = 2_000
 
 
-class Comparison(Struct, frozen=True):
+class Comparison(NamedTuple):
     """What a round answers."""
 
     ranges: list[Range]
@@ -30,10 +30,12 @@ class Comparison(Struct, frozen=True):
     states: bytes
 
 
-async def compare(hub: Hub, shard: Shard, scope: ScopeRow, request: Request, ingest: Ingest) -> Comparison:
+async def compare(
+    hub: Place, shard: Shard, scope: ScopeRow, request: Request, ingest: Ingest, speaker: Speaker
+) -> Comparison:
     """One round: take what is offered, compare what is asked, give what is wanted."""
     if request.offer:
-        await ingest.recover(frame.decode(request.offer), scope.name)
+        await ingest.recover(speaker, frame.decode(request.offer), scope.name)
     if not request.ranges and not request.wanted:
         return Comparison([], [], b"")
     positions = await _positions(hub, shard, scope)
@@ -43,7 +45,7 @@ async def compare(hub: Hub, shard: Shard, scope: ScopeRow, request: Request, ing
     return Comparison(ranges, leaves, _fitting(parts) if parts else b"")
 
 
-async def _positions(hub: Hub, shard: Shard, scope: ScopeRow) -> Positions:
+async def _positions(hub: Place, shard: Shard, scope: ScopeRow) -> Positions:
     known = hub.positions.get(scope.id)
     if known is not None and known.seq == scope.seq:
         return known
@@ -62,7 +64,7 @@ async def _positions(hub: Hub, shard: Shard, scope: ScopeRow) -> Positions:
     return found
 
 
-async def _whole(hub: Hub, shard: Shard, scope: ScopeRow, keys: Sequence[int]) -> list[Resource]:
+async def _whole(hub: Place, shard: Shard, scope: ScopeRow, keys: Sequence[int]) -> list[Resource]:
     states = States(hub)
     rows = await shard.read_states(keys) if keys else {}
     return [states.open(scope, row.rkey, row.state) for row in rows.values() if row.scope == scope.id]

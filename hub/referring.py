@@ -27,17 +27,18 @@ import structlog
 from msgspec import Struct
 
 from hub import notices
-from hub.admitting import bring
 from hub.authoring import put
+from hub.bringing import bring
 from hub.clues import body_of
 from hub.errors import HubError, IdShared
-from hub.runtime import Hub
+from hub.places import Place
 from hub.states import States
 from hub.store.nodes import FacilityRow
-from hub.store.referrals import CLOSING, MOVED, WAITING
+from hub.store.referrals import CLOSING, MOVED, WAITING, ReferralRow
 from hub.store.resources import ResourceRow
 from hub.store.scopes import ScopeRow
 from hub.store.shard import Shard
+from hub.telling import end, tell
 from sync_protocol.errors import ProtocolError
 from sync_protocol.referral import PATIENT_REFERRAL, SNOMED
 from sync_protocol.resource import Resource, last_stamp_ms
@@ -91,28 +92,36 @@ def _objects(value: Any) -> list[dict[str, Any]]:
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
-async def note(
-    shard: Shard, written: Sequence[tuple[int, int, Resource]], held: Collection[int], *, recovered: bool
-) -> bool:
-    """Notes what ServiceRequests that a node wrote, `(key, scope, resource)`, ask for. Whether anything has to be done.
+class Uttered(Struct, frozen=True):
+    """A ServiceRequest as a node's push left it. `held`: the node's scopes; `recovered`: it was offered in a reconciliation."""
 
-    `held`: the node's scopes. `recovered`: they were offered in a reconciliation.
-    """
+    key: int
+    scope: int
+    request: Resource
+    held: Collection[int]
+    recovered: bool
+    push: int
+
+
+async def note(shard: Shard, uttered: Sequence[Uttered]) -> bool:
+    """Notes what ServiceRequests that nodes wrote ask for, each once for ever. Whether anything has to be done."""
     asking: list[tuple[int, int]] = []
     over: list[int] = []
-    for key, scope, resource in sorted(written, key=lambda one: last_stamp_ms(one[2])):  # who wrote first is first
-        if referral(resource) is None:
-            over.append(key)
+    # Who pushed first is first, and of one push who wrote first.
+    for one in sorted(uttered, key=lambda said: (said.push, last_stamp_ms(said.request))):
+        if referral(one.request) is None:
+            over.append(one.key)
         else:
-            asking.append((key, RECOVERED if recovered else scope if scope in held else ELSEWHERE))
+            source = RECOVERED if one.recovered else one.scope if one.scope in one.held else ELSEWHERE
+            asking.append((one.key, source))
     if asking:
         await shard.note_referrals(asking)
     if over:
         await shard.close_referrals(over)
-    return bool(written)
+    return bool(uttered)
 
 
-async def carry_out(hub: Hub, now_ms: int) -> int:
+async def carry_out(hub: Place, now_ms: int) -> int:
     """Carries out what waits, each in a transaction of its own. Returns how many were tried. One that fails is tried again later."""
     async with hub.shard() as shard:
         waiting = await shard.open_referrals(A_ROUND)
@@ -134,7 +143,7 @@ async def carry_out(hub: Hub, now_ms: int) -> int:
 class _Carrying:
     """One referral in one transaction. Locks: the records by key, then the referral's row."""
 
-    def __init__(self, hub: Hub, shard: Shard, now_ms: int) -> None:
+    def __init__(self, hub: Place, shard: Shard, now_ms: int) -> None:
         self._hub, self._shard, self._now_ms = hub, shard, now_ms
         self._notice_id = ""
 
@@ -147,7 +156,7 @@ class _Carrying:
             await self._tell_end(key, request)
             return
         said = referral(request)
-        state = await self._decided(said, row.source, request, patient) if said is not None else "revoked"
+        state = await self._decided(said, row, request, patient) if said is not None else "revoked"
         await self._shard.settle_referral(key, state)
         if state in notices.LEFT:
             await self._tell_left(request, patient, state, row.source)
@@ -179,7 +188,8 @@ class _Carrying:
         (scope,) = await self._shard.read_scopes([row.scope])
         return States(self._hub).open(scope, row.rkey, row.state), scope
 
-    async def _decided(self, said: Referral, source: int, request: Resource, row: ResourceRow | None) -> str:
+    async def _decided(self, said: Referral, noted: ReferralRow, request: Resource, row: ResourceRow | None) -> str:
+        source = noted.source
         if source == RECOVERED:
             return "recovered"
         if row is None:
@@ -193,6 +203,7 @@ class _Carrying:
             return "there"
         if row.scope != source:
             return "elsewhere"
+        await self._shard.settle_referral(noted.key, MOVED)  # that it was carried out goes along, to another shard too
         await self._move(said, request, row, target)
         return MOVED
 
@@ -233,15 +244,10 @@ class _Carrying:
         body = body or {"id": _subject(request)}
         (scope,) = await self._shard.read_scopes([source])
         told = notices.left(self._notice_id, body, homes[0], reason, self._now_ms, request.id)
-        await put(self._hub, self._shard, scope, [told], self._now_ms)
+        await tell(self._hub, self._shard, scope, told, self._now_ms)
 
     async def _tell_end(self, key: int, request: Resource) -> None:
         """The notice at home says what became of it: she was seen, or the referral was given up."""
-        name = f"Communication/moved-{self._notice_id}"
-        rows = await self._shard.lock_present([self._hub.keys.resource_key(name)])
-        if rows:
-            notice, scope = await self._open(rows[0])
-            status = "completed" if body_of(request).get("status") == "completed" else "not-done"
-            if body := body_of(notice):
-                await put(self._hub, self._shard, scope, [{**body, "status": status}], self._now_ms)
+        status = "completed" if body_of(request).get("status") == "completed" else "not-done"
+        await end(self._hub, self._shard, key, f"moved-{self._notice_id}", status, self._now_ms)
         await self._shard.settle_referral(key, "ended")

@@ -1,27 +1,33 @@
 """A hub that is open: its settings, database and keys. Commands and the server open one the same way."""
 
+import asyncio
 import hmac
 import os
 import secrets
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
-from itertools import count
 from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
 
-from hub.ahead import Ahead
-from hub.keys import KEY_BYTES, Keys, Seal, make_secret_file, new_secrets, read_master_key, unwrap
+from hub.keys import KEY_BYTES, Keys, make_secret_file
+from hub.keys.hub_secrets import new_secrets, unwrap
+from hub.keys.sources import masters_of
+from hub.limits.in_process import InProcess
+from hub.limits.in_redis import InRedis
+from hub.limits.limits import Limits, rules
+from hub.load import Load
+from hub.places import Places
 from hub.postgres.embedded import embedded
 from hub.postgres.engine import Connection, Database
 from hub.postgres.migrate import migrate
+from hub.redis.client import Client, read_address
+from hub.sessions.desk import open_desk
 from hub.settings import Settings
-from hub.store.shard import PostgresShard, Shard
 
 ADMIN_FILE: Final = "admin.token"
-EPOCH_BITS: Final = 62
 
 
 class Identity(Struct, frozen=True):
@@ -32,55 +38,49 @@ class Identity(Struct, frozen=True):
     ed25519: bytes
 
 
-class Positions(Struct, frozen=True):
-    """A scope's resources by position, as they were at `seq`: `(position, hash)` ascending, and position → key."""
-
-    seq: int
-    items: list[tuple[int, bytes]]
-    keys: dict[int, int]
-
-
 class Hub:
-    """An open hub. `epoch` is this process's own: the timeline it writes under."""
+    """An open hub: its own database, its keys, and the shards. `database` is the first shard's too."""
 
     def __init__(
-        self, settings: Settings, database: Database, keys: Keys, identity: Identity, admin_token: str
+        self,
+        settings: Settings,
+        places: Places,
+        keys: Keys,
+        identity: Identity,
+        admin_token: str,
+        redis: Client | None = None,
     ) -> None:
         self.settings = settings
-        self.database = database
+        self.shards = places
         self.keys = keys
         self.identity = identity
-        self.epoch = secrets.randbits(EPOCH_BITS) | 1
-        self.in_work = 0
-        """Exchanges that are being worked on by this process."""
-        self.positions: dict[int, Positions] = {}
-        """Scope → its resources by position, as a reconciliation last found them (`hub.reconciling`)."""
-        self.ahead = Ahead()
-        self.referred = False
-        """Whether a referral was noted that nobody has carried out yet (`hub.referring`)."""
+        self.redis = redis
+        own = InProcess(steady_us)
+        self.limits = Limits(InRedis(redis, identity.id) if redis is not None else own, own, keys, rules(settings))
+        self.desk = open_desk(settings, places.first.database, keys, identity.id, self.limits, redis)
+        """Where people log in."""
+        self.export_asked = asyncio.Event()
+        """Whether an export was asked for that this process may make."""
         self._admin_token = admin_token
-        self._seals: dict[bytes, Seal] = {}
-        self._counters = count(1)
+
+    @property
+    def database(self) -> Database:
+        """The hub's own."""
+        return self.shards.first.database
+
+    @property
+    def load(self) -> Load:
+        """What this process works on, of all shards."""
+        return self.shards.load
 
     def is_admin(self, token: str) -> bool:
         """Whether it is the administrator's token."""
         return hmac.compare_digest(token.encode(), self._admin_token.encode())
 
-    def next_counter(self) -> int:
-        """The counter of the next thing that this process writes in its own name (`hub.authoring`)."""
-        return next(self._counters)
 
-    @asynccontextmanager
-    async def shard(self) -> AsyncIterator[Shard]:
-        """A transaction in the shard, committed at the end, rolled back on any error. Raises what `Database.transaction` does."""
-        async with self.database.transaction() as connection:
-            yield PostgresShard(connection)
-
-    def seal(self, data_key: bytes) -> Seal:
-        """The seal of a scope, from its wrapped data key; kept, since unwrapping takes longer than sealing."""
-        if (found := self._seals.get(data_key)) is None:
-            found = self._seals[data_key] = self.keys.seal_of(data_key)
-        return found
+def steady_us() -> int:
+    """A clock that nobody puts back, in microseconds."""
+    return time.monotonic_ns() // 1_000
 
 
 def now_ms() -> int:
@@ -92,7 +92,7 @@ def now_ms() -> int:
 async def opened(settings: Settings) -> AsyncIterator[Hub]:
     """The hub of these settings, its database running, at the newest schema and opened with its keys.
 
-    Raises `PostgresFault`, `MigrationFault`, `MasterKeyMissing` or `MasterKeyWrong`.
+    Raises `PostgresFault`, `MigrationFault`, `MasterKeyMissing`, `MasterKeyWrong`, `KmsFault`, or `SettingsWrong` for `redis_url`.
     """
     data = Path(settings.data)
     data.mkdir(parents=True, exist_ok=True)
@@ -100,13 +100,25 @@ async def opened(settings: Settings) -> AsyncIterator[Hub]:
         database = Database(
             address, connections_max=settings.connections_max, pooled=bool(settings.dsn) and settings.dsn_pooled
         )
+        redis = Client(read_address(settings.redis_url)) if settings.redis_url else None
+        hub: Hub | None = None
+        places: Places | None = None
         try:
             await migrate(database)
             async with database.transaction() as connection:
                 keys, identity = await open_keys(connection, settings)
-            token = read_admin_token(data)
-            yield Hub(settings, database, keys, identity, token)
+            places = Places(identity.id, database, keys, settings)
+            await places.first.claim(identity.id)
+            await places.refresh()
+            hub = Hub(settings, places, keys, identity, read_admin_token(data), redis)
+            yield hub
         finally:
+            if hub is not None:
+                hub.desk.workers.close()
+            if places is not None:
+                await places.close()
+            if redis is not None:
+                await redis.close()
             await database.close()
 
 
@@ -114,20 +126,15 @@ async def open_keys(connection: Connection, settings: Settings) -> tuple[Keys, I
     """The hub's keys and who it is; both are made when the database holds nothing yet."""
     query = "SELECT hub_id, secrets FROM hub_identity"
     row = await connection.fetchrow(query)
-    master = read_master_key(
-        Path(settings.data),
-        given=settings.master_key,
-        file=settings.master_key_file,
-        may_be_made=row is None,
-    )
+    masters = masters_of(settings, may_be_made=row is None)
     if row is None:
         await connection.execute(
             "INSERT INTO hub_identity (hub_id, secrets) VALUES ($1, $2) ON CONFLICT DO NOTHING",
             f"hub-{secrets.token_hex(8)}",
-            new_secrets(master),
+            await new_secrets(masters.first),
         )
         row = await connection.fetchrow(query)
-    keys = unwrap(master, row["secrets"])
+    keys = await unwrap(masters, row["secrets"])
     identity = Identity(
         row["hub_id"], keys.x25519.public_key().public_bytes_raw(), keys.ed25519.public_key().public_bytes_raw()
     )

@@ -4,7 +4,7 @@ import asyncio
 import gc
 import json
 import signal
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from socket import AF_INET6
 
@@ -15,6 +15,8 @@ import uvloop
 from hub.api.context import new_context
 from hub.app import create_app
 from hub.errors import HubError
+from hub.exporting.working import exporting
+from hub.refreshing import refreshing
 from hub.runtime import now_ms, opened
 from hub.settings import Settings
 from hub.upkeep import upkeep
@@ -26,6 +28,11 @@ COLLECT_AFTER = 20_000
 
 class Server(uvicorn.Server):
     """uvicorn, with one line on standard output when it answers, and an end that leaves the rest of us time to end too."""
+
+    def __init__(self, config: uvicorn.Config, ending: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(config)
+        self.ending = ending
+        """Ends what would go on for as long as it is let: streams."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -62,6 +69,11 @@ class Server(uvicorn.Server):
             print(json.dumps(ready, separators=(",", ":")), flush=True)
             log.info("ready", url=ready["url"])
 
+    async def shutdown(self, sockets: "list[object] | None" = None) -> None:  # type: ignore[override]
+        """Ends streams first, which nobody should wait for."""
+        await self.ending()
+        await super().shutdown()
+
 
 def serve(settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT."""
@@ -71,8 +83,9 @@ def serve(settings: Settings) -> None:
 async def run(settings: Settings) -> None:
     """The server on an open hub. Requests in work are waited for, then the database is closed."""
     async with opened(settings) as hub:
+        context = new_context(hub)
         config = uvicorn.Config(
-            create_app(new_context(hub)),
+            create_app(context),
             host=settings.host,
             port=settings.port,
             loop="uvloop",
@@ -87,8 +100,8 @@ async def run(settings: Settings) -> None:
             timeout_graceful_shutdown=settings.shutdown_seconds,
         )
         keep_collector_off_old_objects()
-        async with upkeep(hub, now_ms):
-            await Server(config).serve()
+        async with upkeep(hub, now_ms), exporting(hub, now_ms), refreshing(hub):
+            await Server(config, context.pulse.close).serve()
         log.info("stopping")
 
 

@@ -1,8 +1,10 @@
 """Resources as they rest at the hub: name and registers, compressed, sealed with the scope's data key."""
 
-from hub.runtime import Hub
+from typing import Final
+
+from hub.places import Place
 from hub.store.scopes import ScopeRow
-from sync_protocol import bounds, pack
+from sync_protocol import bounds, digest, pack
 from sync_protocol.compression import Codec
 from sync_protocol.errors import MalformedState
 from sync_protocol.resource import Resource
@@ -10,10 +12,14 @@ from sync_protocol.resource import Resource
 _NAME_BYTES_MAX = bounds.TYPE_CHARS_MAX * 4 + bounds.ID_CHARS_MAX * 4 + 2
 
 
+NOTHING: Final = digest.to_bytes(digest.EMPTY)
+"""The hash of a stub: it adds nothing to a digest."""
+
+
 class States:
     """Seals and opens states of one hub. Not for use by two threads at once."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Place) -> None:
         self._hub = hub
         self._codec = Codec()
 
@@ -31,6 +37,28 @@ class States:
             raise MalformedState("a stored state without its name")
         return pack.unpack(type_, id_, state)
 
+    def name_of(self, scope: ScopeRow, rkey: bytes, sealed: bytes) -> str:
+        """`Type/id` of what is sealed, without unpacking its registers. Raises as `open`."""
+        return self._named(scope, rkey, sealed).partition(b"\0")[0].decode()
+
+    def packed(self, scope: ScopeRow, rkey: bytes, sealed: bytes) -> bytes:
+        """The packed registers of what is sealed. Raises as `open`."""
+        return self._named(scope, rkey, sealed).partition(b"\0")[2]
+
+    def plain(self, scope: ScopeRow, rkey: bytes, sealed: bytes) -> bytes:
+        """What is sealed, whatever it is. Raises SealBroken."""
+        return self._hub.seal(scope.data_key).open(sealed, rkey)
+
+    def resealed(self, scope: ScopeRow, rkey: bytes, plain: bytes) -> bytes:
+        """The inverse, under another scope or key."""
+        return self._hub.seal(scope.data_key).seal(plain, rkey)
+
+    def stub(self, scope: ScopeRow, rkey: bytes, name: str) -> bytes:
+        """What stands for a record that is elsewhere: its name, sealed, and nothing else."""
+        type_, _, id_ = name.partition("/")
+        resource = Resource(type_, id_)
+        return self.seal(scope, rkey, resource, pack.pack(resource))
+
     def is_of(self, type_: str, scope: ScopeRow, rkey: bytes, sealed: bytes) -> bool:
         """Whether what is sealed is of a type, without unpacking its registers. Raises as `open`."""
         return self._named(scope, rkey, sealed).startswith(f"{type_}/".encode())
@@ -39,6 +67,10 @@ class States:
         """Whether what is sealed may be the resource of this name or speak of it, without unpacking its registers: its name or one of
         its values has the text. Raises as `open`."""
         return name.encode() in self._named(scope, rkey, sealed)
+
+    def values(self, scope: ScopeRow, rkey: bytes, sealed: bytes) -> bytes:
+        """What is sealed, not unpacked: all values stand in it as they are. Raises as `open`."""
+        return self._named(scope, rkey, sealed)
 
     def _named(self, scope: ScopeRow, rkey: bytes, sealed: bytes) -> bytes:
         packed = self._hub.seal(scope.data_key).open(sealed, rkey)

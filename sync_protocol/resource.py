@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from sync_protocol.errors import MalformedState
-from sync_protocol.register import Context, Register, Sibling, join, join_context, seen
+from sync_protocol.register import WITHHELD, Context, Register, Sibling, join, join_context, seen
 
 DELETION = "~"
 """Element key of the deletion register."""
@@ -54,6 +54,22 @@ def join_resource(a: Resource, b: Resource) -> tuple[Resource, frozenset[str]]:
     if not changed:
         return a, frozenset()
     return Resource(a.type, a.id, {**mine, **changed}), frozenset(changed)
+
+
+def is_one_write(part: Resource, own: frozenset[int]) -> bool:
+    """Whether a part is one write in one of these lives, made when nothing was there, as every new resource comes: it holds all its values,
+    and depends on nothing."""
+    stamp = context = None
+    for key, register in part.elements.items():
+        siblings = register.siblings
+        if len(siblings) != 1 or siblings[0].value == WITHHELD or key == DELETION:
+            return False
+        # By identity: `frame` gives all elements written together the same stamp and context.
+        if siblings[0].stamp is not stamp or register.context is not context:
+            if stamp is not None:
+                return False
+            stamp, context = siblings[0].stamp, register.context
+    return stamp is not None and context is not None and len(context) == 1 and stamp.node in own
 
 
 # --- deletion ---------------------------------------------------------------------------------------------------------

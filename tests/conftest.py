@@ -19,3 +19,9 @@ settings.load_profile("medtech")
 def anyio_backend() -> str:
     """The event loop of the servers is asyncio's, so that is what coroutine tests run under."""
     return "asyncio"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Modules with a slow test go first: begun last, one of them would keep one processor busy while the others have nothing left."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)

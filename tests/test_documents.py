@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.ports import free_port
 
 ROOT = Path(__file__).parents[1]
@@ -18,6 +20,7 @@ answers() { for _ in $(seq 600); do python3 -c "import urllib.request as u; u.ur
 """
 
 
+@pytest.mark.slow
 def test_the_commands_of_operations_run_in_order(tmp_path: Path) -> None:
     hub, edge = str(free_port()), str(free_port())
     blocks = BLOCK.findall((ROOT / "docs" / "OPERATIONS.md").read_text(encoding="utf-8"))

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -18,6 +19,7 @@ from edge_node.pages import agreement
 from edge_node.pages.routes import make_pages
 from edge_node.pages.trust_pages import Trust, make_plain
 from edge_node.sync.background import apart
+from edge_node.sync.condition import disk_free_percent
 from edge_node.sync.exchanging import Progress, Syncing
 from edge_node.sync.schedule import Schedule
 from edge_node.tls.keeping import given_names, look
@@ -67,7 +69,8 @@ def command(
 def run(node: Node) -> None:
     """The server and the schedule of exchanges, over one store."""
     settings, store = node.settings, node.store
-    syncing = Syncing(store, now_ms, os.urandom, version("medtech-edge"))
+    disk_free = partial(disk_free_percent, store.path.parent)
+    syncing = Syncing(store, now_ms, os.urandom, version("medtech-edge"), disk_free)
 
     def noted(progress: Progress) -> None:
         agreement.note(store, progress.digest_equal, now_ms())

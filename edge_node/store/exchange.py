@@ -139,9 +139,9 @@ def _push(
                 raise
             limit = max(1, min(limit, len(waiting)) // 2)
             continue
-        if len(packed) > 2 * pace.frame_bytes and len(waiting) > 1:
+        if len(packed) > paces.most_bytes(pace) and len(waiting) > 1:
             pace = paces.measured(pace, len(parts), len(packed))
-            limit = max(1, len(waiting) * pace.frame_bytes // len(packed))
+            limit = max(1, len(waiting) * paces.aimed_bytes(pace) // len(packed))
             continue
         upto = waiting[-1][0] if len(waiting) == limit else highest
         return Push(begun.acked, upto, packed), tuple(found), paces.measured(pace, len(parts), len(packed))
@@ -296,7 +296,7 @@ def _note_exchange(connection: Connection, outgoing: Outgoing, answer: Answer, n
     )
     sent = sum(len(push.frame) for push in outgoing.request.push)
     received = sum(len(pull.frame) for pull in answer.pulls)
-    store_pace(connection, paces.succeeded(read_pace(connection), elapsed_ms, sent, received))
+    store_pace(connection, paces.succeeded(read_pace(connection), elapsed_ms, sent, received, answer.credit_bytes))
 
 
 def _scope(connection: Connection, name: str) -> int:

@@ -18,6 +18,7 @@ from edge_node.store import exchange as stored
 from edge_node.store.reconciling import Question
 from edge_node.store.stale import end_reminders
 from edge_node.store.store import Store, new_incarnation
+from edge_node.sync.condition import told
 from edge_node.sync.enrolment import hub_of
 from edge_node.sync.link import Link
 from edge_node.sync.reconciling import give_back, reconcile
@@ -47,9 +48,17 @@ class Syncing:
     """Runs exchanges for one store. `now_ms` and `random_bytes` are the clock and the randomness."""
 
     def __init__(
-        self, store: Store, now_ms: Callable[[], int], random_bytes: Callable[[int], bytes], program: str
+        self,
+        store: Store,
+        now_ms: Callable[[], int],
+        random_bytes: Callable[[int], bytes],
+        program: str,
+        disk_free_percent: Callable[[], int | None] = lambda: None,
     ) -> None:
         self._store, self._now_ms, self._random_bytes, self._program = store, now_ms, random_bytes, program
+        self._disk_free_percent = disk_free_percent
+        self._agreed: bool | None = None
+        """What the last sync of this process found when it compared with the hub; None while it did not."""
         self._link: tuple[tuple[str, str], Link] | None = None
 
     def close(self) -> None:
@@ -91,7 +100,9 @@ class Syncing:
                     repaired.add(scope)
                     reconcile(self._store, scope, ask)
             scopes = self._store.digests().keys()
-            verdict = done.pending == 0 and equal.keys() == scopes and all(equal.values())
+            compared = done.pending == 0 and equal.keys() == scopes
+            verdict = compared and all(equal.values())
+            self._agreed = verdict if compared else self._agreed
             return msgspec.structs.replace(done, digest_equal=verdict, conflicts=len(self._store.conflicts()))
 
     def _asked(self, link: Link, question: Question) -> Answer:
@@ -103,7 +114,7 @@ class Syncing:
         token = self._random_bytes(bounds.TOKEN_BYTES)
         outgoing = stored.prepare(self._store, token, self._now_ms(), self._program, question)
         try:
-            asked = link.exchange(encode(outgoing.request))
+            asked = link.exchange(encode(told(outgoing.request, self._disk_free_percent(), self._agreed)))
             answer = read_answer(asked.body)
             now = self._now_ms()
             taken = stored.take(

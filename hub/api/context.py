@@ -1,35 +1,40 @@
-"""What request handlers reach: the open hub and what it counts, kept in the application's state."""
+"""What request handlers reach: the open hub and what it counts, kept in the application's state; where a request comes from."""
 
+from asyncio import Semaphore
 from collections.abc import Callable
-from time import monotonic
+from random import SystemRandom
 from typing import Any, Final
 
 from litestar.connection import ASGIConnection, Request
-from litestar.handlers import BaseRouteHandler
 from msgspec import Struct
 
 from hub.api.metrics import Metrics
-from hub.enrolment import Limiter
-from hub.errors import Unauthorised
+from hub.console.pulse import Pulse, new_pulse
+from hub.gathering import Gatherings
 from hub.runtime import Hub, now_ms
 
 STATE_KEY: Final = "context"
+_CHANCE: Final = SystemRandom().random
 
 
 class Context(Struct, frozen=True):
-    """One application's own things. `clock` gives ms since 1970."""
+    """One application's own things. `clock` gives ms since 1970, `chance` numbers in [0, 1)."""
 
     hub: Hub
     metrics: Metrics
-    limiter: Limiter
     clock: Callable[[], int]
+    gatherings: Gatherings
+    chance: Callable[[], float]
+    uploads: Semaphore
+    """Places for parts of files that are coming in."""
+    pulse: Pulse
 
 
-def new_context(hub: Hub, clock: Callable[[], int] = now_ms) -> Context:
+def new_context(hub: Hub, clock: Callable[[], int] = now_ms, chance: Callable[[], float] = _CHANCE) -> Context:
     """The context of an application on this hub."""
-    limits = hub.settings
-    limiter = Limiter(limits.enroll_failures_per_minute, limits.enroll_failures_all_per_minute, monotonic)
-    return Context(hub, Metrics(), limiter, clock)
+    return Context(
+        hub, Metrics(), clock, Gatherings(clock), chance, Semaphore(hub.settings.uploads_max), new_pulse(hub)
+    )
 
 
 def context_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Context:
@@ -39,16 +44,11 @@ def context_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Context:
     return found
 
 
+def address_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
+    """Where a request comes from; '' when its socket has no address."""
+    return connection.client.host if connection.client is not None else ""
+
+
 def provide_context(request: Request[Any, Any, Any]) -> Context:
     """Litestar's way to hand it to a handler."""
     return context_of(request)
-
-
-def administrators_only(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-    """A guard: the administrator's token, or `Unauthorised`."""
-    scheme, _sep, token = connection.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not context_of(connection).hub.is_admin(token.strip()):
-        raise Unauthorised(
-            "The administrator's token is missing or wrong.",
-            hint="Send `Authorization: Bearer …` with what stands in admin.token in the hub's data folder.",
-        )

@@ -26,6 +26,9 @@ class Metrics:
             "medtech_hub_request_seconds", "Time to answer, uploads included.", ["route"], registry=self.registry
         )
         self.in_work = Gauge("medtech_hub_exchanges_in_work", "Exchanges being worked on.", registry=self.registry)
+        self.bytes_in_work = Gauge(
+            "medtech_hub_exchange_bytes_in_work", "Bytes of exchanges being worked on.", registry=self.registry
+        )
         self.busy = Counter("medtech_hub_exchanges_busy", "Exchanges told to come later.", registry=self.registry)
         self.received = Counter("medtech_hub_exchange_received_bytes", "Bytes of requests.", registry=self.registry)
         self.sent = Counter("medtech_hub_exchange_sent_bytes", "Bytes of answers.", registry=self.registry)

@@ -1,4 +1,4 @@
-"""Errors as `application/problem+json` (RFC 9457). The one place where an error becomes HTTP.
+"""Errors as `application/problem+json` (RFC 9457), below `/fhir` as an OperationOutcome. The one place where an error becomes HTTP.
 
 Members: `type` (a URN of the error's name), `title`, `status`, `detail` (what is wrong), `hint` (what to do next), and for
 faults of the hub `instance`, which stands in the log too. Never a stack trace, never patient data.
@@ -28,6 +28,20 @@ HINTS: Final = {
     413: "Send less at once.",
     415: "See /schema for the content types understood here.",
 }
+FHIR_PATH: Final = "/fhir/"
+FHIR_TYPE: Final = "application/fhir+json"
+ISSUE_CODES: Final = {
+    401: "login",
+    403: "forbidden",
+    404: "not-found",
+    405: "not-supported",
+    409: "conflict",
+    413: "too-long",
+    415: "not-supported",
+    429: "throttled",
+    503: "transient",
+}
+"""Status → code of the value set issue-type."""
 log = structlog.get_logger()
 
 
@@ -42,6 +56,21 @@ class Problem(Struct, frozen=True, omit_defaults=True):
     instance: str | None = None
 
 
+class Issue(Struct, frozen=True):
+    """What is wrong, in an OperationOutcome."""
+
+    severity: str
+    code: str
+    details: dict[str, str]
+    diagnostics: str
+
+
+class Outcome(Struct, frozen=True, tag_field="resourceType", tag="OperationOutcome"):
+    """FHIR's OperationOutcome (R4, 2.35)."""
+
+    issue: list[Issue]
+
+
 def name_of(error: type[Exception]) -> str:
     """`TooManyTries` → `urn:medtech:problem:too-many-tries`."""
     return "urn:medtech:problem:" + re.sub(r"(?<!^)(?=[A-Z])", "-", error.__name__).lower()
@@ -50,7 +79,9 @@ def name_of(error: type[Exception]) -> str:
 def describe(error: Exception) -> tuple[Problem, dict[str, str]]:
     """The document of an error, and the headers that go with it."""
     if isinstance(error, HubError) and error.status != HTTPStatus.INTERNAL_SERVER_ERROR:
-        headers = {"Retry-After": str(error.retry_after_seconds)} if error.retry_after_seconds is not None else {}
+        headers = dict(error.headers)
+        if error.retry_after_seconds is not None:
+            headers["Retry-After"] = str(error.retry_after_seconds)
         if error.status == HTTPStatus.UNAUTHORIZED:
             headers["WWW-Authenticate"] = "Bearer"
         return Problem(name_of(type(error)), error.title, error.status, str(error), error.hint), headers
@@ -76,10 +107,20 @@ def places(error: HTTPException) -> list[str]:
     return [f"{row.get('key', '')}: {row.get('message', '')}".strip(": ") for row in rows if isinstance(row, dict)]
 
 
-def answer(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
+def outcome(problem: Problem) -> Outcome:
+    """A problem as FHIR says it."""
+    code = ISSUE_CODES.get(problem.status, "exception" if problem.status >= 500 else "invalid")
+    said = f"{problem.detail} {problem.hint}"
+    told = f"{said} ({problem.instance})" if problem.instance else said
+    return Outcome([Issue("error", code, {"text": problem.title}, told)])
+
+
+def answer(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     """What Litestar calls for every exception."""
     problem, headers = describe(error)
     if problem.status in (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.SERVICE_UNAVAILABLE):
         # Whatever of the body was not read is not waited for.
         headers["Connection"] = "close"
+    if request.url.path.startswith(FHIR_PATH):
+        return Response(outcome(problem), status_code=problem.status, media_type=FHIR_TYPE, headers=headers)
     return Response(problem, status_code=problem.status, media_type=MEDIA_TYPE, headers=headers)

@@ -7,6 +7,7 @@ from litestar import MediaType, Response, get
 from litestar.di import NamedDependency
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from hub.api.answers import answers
 from hub.api.context import Context
 from hub.errors import MigrationFault, PostgresFault
 from hub.postgres.migrate import head, present
@@ -47,7 +48,12 @@ async def healthz() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@get("/readyz", summary="Whether the database answers and is at this program's schema", tags=["monitoring"])
+@get(
+    "/readyz",
+    summary="Whether the database answers and is at this program's schema",
+    tags=["monitoring"],
+    responses=answers(503),
+)
 async def readyz(context: NamedDependency[Context]) -> dict[str, str]:
     revision = await present(context.hub.database)
     if revision is None:

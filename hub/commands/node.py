@@ -4,11 +4,11 @@ from typing import Any
 
 import click
 
-from hub.commands.run import actor, on_hub
+from hub import fleet
+from hub.commands.run import actor, by_command, on_hub
 from hub.enrolment import Invitation, Role, invite
 from hub.runtime import Hub
 from hub.store import nodes
-from hub.store.audit import note_act
 
 
 @click.group()
@@ -30,8 +30,7 @@ async def invite_node(hub: Hub, facility: str, role: Role, region: str | None) -
 @on_hub
 async def list_nodes(hub: Hub) -> list[dict[str, Any]]:
     """All nodes."""
-    async with hub.database.transaction() as connection:
-        return [nodes.shown(row) for row in await nodes.list_nodes(connection)]
+    return [nodes.shown(row) for row in await fleet.list_nodes(hub)]
 
 
 @node.command("revoke")
@@ -39,7 +38,7 @@ async def list_nodes(hub: Hub) -> list[dict[str, Any]]:
 @on_hub
 async def revoke(hub: Hub, node_id: str) -> dict[str, Any]:
     """Take a node's credentials back."""
-    return await change_state(hub, node_id, "revoked", "node.revoke")
+    return nodes.shown(await fleet.change_state(hub, by_command(), node_id, "revoked", "node.revoke"))
 
 
 @node.command("wipe")
@@ -47,11 +46,4 @@ async def revoke(hub: Hub, node_id: str) -> dict[str, Any]:
 @on_hub
 async def wipe(hub: Hub, node_id: str) -> dict[str, Any]:
     """Mark a node as lost: it gets nothing any more, and is told so. What it holds is not erased from here."""
-    return await change_state(hub, node_id, "wipe", "node.wipe")
-
-
-async def change_state(hub: Hub, node_id: str, state: str, act: str) -> dict[str, Any]:
-    async with hub.database.transaction() as connection:
-        changed = await nodes.set_node_state(connection, node_id, state)
-        await note_act(connection, actor(), act, node_id)
-    return nodes.shown(changed)
+    return nodes.shown(await fleet.change_state(hub, by_command(), node_id, "wipe", "node.wipe"))

@@ -2,10 +2,10 @@
 
 import click
 
-from hub.commands.run import actor, on_hub
+from hub import review
+from hub.commands.run import by_command, on_hub
 from hub.runtime import Hub
 from hub.store import held
-from hub.store.audit import note_act
 
 
 @click.group()
@@ -17,8 +17,7 @@ def quarantine() -> None:
 @on_hub
 async def list_quarantine(hub: Hub) -> list[held.QuarantineRow]:
     """What is in quarantine: why, since when, from whom."""
-    async with hub.database.transaction() as connection:
-        return await held.list_quarantine(connection)
+    return await review.list_quarantine(hub)
 
 
 @quarantine.command("resolve")
@@ -26,9 +25,7 @@ async def list_quarantine(hub: Hub) -> list[held.QuarantineRow]:
 @on_hub
 async def resolve(hub: Hub, number: int) -> dict[str, int]:
     """Note that a person has dealt with it."""
-    async with hub.database.transaction() as connection:
-        await held.resolve_quarantine(connection, number)
-        await note_act(connection, actor(), "quarantine.resolve", str(number))
+    await review.resolve_quarantine(hub, by_command(), number)
     return {"resolved": number}
 
 
@@ -36,5 +33,4 @@ async def resolve(hub: Hub, number: int) -> dict[str, int]:
 @on_hub
 async def conflicts(hub: Hub) -> list[held.ConflictCount]:
     """Open conflicts that clinicians have to review, counted by scope."""
-    async with hub.database.transaction() as connection:
-        return await held.count_conflicts(connection)
+    return await review.count_conflicts(hub)

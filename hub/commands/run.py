@@ -6,7 +6,7 @@ import getpass
 import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hub.runtime import Hub, opened
+from hub.sessions.visitor import Visitor
 from hub.settings import Settings, load
 
 P = ParamSpec("P")
@@ -43,7 +44,7 @@ def on_hub(function: Callable[Concatenate[Hub, P], Awaitable[Any]]) -> Callable[
         settings = settings_from(data, config)
 
         async def work() -> Any:
-            async with opened(msgspec.structs.replace(settings, connections_max=CONNECTIONS_OF_A_COMMAND)) as hub:
+            async with opened_hub(settings) as hub:
                 return await function(hub, *args, **kwargs)
 
         with working():
@@ -51,6 +52,11 @@ def on_hub(function: Callable[Concatenate[Hub, P], Awaitable[Any]]) -> Callable[
         show(result, as_json)
 
     return command
+
+
+def opened_hub(settings: Settings) -> AbstractAsyncContextManager[Hub]:
+    """The hub for one command."""
+    return opened(msgspec.structs.replace(settings, connections_max=CONNECTIONS_OF_A_COMMAND))
 
 
 def settings_from(data: str | None, config: Path | None, **options: Any) -> Settings:
@@ -69,6 +75,11 @@ def actor() -> str:
         return f"command:{getpass.getuser()}"
     except (KeyError, OSError):
         return f"command:{os.geteuid()}"
+
+
+def by_command() -> Visitor:
+    """Whoever runs commands is an administrator: she can read the keys."""
+    return Visitor(actor(), "admin", "")
 
 
 def show(result: Any, as_json: bool) -> None:

@@ -7,14 +7,15 @@ from typing import Any
 import click
 
 from hub import people
-from hub.commands.run import actor, on_hub
+from hub.commands.run import actor, by_command, on_hub
 from hub.runtime import Hub
+from hub.sessions import authenticators
 from sync_protocol.passwords import ROLES
 
 
 @click.group()
 def user() -> None:
-    """People who may log in at the clinics' nodes. Each node learns of them with its next exchange."""
+    """People who may log in: at the clinics' nodes, which learn of them with their next exchange, and at the hub."""
 
 
 @user.command("add")
@@ -23,6 +24,7 @@ def user() -> None:
 @click.option(
     "--facility", metavar="ID", help="Facility at whose nodes she may log in; without: operators and admins at all."
 )
+@click.option("--region", metavar="R", help="Of an operator of the hub: the one region that she sees; without: all.")
 @click.option("--patient", metavar="ID", help="Of a citizen: the id of the Patient that she is.")
 @click.option(
     "--password-file",
@@ -31,10 +33,16 @@ def user() -> None:
 )
 @on_hub
 async def add(
-    hub: Hub, name: str, role: str, facility: str | None, patient: str | None, password_file: Path | None
+    hub: Hub,
+    name: str,
+    role: str,
+    facility: str | None,
+    region: str | None,
+    patient: str | None,
+    password_file: Path | None,
 ) -> dict[str, Any]:
     """Add a user, or give one a new role, facility and password."""
-    return await people.add_user(hub, actor(), name, role, _password(password_file), facility, patient)
+    return await people.add_user(hub, by_command(), name, role, _password(password_file), facility, patient, region)
 
 
 @user.command("list")
@@ -48,8 +56,19 @@ async def list_users(hub: Hub) -> list[dict[str, Any]]:
 @click.argument("name")
 @on_hub
 async def disable(hub: Hub, name: str) -> dict[str, Any]:
-    """Let a user log in no more, at each node from its next exchange on."""
-    return await people.disable_user(hub, actor(), name)
+    """Let a user log in no more: at the hub at once, at each node from its next exchange on."""
+    return await people.disable_user(hub, by_command(), name)
+
+
+@user.command("totp")
+@click.argument("name")
+@click.option("--reset", is_flag=True, help="Take the one-time codes away: she lost her telephone.")
+@on_hub
+async def totp(hub: Hub, name: str, reset: bool) -> Any:
+    """Make one-time codes for a user, who needs them to log in at the hub from now on. The secret is shown now and never again."""
+    if reset:
+        return await people.reset_codes(hub, actor(), name)
+    return await authenticators.enrol(hub.desk, actor(), name, confirmed=True)
 
 
 def _password(file: Path | None) -> str:

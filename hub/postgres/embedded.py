@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+import psutil
 from msgspec import Struct
 
 from hub.errors import PostgresFault
@@ -34,6 +35,9 @@ DATABASE: Final = "postgres"
 HANDOVER_SECONDS: Final = 0.25
 """A keeper that waits for the last user has the lock long before this; later, somebody else uses Postgres."""
 STOP_SECONDS_MAX: Final = 30.0
+MIB: Final = 1 << 20
+BUFFERS_MIB_MIN: Final = 64
+BUFFERS_MIB_MAX: Final = 1024
 
 
 class SocketAddress(Struct, frozen=True):
@@ -76,7 +80,8 @@ def start(folder: Path, data: Path) -> None:
     if not data.exists():
         initialise(programs, user, data)
     write_access(data, user)
-    flags = [part for name, value in keeper.FLAGS.items() for part in ("-c", f"{name}={value}")]
+    settings = keeper.FLAGS | {"shared_buffers": f"{buffers_mib(psutil.virtual_memory().total)}MB"}
+    flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     command = [str(programs / "postgres"), "-D", seen_by(user, data), *flags]
     process = subprocess.Popen(
         [
@@ -96,6 +101,13 @@ def start(folder: Path, data: Path) -> None:
         raise PostgresFault(f"The hub's own Postgres did not start: {line.removeprefix('failed: ') or 'no answer'}")
     # Others may use it for longer than we do; if it ends before us, its entry in the process table is taken away.
     threading.Thread(target=process.wait, name="reaper of the keeper", daemon=True).start()
+
+
+def buffers_mib(memory_bytes: int) -> int:
+    """How much Postgres keeps of its tables in memory: an eighth of the machine's. The index by which resources are found is read all over
+    (its keys are hashes), so ingest costs the same for as long as that fits: 1 GiB is enough for 20 million resources. Whoever has more
+    runs a Postgres of their own."""
+    return min(max(memory_bytes // 8 // MIB, BUFFERS_MIB_MIN), BUFFERS_MIB_MAX)
 
 
 def initialise(programs: Path, user: RunAs, data: Path) -> None:
@@ -125,7 +137,8 @@ def write_access(data: Path, user: RunAs) -> None:
     """Says who may connect: whoever runs Postgres, whoever starts it, and root."""
     names = sorted({user.name, user_name(os.geteuid()), user_name(0)})
     contents = {
-        "pg_hba.conf": "local all all peer map=medtech\n",
+        # The second line is for copies of all of it (pg_basebackup) and for standbys.
+        "pg_hba.conf": "local all all peer map=medtech\nlocal replication all peer map=medtech\n",
         "pg_ident.conf": "".join(f'medtech "{name}" {ROLE}\n' for name in names),
     }
     for name, text in contents.items():

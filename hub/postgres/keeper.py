@@ -142,17 +142,22 @@ def stop(postmaster: "subprocess.Popen[bytes]") -> None:
             continue
 
 
-def end_with_parent() -> Callable[[], None] | None:
+def end_with_parent(number: int = signal.SIGINT) -> Callable[[], None] | None:
     """What a child does so that it is told to shut down when its keeper dies (Linux; None elsewhere).
 
-    It has to be done after the change of user, which clears it: `subprocess` calls it at that point.
+    It has to be done after the change of user, which clears it: `subprocess` calls it at that point. The kernel looks at the
+    thread that started the child, not at the process: start it from one that stays.
     """
     if not sys.platform.startswith("linux"):
         return None
     prctl = ctypes.CDLL(None).prctl
+    keeper = os.getpid()
 
     def in_child() -> None:
-        prctl(PR_SET_PDEATHSIG, int(signal.SIGINT), 0, 0, 0)
+        prctl(PR_SET_PDEATHSIG, int(number), 0, 0, 0)
+        if os.getppid() != keeper:
+            # It died before it was asked for that.
+            os._exit(1)
 
     return in_child
 

@@ -1,19 +1,32 @@
-"""Brings the database to the schema of this program. Forward only; one process at a time, the others wait."""
+"""Brings the database to the schema of this program, while others go on writing. Forward only; one process at a time, the others wait.
 
+Each revision is a transaction of its own. It waits for a table's lock so briefly that whoever queues behind it hardly notices; when it does
+not get it, all that it did is undone, and it is tried again. What takes long on tables that are written to is done without such locks:
+indexes by `hub.migrations.concurrently`, and what reads large tables in a revision that changes none (tests/hub/test_migrating.py).
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
 import asyncpg
-from sqlalchemy import text
+import structlog
+from sqlalchemy import event
 from sqlalchemy.engine import Connection as AlchemyConnection
 
 from hub import migrations
-from hub.errors import MigrationFault
+from hub.errors import Busy, MigrationFault
 from hub.postgres.engine import Database
 
 FOLDER: Final = Path(migrations.__file__).parent
 LOCK: Final = 0x6D65_6474_6563_6801
 """The advisory lock of migrations: "medtech" and a number."""
+LOCK_WAIT_MS: Final = 500
+"""For the lock of a table. Less than Postgres waits until it looks for a deadlock: it is the migration that gives way."""
+PAUSE_SECONDS: Final = 0.5
+log = structlog.get_logger()
 
 
 def head() -> str:
@@ -32,7 +45,7 @@ async def present(database: Database) -> str | None:
 
 
 async def migrate(database: Database) -> None:
-    """Runs what is missing, all in one transaction: afterwards the schema is the new one, or the one it was.
+    """Runs what is missing. What fails leaves the schema as the last whole revision made it.
 
     Raises `MigrationFault` when the database is newer than this program, `PostgresFault` when it is not there.
     """
@@ -42,23 +55,50 @@ async def migrate(database: Database) -> None:
     if revision != head():
         unhurried = database.unhurried()
         try:
-            async with unhurried.alchemy() as connection:
-                # Whoever comes second waits for as long as the first one's migration takes.
-                await connection.execute(text("SET LOCAL lock_timeout = 0"))
-                # Held until commit; a session's lock would be lost behind a pooler.
-                await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
-                await connection.run_sync(upgrade)
+            async with _alone(database):
+                while not await _upgraded(unhurried):
+                    log.info("a migration waits for others, and is tried again")
+                    await asyncio.sleep(PAUSE_SECONDS)
         finally:
             await unhurried.close()
 
 
-def upgrade(connection: AlchemyConnection) -> None:
+@asynccontextmanager
+async def _alone(database: Database) -> AsyncIterator[None]:
+    """While nobody else migrates. The lock is a transaction's, since a session's is lost behind a pooler; whoever waits for it asks again
+    and again, since an index that is built waits for everybody who is in a statement."""
+    while True:
+        async with database.transaction() as connection:
+            if await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", LOCK):
+                # After the query, and as a simple one: until another is run in its place, a query that was prepared keeps its snapshot,
+                # and indexes that are built wait for everybody who has one.
+                await connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+                yield
+                return
+        await asyncio.sleep(PAUSE_SECONDS)
+
+
+async def _upgraded(database: Database) -> bool:
+    """Whether all is done; False: others were in the way."""
+    try:
+        async with database.alchemy() as connection:
+            await connection.run_sync(upgrade)
+    except Busy:
+        return False
+    return True
+
+
+def upgrade(connection: AlchemyConnection, revision: str = "head") -> None:
     """Alembic is imported only when there is something to do: most commands find nothing, and start sooner."""
     from alembic import command
     from alembic.config import Config
+
+    @event.listens_for(connection, "begin")
+    def wait_briefly(begun: AlchemyConnection) -> None:
+        begun.exec_driver_sql(f"SET LOCAL lock_timeout = {LOCK_WAIT_MS}")
 
     config = Config()
     config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)

@@ -10,8 +10,14 @@ LARGEST_KEY: Final = "SELECT coalesce(max(key), 0) FROM resource"
 
 
 async def replace_clues(connection: Connection, clues: Mapping[int, frozenset[int]]) -> None:
-    """Gives records, by key, these clues instead of any that they had."""
-    await connection.execute("DELETE FROM clue WHERE key = ANY($1::bigint[])", sorted(clues))
+    """Gives records, by key, these clues instead of any that they had; whether two are one person's is looked at later."""
+    await connection.execute(
+        """
+        WITH due AS (INSERT INTO duplicate_due (key) SELECT unnest($1::bigint[]))
+        DELETE FROM clue WHERE key = ANY($1::bigint[])
+        """,
+        sorted(clues),
+    )
     pairs = sorted((token, key) for key, tokens in clues.items() for token in tokens)
     if pairs:
         await connection.execute(

@@ -1,14 +1,10 @@
 """The feed: per scope, a list of pointers to resources that changed. It holds no data and no names in the clear."""
 
 from collections.abc import Sequence
-from typing import Final
 
 from msgspec import Struct
 
-from hub.postgres.engine import Connection
-
-COPY_ROWS_MIN: Final = 500
-"""From here on COPY is faster than a statement with arrays, for all that it asks for the columns first."""
+from hub.postgres.engine import COPY_ROWS_MIN, Connection
 
 
 class Pointer(Struct, frozen=True):
@@ -33,6 +29,35 @@ async def append_feed(connection: Connection, pointers: Sequence[Pointer]) -> No
             "INSERT INTO feed SELECT * FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bytea[])",
             *(list(column) for column in zip(*columns, strict=True)),
         )
+
+
+class Position(Struct, frozen=True):
+    """From where a feed is read, and whose own pointers are left out."""
+
+    scope: int
+    after_seq: int
+    not_source: int | None
+
+
+async def read_feeds(connection: Connection, positions: Sequence[Position], limit: int) -> list[list[Pointer]]:
+    """The next pointers after each of these, at most `limit` of each, in one statement; each as `read_feed` would answer it."""
+    rows = await connection.fetch(
+        """
+        SELECT asked.number, next.* FROM unnest($1::int[], $2::bigint[], $3::bigint[]) WITH ORDINALITY
+            AS asked (scope, after, source, number),
+        LATERAL (
+            SELECT scope, seq, key, source, elements FROM feed
+            WHERE scope = asked.scope AND seq > asked.after
+                AND (asked.source IS NULL OR source IS DISTINCT FROM asked.source) ORDER BY seq LIMIT $4
+        ) AS next ORDER BY asked.number, next.seq
+        """,
+        *([getattr(one, field) for one in positions] for field in Position.__struct_fields__),
+        limit,
+    )
+    found: list[list[Pointer]] = [[] for _ in positions]
+    for number, *pointer in rows:
+        found[number - 1].append(Pointer(*pointer))
+    return found
 
 
 async def read_feed(

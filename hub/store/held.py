@@ -2,11 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 from msgspec import Struct
 
-from hub.errors import NotFound
 from hub.postgres.engine import Connection
+from hub.store.scopes import WITHIN
+
+MANY: Final = 500
+"""So many are not looked for one by one before it is known that anything waits at all: mostly nothing does."""
 
 
 class Parked(Struct, frozen=True):
@@ -77,6 +81,8 @@ async def park(connection: Connection, parked: Sequence[Parked]) -> None:
 
 async def parked_for(connection: Connection, rkeys: Sequence[bytes]) -> list[ParkedRow]:
     """What waits for these resources, the oldest first. To be asked for while the resources are locked."""
+    if len(rkeys) >= MANY and not await connection.fetchval("SELECT EXISTS (SELECT FROM parked)"):
+        return []
     rows = await connection.fetch(
         "SELECT id, node, scope, rkey, state, reason, since FROM parked WHERE rkey = ANY($1::bytea[]) ORDER BY id",
         rkeys,
@@ -84,10 +90,10 @@ async def parked_for(connection: Connection, rkeys: Sequence[bytes]) -> list[Par
     return [ParkedRow(*row) for row in rows]
 
 
-async def count_parked(connection: Connection, node: str) -> int:
-    """How many parts of a node's changes wait."""
-    count: int = await connection.fetchval("SELECT count(*) FROM parked WHERE node = $1", node)
-    return count
+async def count_parked(connection: Connection, nodes: Sequence[str]) -> dict[str, int]:
+    """Node → how many parts of its changes wait."""
+    rows = await connection.fetch("SELECT node, count(*) FROM parked WHERE node = ANY($1::text[]) GROUP BY node", nodes)
+    return dict.fromkeys(nodes, 0) | dict(rows)
 
 
 async def unpark(connection: Connection, ids: Sequence[int]) -> None:
@@ -106,31 +112,34 @@ async def quarantine(connection: Connection, quarantined: Sequence[Quarantined])
     )
 
 
-async def list_quarantine(connection: Connection, *, limit: int = 1_000) -> list[QuarantineRow]:
-    """What is in quarantine and not resolved, the oldest first."""
+async def list_quarantine(connection: Connection, region: str = "", *, limit: int = 1_000) -> list[QuarantineRow]:
+    """What is in quarantine and not resolved, of all or of a region, the oldest first."""
     rows = await connection.fetch(
-        """
+        f"""
         SELECT quarantine.id, node, scope.name, reason, detail, length(payload), since, resolved
         FROM quarantine JOIN scope ON scope.id = quarantine.scope
-        WHERE resolved IS NULL ORDER BY quarantine.id LIMIT $1
+        WHERE resolved IS NULL AND {WITHIN} ORDER BY quarantine.id LIMIT $2
         """,
-        limit,
+        *(region, limit),
     )
     return [QuarantineRow(*row) for row in rows]
 
 
-async def resolve_quarantine(connection: Connection, identity: int) -> None:
-    """Notes that a person has dealt with it. Raises `NotFound`."""
+async def resolve_quarantine(connection: Connection, identity: int, region: str = "") -> bool:
+    """Notes that a person has dealt with it. False when there is no such thing here, or not of the region, if one is given."""
     done = await connection.fetchval(
-        "UPDATE quarantine SET resolved = now() WHERE id = $1 AND resolved IS NULL RETURNING id", identity
+        f"""
+        UPDATE quarantine SET resolved = now() FROM scope
+        WHERE quarantine.id = $2 AND resolved IS NULL AND scope.id = quarantine.scope AND {WITHIN} RETURNING quarantine.id
+        """,
+        *(region, identity),
     )
-    if done is None:
-        raise NotFound(f"Nothing with the number {identity} is in quarantine.")
+    return done is not None
 
 
 async def note_conflicts(connection: Connection, counts: Sequence[tuple[bytes, int, int]]) -> None:
     """Notes how many elements of resources wait for a review: `(rkey, scope, elements)`; none closes the conflict."""
-    opened = [count for count in counts if count[2]]
+    opened = sorted(count for count in counts if count[2])
     closed = [rkey for rkey, _, elements in counts if not elements]
     if opened:
         await connection.execute(
@@ -144,12 +153,13 @@ async def note_conflicts(connection: Connection, counts: Sequence[tuple[bytes, i
         await connection.execute("DELETE FROM conflict WHERE rkey = ANY($1::bytea[])", closed)
 
 
-async def count_conflicts(connection: Connection) -> list[ConflictCount]:
-    """Open conflicts by scope."""
+async def count_conflicts(connection: Connection, region: str = "") -> list[ConflictCount]:
+    """Open conflicts by scope, of all or of a region."""
     rows = await connection.fetch(
-        """
+        f"""
         SELECT scope.name, count(*), sum(elements)::bigint, min(since)
-        FROM conflict JOIN scope ON scope.id = conflict.scope GROUP BY scope.name ORDER BY scope.name
-        """
+        FROM conflict JOIN scope ON scope.id = conflict.scope WHERE {WITHIN} GROUP BY scope.name ORDER BY scope.name
+        """,
+        region,
     )
     return [ConflictCount(*row) for row in rows]

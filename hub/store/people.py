@@ -1,19 +1,18 @@
 """People who may log in at nodes. Every change has a revision of its own, given under one lock: what is committed later is greater."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from msgspec import Struct
 
-from hub.errors import NotFound
 from hub.postgres.engine import Connection
 from sync_protocol.exchange.people import Person
 from sync_protocol.passwords import EVERYWHERE
 
 
 class AccountRow(Struct, frozen=True):
-    """A person as the hub knows her. `facility`: '' for none."""
+    """A person as the hub knows her. `facility`: '' for none. `region`: which an operator of the hub sees; '' for all."""
 
     name: str
     role: str
@@ -22,9 +21,12 @@ class AccountRow(Struct, frozen=True):
     patient: str
     revision: int
     created: datetime
+    region: str
 
 
-_SHOWN: Final = ", ".join(AccountRow.__struct_fields__)
+_SHOWN: Final = ", ".join(f"account.{field}" for field in AccountRow.__struct_fields__)
+_WITHIN: Final = """($1 = '' OR account.region = $1
+    OR EXISTS (SELECT FROM facility WHERE facility.id = account.facility AND facility.region = $1))"""
 _PERSON: Final = "name, facility, role, secret, revision, disabled, patient"
 
 
@@ -38,33 +40,46 @@ async def next_revision(connection: Connection, now_ms: int) -> int:
     return int(await connection.fetchval(query, now_ms))
 
 
-async def put_account(connection: Connection, person: Person) -> bool:
-    """Writes an account, new or as it is from now on. True when it was not there. One that moves is gone from where it was."""
-    before = await connection.fetchrow("SELECT facility, role FROM account WHERE name = $1 FOR UPDATE", person.name)
+async def put_account(connection: Connection, person: Person, region: str = "", hub_secret: str = "") -> bool:
+    """Writes an account, new or as it is from now on. True when it was not there. One that moves is gone from where it was.
+
+    `region` and `hub_secret` are the hub's own: nodes are not told of them, and what a node gives back has neither.
+    """
+    before = await lock_account(connection, person.name)
     await connection.execute(
         f"""
-        INSERT INTO account ({_PERSON}) VALUES ($1, $2, $3, $4, $5, $6, $7)
+        INSERT INTO account ({_PERSON}, region, hub_secret) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
         ON CONFLICT (name) DO UPDATE SET facility = excluded.facility, role = excluded.role, secret = excluded.secret,
-            revision = excluded.revision, disabled = excluded.disabled, patient = excluded.patient
+            revision = excluded.revision, disabled = excluded.disabled, patient = excluded.patient,
+            region = excluded.region, hub_secret = excluded.hub_secret
         """,
         *(person.name, person.facility, person.role, person.secret, person.revision, person.disabled, person.patient),
+        *(region, hub_secret),
     )
-    if is_told(person.facility, person.role):
+    if is_told(person.facility, person.role, region):
         query = "DELETE FROM account_left WHERE facility = $1 AND name = $2"
         await connection.execute(query, person.facility, person.name)
-    if before is not None and leaves(before["facility"], before["role"], person):
-        await put_left(connection, person.name, before["facility"], person.revision)
+    if before is not None and leaves(before.facility, before.role, person, before.region, region):
+        await put_left(connection, person.name, before.facility, person.revision)
     return before is None
 
 
-def is_told(facility: str, role: str) -> bool:
-    """Whether any node is told of such a person."""
-    return bool(facility) or role in EVERYWHERE
+async def lock_account(connection: Connection, name: str) -> AccountRow | None:
+    """A person, locked until the transaction ends; None when there is none."""
+    row = await connection.fetchrow(f"SELECT {_SHOWN} FROM account WHERE name = $1 FOR UPDATE", name)
+    return AccountRow(*row) if row is not None else None
 
 
-def leaves(facility: str, role: str, after: Person) -> bool:
+def is_told(facility: str, role: str, region: str = "") -> bool:
+    """Whether any node is told of such a person. Who sees one region of the hub works at the hub: other regions' nodes hear nothing of
+    her."""
+    return bool(facility) or (role in EVERYWHERE and not region)
+
+
+def leaves(facility: str, role: str, after: Person, region: str = "", region_after: str = "") -> bool:
     """Whether nodes that were told of a person of this facility and role are not told what she is now: they have to know that she left."""
-    return is_told(facility, role) and (facility != after.facility or not is_told(after.facility, after.role))
+    told_after = is_told(after.facility, after.role, region_after)
+    return is_told(facility, role, region) and (facility != after.facility or not told_after)
 
 
 def counts(person: Person, facility: str, revision: int) -> bool:
@@ -88,34 +103,60 @@ async def put_left(connection: Connection, name: str, facility: str, revision: i
     return noted is not None
 
 
-async def disable_account(connection: Connection, name: str, revision: int) -> AccountRow:
-    """Lets a person log in no more. Raises `NotFound`."""
+async def remove_accounts(connection: Connection, revisions: Mapping[str, int]) -> list[str]:
+    """Takes accounts away from a shard that are on another since these revisions of theirs. Returns the names of those that were there."""
+    removed = await connection.fetch(
+        """
+        DELETE FROM account USING unnest($1::text[], $2::bigint[]) AS moved (name, revision)
+        WHERE account.name = moved.name AND account.revision < moved.revision
+        RETURNING account.name, account.facility, account.role, account.region, moved.revision
+        """,
+        *(list(revisions), list(revisions.values())),
+    )
+    for row in removed:
+        if is_told(row["facility"], row["role"], row["region"]):
+            await put_left(connection, row["name"], row["facility"], row["revision"])
+    return [row["name"] for row in removed]
+
+
+async def people_of_the_hub(connection: Connection) -> dict[str, int]:
+    """Name → revision of those whom no shard is told of: operators of one region."""
+    rows = await connection.fetch("SELECT name, revision FROM account WHERE region <> ''")
+    return {row["name"]: row["revision"] for row in rows}
+
+
+async def disable_account(connection: Connection, name: str, revision: int) -> AccountRow | None:
+    """Lets a person log in no more. None when there is none of this name."""
     row = await connection.fetchrow(
         f"UPDATE account SET disabled = true, revision = $2 WHERE name = $1 RETURNING {_SHOWN}", name, revision
     )
-    if row is None:
-        raise NotFound("There is no user of this name.", hint="`medtech-hub user list` names those there are.")
-    return AccountRow(*row)
+    return AccountRow(*row) if row is not None else None
 
 
-async def list_accounts(connection: Connection) -> list[AccountRow]:
-    """All people, by name, disabled ones too; never their secrets."""
-    return [AccountRow(*row) for row in await connection.fetch(f"SELECT {_SHOWN} FROM account ORDER BY name")]
+async def list_accounts(connection: Connection, region: str = "") -> list[AccountRow]:
+    """All people, or those of a region, by name, disabled ones too; never their secrets."""
+    rows = await connection.fetch(f"SELECT {_SHOWN} FROM account WHERE {_WITHIN} ORDER BY name", region)
+    return [AccountRow(*row) for row in rows]
 
 
-async def people_of(connection: Connection, facility: str) -> list[Person]:
-    """All that a node of this facility shall hold: its people, those of all nodes, and who is gone from there."""
+async def people_of(connection: Connection, facilities: Collection[str]) -> dict[str, list[Person]]:
+    """Facility → all that a node of it shall hold: its people, those of all nodes, and who is gone from there."""
     rows = await connection.fetch(
         f"""
-        SELECT {_PERSON}, false FROM account WHERE facility = $1 OR (facility = '' AND role = ANY($2::text[]))
+        SELECT {_PERSON}, false FROM account
+        WHERE region = '' AND (facility = ANY($1::text[]) OR (facility = '' AND role = ANY($2::text[])))
         UNION ALL
         SELECT name, facility, '', '', revision, true, '', true FROM account_left WHERE facility = ANY($3::text[])
         """,
-        *(facility, sorted(EVERYWHERE), ["", facility]),
+        *(list(facilities), sorted(EVERYWHERE), ["", *facilities]),
     )
-    here = {row["name"]: Person(*row) for row in rows if not row[-1]}
-    gone = {row["name"]: Person(*row) for row in sorted(rows, key=_revision) if row[-1] and row["name"] not in here}
-    return [*here.values(), *gone.values()]
+    found = {}
+    for facility in facilities:
+        told = [row for row in rows if row["facility"] in ("", facility)]
+        here = {row["name"]: Person(*row) for row in told if not row[-1]}
+        gone = {row["name"]: Person(*row) for row in sorted(told, key=_revision) if row[-1] and row["name"] not in here}
+        found[facility] = [*here.values(), *gone.values()]
+    return found
 
 
 def _revision(row: Any) -> int:

@@ -57,6 +57,17 @@ async def lock_referral(connection: Connection, key: int) -> ReferralRow | None:
     return ReferralRow(*row) if row is not None else None
 
 
+async def bring_referral(connection: Connection, referral: ReferralRow) -> None:
+    """A referral comes from another shard as it stands there."""
+    await connection.execute(
+        """
+        INSERT INTO referral (key, source, state) VALUES ($1, $2, $3)
+        ON CONFLICT (key) DO UPDATE SET source = excluded.source, state = excluded.state
+        """,
+        *(referral.key, referral.source, referral.state),
+    )
+
+
 async def settle_referral(connection: Connection, key: int, state: str) -> None:
     """Writes down what became of a referral."""
     await connection.execute("UPDATE referral SET state = $2, tried = now() WHERE key = $1", key, state)

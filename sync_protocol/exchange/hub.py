@@ -17,7 +17,7 @@ from sync_protocol.errors import ForgedChange, MalformedState
 from sync_protocol.exchange.messages import Push, Request
 from sync_protocol.frame import WITHHELD
 from sync_protocol.register import Register, Sibling, clashes, covers, dot, join, join_context, seen
-from sync_protocol.resource import DELETION, Resource, read_deletion
+from sync_protocol.resource import DELETION, Resource, is_one_write, read_deletion
 
 
 class Incarnation(msgspec.Struct, frozen=True):
@@ -155,6 +155,8 @@ class Merge(msgspec.Struct, frozen=True):
 
 def merge(present: Resource | None, pushed: Resource, own: frozenset[int]) -> Merge:
     """Join what a node says into what is here. `own`: all incarnations of that node."""
+    if present is None and is_one_write(pushed, own):
+        return Merge(pushed, frozenset(pushed.elements))
     here = present.elements if present is not None else {}
     changed: dict[str, Register] = {}
     parked: dict[str, Register] = {}

@@ -109,6 +109,10 @@ class Request(msgspec.Struct, frozen=True, omit_defaults=True):
         name="j", default_factory=list
     )
     """The hub's own statements about people that it seems to have forgotten."""
+    disk_free_percent: Annotated[int, msgspec.Meta(ge=0, le=100)] | None = msgspec.field(name="d", default=None)
+    """How much of the node's disk is free; None: not said, as by an older node."""
+    agreed: bool | None = msgspec.field(name="a", default=None)
+    """Whether the node holds just what the hub was last found to hold; None: not said, or nothing was compared yet."""
 
 
 class Note(msgspec.Struct, frozen=True, array_like=True):
@@ -161,6 +165,8 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
     """Statements about people who may log in at the node, or not any more: what it lacks."""
     people_whole: bool = msgspec.field(name="j", default=False)
     """These are all that the hub knows of: it does not know the set that the node holds."""
+    credit_bytes: int = msgspec.field(name="w", default=0)
+    """How much the node may send at most with its next request (`pace`); 0: as much as it likes."""
 
 
 class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -19,11 +19,15 @@ MEASUREMENTS: Final = (
         "first_sync",
         "edits",
         "small_exchanges",
+        "ingest",
         "serving",
         "finding",
         "scale",
         "large_clinic",
         "bad_link",
+        "console",
+        "login",
+        "two_shards",
     ),
 )
 RESULTS: Final = Path(__file__).with_name("results")
@@ -37,10 +41,13 @@ RESULTS: Final = Path(__file__).with_name("results")
 @click.option(
     "--sizes", default="1000,10000,100000", show_default=True, help="Resources stored, for the rows of growth."
 )
+@click.option(
+    "--stored", default="10000,1000000,10000000", show_default=True, help="Resources stored at a hub, for ingest."
+)
 @click.option("--document/--no-document", default=True, help="Whether to write the table into docs/BENCHMARKS.md.")
-def main(names: tuple[str, ...], runs: int, sizes: str, document: bool) -> None:
+def main(names: tuple[str, ...], runs: int, sizes: str, stored: str, document: bool) -> None:
     """Measure all, or the NAMES given."""
-    options = Options(runs, tuple(int(size) for size in sizes.split(",")))
+    options = Options(runs, *(tuple(int(size) for size in given.split(",")) for given in (sizes, stored)))
     console = Console(width=None if os.isatty(1) else 150, highlight=False)
     print_heading(console)
     found: dict[str, list[Row]] = {}

@@ -75,7 +75,8 @@ def write_document(rows: Sequence[Row], machine: Machine) -> None:
 def _cells(row: Row) -> tuple[str, ...]:
     sign = "≤" if row.better == "less" or row.judged == "ratio" else "≥"
     unit = "×" if row.judged == "ratio" else ""
-    what = row.work if not row.name[-1:].isdigit() else f"{row.work}, at {row.name.rpartition(' ')[2]}"
+    _, growing, size = row.name.partition(" at ")
+    what = f"{row.work}, at {size}" if growing else row.work
     return (
         what,
         f"{_number(row.value)} {row.unit}",

@@ -46,10 +46,11 @@ class Row(Struct, frozen=True, kw_only=True):
 
 
 class Options(Struct, frozen=True):
-    """How thoroughly to measure. `sizes`: resources stored, where a measurement compares sizes."""
+    """How thoroughly to measure. `sizes`: resources stored at an edge, `stored` at a hub, where a measurement compares sizes."""
 
     runs: int = 3
     sizes: tuple[int, ...] = (1_000, 10_000, 100_000)
+    stored: tuple[int, ...] = (10_000, 1_000_000, 10_000_000)
 
 
 Measure = Callable[[Options], Sequence[Row]]

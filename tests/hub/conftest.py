@@ -13,12 +13,15 @@ from typing import Any
 import asyncpg
 import pytest
 
+from hub import facilities, sharding
 from hub.api.context import Context, new_context
+from hub.places import Place
 from hub.postgres.embedded import SocketAddress, embedded
 from hub.postgres.engine import Database
 from hub.postgres.migrate import head, migrate
 from hub.runtime import Hub, opened
 from hub.settings import Settings
+from hub.store import shard_map
 from hub.store.nodes import add_facility
 
 PROGRAM = Path(sys.executable).with_name("medtech-hub")
@@ -26,6 +29,7 @@ NOW_MS = 1_790_000_000_000
 EMPTY = f"""
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid();
     UPDATE alembic_version SET version_num = '{head()}';
+    DELETE FROM region_shard; DELETE FROM facility_place; UPDATE region SET shard = NULL; DELETE FROM shard WHERE id > 1;
     DO $$ BEGIN EXECUTE (
         SELECT 'TRUNCATE ' || string_agg(format('%I', tablename), ', ') || ' RESTART IDENTITY'
         FROM pg_tables WHERE schemaname = 'public' AND tablename NOT IN ('alembic_version', 'shard', 'shard_map_version')
@@ -77,14 +81,70 @@ async def hub(settings: Settings) -> AsyncIterator[Hub]:
     """An open hub with two clinics in one region."""
     async with opened(settings) as one:
         async with one.database.transaction() as connection:
+            await shard_map.lock_map(connection)
+            await shard_map.add_region(connection, "west", shard_map.FIRST)
             for name in ("f0", "f1"):
                 await add_facility(connection, one.keys, name, f"Clinic {name}", "west")
+                await shard_map.place_facility(connection, name, "west", shard_map.FIRST)
+        await one.shards.refresh()
         yield one
+
+
+async def add_east(hub: Hub) -> None:
+    """A clinic of another region."""
+    async with hub.database.transaction() as connection:
+        await shard_map.lock_map(connection)
+        await shard_map.add_region(connection, "east", shard_map.FIRST)
+        await add_facility(connection, hub.keys, "e0", "Clinic e0", "east")
+        await shard_map.place_facility(connection, "e0", "east", shard_map.FIRST)
+    await hub.shards.refresh()
+
+
+@pytest.fixture
+def place(hub: Hub) -> Place:
+    """The one shard of that hub."""
+    return hub.shards.first
 
 
 @pytest.fixture
 def context(hub: Hub) -> Context:
     return new_context(hub, lambda: NOW_MS)
+
+
+@pytest.fixture
+async def empty(postgres: SocketAddress) -> AsyncIterator[SocketAddress]:
+    """A database without any tables."""
+    await administer(postgres, "CREATE DATABASE empty")
+    yield SocketAddress(postgres.folder, database="empty")
+    await administer(postgres, "DROP DATABASE empty WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def second(postgres: SocketAddress) -> SocketAddress:
+    """Another database with the hub's tables."""
+
+    async def make() -> SocketAddress:
+        await administer(postgres, "CREATE DATABASE second")
+        address = SocketAddress(postgres.folder, database="second")
+        database = Database(address, connections_max=1, pooled=False)
+        await migrate(database)
+        await database.close()
+        return address
+
+    return asyncio.run(make())
+
+
+@pytest.fixture
+async def two(settings: Settings, second: SocketAddress) -> AsyncIterator[Hub]:
+    """A hub of two shards, the region `west` on both, and two clinics on the first."""
+    await administer(second, EMPTY)
+    dsn = f"postgresql://{second.user}@/{second.database}?host={os.path.realpath(second.folder)}"
+    async with opened(settings) as hub:
+        await sharding.serve_region(hub, "tests", 1, "west")
+        await sharding.add_shard(hub, "tests", 2, dsn, ("west",))
+        for name in ("w1", "w2"):
+            await facilities.add_facility(hub, "tests", name, f"Clinic {name}", "west", NOW_MS, 1)
+        yield hub
 
 
 class Process:

@@ -16,7 +16,7 @@ import pytest
 
 from hub.errors import PostgresFault
 from hub.postgres import programs
-from hub.postgres.embedded import SocketAddress, embedded, is_kept, locked
+from hub.postgres.embedded import SocketAddress, buffers_mib, embedded, is_kept, locked
 from hub.postgres.keeper import KEEPER_LOCK
 
 USER = """
@@ -229,3 +229,7 @@ def test_a_start_that_fails_says_why(tmp_path: Path) -> None:
     with pytest.raises(PostgresFault, match=r"did not start.*pg_control") as caught, embedded(folder):
         pass
     assert caught.value.exit_code == 75
+
+
+def test_postgres_keeps_in_memory_what_the_machine_has_room_for() -> None:
+    assert [buffers_mib(gib << 30) for gib in (0, 1, 4, 8, 64)] == [64, 128, 512, 1024, 1024]

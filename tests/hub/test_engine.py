@@ -2,26 +2,20 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, suppress
+from itertools import count
 
 import asyncpg
 import pytest
 
 from hub.errors import Busy, MigrationFault, PostgresFault
 from hub.postgres.embedded import SocketAddress
-from hub.postgres.engine import Database
+from hub.postgres.engine import COPY_ROWS_MIN, Connection, Database
 from hub.postgres.migrate import LOCK, head, migrate, present
-from hub.store.feed import COPY_ROWS_MIN, Pointer, append_feed
+from hub.store.feed import Pointer, append_feed
 from tests.hub.conftest import administer
 
 SLEEPERS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-
-WAIT_UNTIL_SOMEBODY_HAS_WAITED_LONG = """
-    DO $$ BEGIN
-        WHILE NOT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND waitstart < clock_timestamp() - interval '50ms') LOOP
-            PERFORM pg_sleep(0.01);
-        END LOOP;
-    END $$
-"""
 
 
 @pytest.fixture
@@ -29,13 +23,6 @@ async def database(dsn: str) -> AsyncIterator[Database]:
     one = Database(dsn, connections_max=2, pooled=True)
     yield one
     await one.close()
-
-
-@pytest.fixture
-async def empty(postgres: SocketAddress) -> AsyncIterator[SocketAddress]:
-    await administer(postgres, "CREATE DATABASE empty")
-    yield SocketAddress(postgres.folder, database="empty")
-    await administer(postgres, "DROP DATABASE empty WITH (FORCE)")
 
 
 @pytest.mark.parametrize("pooled", [True, False])
@@ -60,6 +47,37 @@ async def test_a_broken_connection_is_replaced(database: Database, tables: Socke
         assert await connection.fetchval("SELECT 1") == 1
 
 
+async def test_whether_a_connection_is_there_is_asked_by_nothing_but_what_uses_it(database: Database) -> None:
+    said: list[str] = []
+    async with database.transaction() as connection:
+        connection.add_query_logger(lambda one: said.append(one.query))
+    async with database.transaction() as connection:
+        await connection.execute("SELECT 1")
+    assert said[:3] == ["COMMIT;", "BEGIN;", "SELECT 1"]
+
+
+async def test_all_that_were_kept_are_replaced_when_all_broke(database: Database, tables: SocketAddress) -> None:
+    async with database.transaction() as one, database.transaction() as other:
+        pids = {one.get_server_pid(), other.get_server_pid()}
+    await administer(tables, SLEEPERS)
+    async with database.transaction() as one, database.transaction() as other:
+        assert not pids & {one.get_server_pid(), other.get_server_pid()}
+
+
+async def test_none_is_used_again_that_was_kept_beside_one_that_broke(
+    database: Database, tables: SocketAddress
+) -> None:
+    """A server that vanished answers on none of them, and each would keep somebody waiting for as long as a command may take."""
+    async with database.transaction() as one, database.transaction() as other:
+        pids = {one.get_server_pid(), other.get_server_pid()}
+    await administer(tables, f"SELECT pg_terminate_backend({min(pids)})")
+    for _ in pids:
+        async with database.transaction() as connection:  # each in turn: one of them is the broken one's
+            await connection.execute("SELECT 1")
+    async with database.transaction() as one, database.transaction() as other:
+        assert not pids & {one.get_server_pid(), other.get_server_pid()}
+
+
 async def test_a_connection_that_breaks_in_a_transaction_is_the_database_s_fault(
     database: Database, tables: SocketAddress
 ) -> None:
@@ -73,6 +91,42 @@ async def test_a_connection_that_breaks_in_a_transaction_is_the_database_s_fault
         await interrupted()
     async with database.transaction() as connection:
         assert await connection.fetchval("SELECT to_regclass('half_done')") is None
+
+
+async def test_a_connection_that_leads_to_what_is_a_standby_now_is_not_used_again(dsn: str) -> None:
+    database = Database(dsn, connections_max=1, pooled=True)
+    async with database.transaction() as connection:
+        await connection.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
+
+    async def write() -> None:
+        async with database.transaction() as connection:
+            await connection.execute("INSERT INTO audit (actor, action, object) VALUES ('a', 'b', 'c')")
+
+    with pytest.raises(PostgresFault):
+        await write()
+    await write()
+    await database.close()
+
+
+async def test_connections_to_a_primary_that_was_followed_by_another_are_not_used_again(dsn: str) -> None:
+    database = Database(dsn.replace("host=", "host=/nowhere,"), connections_max=2, pooled=True)
+    async with database.transaction() as one, database.transaction() as other:
+        assert await one.fetchval("SELECT 1") == 1
+    assert database.timeline == 1
+    database.heard_of(1)
+    async with database.transaction() as again:
+        assert again in (one, other)
+    database.heard_of(2)
+    for _ in range(2):
+        with pytest.raises(PostgresFault, match="Only an old primary"):
+            async with database.transaction():
+                pass
+    unhurried = database.unhurried()
+    with pytest.raises(PostgresFault, match="Only an old primary"):
+        async with unhurried.transaction():
+            pass
+    await unhurried.close()
+    await database.close()
 
 
 async def test_who_waits_too_long_for_another_is_told_to_come_again(database: Database) -> None:
@@ -89,15 +143,29 @@ async def test_who_waits_too_long_for_another_is_told_to_come_again(database: Da
     await wait()
 
 
-async def test_a_migration_waits_for_another_however_long_it_takes(empty: SocketAddress) -> None:
+async def test_a_migration_waits_for_another_however_long_it_takes(
+    empty: SocketAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.postgres.migrate.PAUSE_SECONDS", 0.01)
     await administer(empty, "ALTER DATABASE empty SET lock_timeout = '20ms'")
     first = await asyncpg.connect(host=empty.folder, user=empty.user, database=empty.database)
     second = Database(empty, connections_max=1, pooled=True)
-    async with asyncio.timeout(60), first.transaction():
-        await first.execute(f"SELECT pg_advisory_xact_lock({LOCK})")
-        waiting = asyncio.create_task(migrate(second))
-        await first.execute(WAIT_UNTIL_SOMEBODY_HAS_WAITED_LONG)
-    await waiting
+    asked, asking = 0, second.transaction
+
+    def counted() -> AbstractAsyncContextManager[Connection]:
+        nonlocal asked
+        asked += 1
+        return asking()
+
+    monkeypatch.setattr(second, "transaction", counted)
+    async with asyncio.timeout(60):
+        async with first.transaction():
+            await first.execute(f"SELECT pg_advisory_xact_lock({LOCK})")
+            waiting = asyncio.create_task(migrate(second))
+            while asked < 5:
+                await asyncio.sleep(0.01)
+            assert await present(second) is None
+        await waiting
     assert await present(second) == head()
     await second.close()
     await first.close()
@@ -149,3 +217,29 @@ async def test_a_newer_database_is_left_alone(database: Database) -> None:
         await connection.execute("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(MigrationFault, match="9999"):
         await migrate(database)
+
+
+async def test_who_is_interrupted_leaves_no_transaction_open(dsn: str, database: Database) -> None:
+    """At whatever moment it is: while a transaction begins, in its midst, while it ends."""
+    interrupted = Database(dsn, connections_max=1, pooled=True)
+
+    async def work() -> None:
+        async with interrupted.transaction() as connection:
+            await connection.execute("SELECT pg_advisory_xact_lock(23)")
+
+    await work()
+    for turns in count():
+        task = asyncio.create_task(work())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        if task.done():
+            await task
+            break
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        async with database.transaction() as other:
+            await other.execute("SET LOCAL lock_timeout = '5s'")
+            await other.execute("SELECT pg_advisory_xact_lock(23)")
+        await work()
+    await interrupted.close()

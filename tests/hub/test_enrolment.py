@@ -4,10 +4,14 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from hub.api.context import Context
-from hub.enrolment import EnrollRequest, Limiter, authorised, enroll, invite, new_code, normal
+from hub.enrolment import EnrollRequest, authorised, enroll, invite, new_code, normal
 from hub.errors import BadRequest, CodeRefused, NotFound, TooManyTries, Unauthorised
+from hub.limits.gcra import SECOND
+from hub.limits.in_process import InProcess
+from hub.limits.limits import Limits, rules
 from hub.runtime import Hub
 from hub.store.nodes import add_facility, list_nodes
 from hub.store.scopes import scopes_of_node
@@ -19,25 +23,21 @@ def time_ms(later: timedelta = timedelta()) -> int:
     return int((datetime.now(UTC) + later).timestamp() * 1000)
 
 
-def limiter(clock: list[float] | None = None) -> Limiter:
-    return Limiter(3, 5, lambda: clock[0] if clock else 0.0)
-
-
 async def test_a_code_makes_one_node_with_its_scopes(hub: Hub) -> None:
     invitation = await invite(hub, "f0", "clinic", None, "test")
     request = EnrollRequest(invitation.code, "front desk", bytes(range(32)))
-    enrolled = await enroll(hub, limiter(), request, ADDRESS, time_ms())
-    node = await authorised(hub, f"Bearer {enrolled.node}.{enrolled.secret}")
+    enrolled = await enroll(hub, request, ADDRESS, time_ms())
+    _place, node = await authorised(hub, f"Bearer {enrolled.node}.{enrolled.secret}")
     assert (node.facility, node.role, node.state, node.name) == ("f0", "clinic", "active", "front desk")
     assert node.public_key == bytes(range(32))
     assert [scope.scope for scope in enrolled.scopes] == ["facility/f0", "region/west", "global"]
     with pytest.raises(CodeRefused):
-        await enroll(hub, limiter(), request, ADDRESS, time_ms())
+        await enroll(hub, request, ADDRESS, time_ms())
 
 
 async def test_a_point_of_presence_holds_its_region_and_what_is_added_to_it(hub: Hub) -> None:
     invitation = await invite(hub, "f0", "pop", "west", "test")
-    enrolled = await enroll(hub, limiter(), EnrollRequest(invitation.code), ADDRESS, time_ms())
+    enrolled = await enroll(hub, EnrollRequest(invitation.code), ADDRESS, time_ms())
     async with hub.database.transaction() as connection:
         await add_facility(connection, hub.keys, "f2", "Clinic 2", "west")
         await add_facility(connection, hub.keys, "f3", "Clinic 3", "east")
@@ -49,7 +49,7 @@ async def test_a_code_expires(hub: Hub) -> None:
     invitation = await invite(hub, "f0", "clinic", None, "test")
     late = time_ms(timedelta(hours=hub.settings.invite_hours, seconds=1))
     with pytest.raises(CodeRefused):
-        await enroll(hub, limiter(), EnrollRequest(invitation.code), ADDRESS, late)
+        await enroll(hub, EnrollRequest(invitation.code), ADDRESS, late)
     async with hub.database.transaction() as connection:
         assert await connection.fetchval("SELECT attempts FROM invite") == 1
         assert await list_nodes(connection) == []
@@ -58,7 +58,7 @@ async def test_a_code_expires(hub: Hub) -> None:
 async def test_a_code_is_understood_as_it_was_read_aloud(hub: Hub) -> None:
     invitation = await invite(hub, "f0", "clinic", None, "test")
     spoken = " ".join(invitation.code.lower().replace("-", "").replace("0", "o").replace("1", "l"))
-    assert (await enroll(hub, limiter(), EnrollRequest(spoken), ADDRESS, time_ms())).facility == "f0"
+    assert (await enroll(hub, EnrollRequest(spoken), ADDRESS, time_ms())).facility == "f0"
 
 
 async def test_the_code_is_not_in_the_database(hub: Hub) -> None:
@@ -70,25 +70,27 @@ async def test_the_code_is_not_in_the_database(hub: Hub) -> None:
 
 
 async def test_wrong_codes_are_limited_by_address_and_in_all(hub: Hub) -> None:
-    clock = [0.0]
-    limits = limiter(clock)
+    clock = [0]
+    few = replace(hub.settings, enroll_failures_per_minute=3, enroll_failures_all_per_minute=5)
+    own = InProcess(lambda: clock[0])
+    hub.limits = Limits(own, own, hub.keys, rules(few))
 
     async def wrong(address: str) -> None:
         with pytest.raises(CodeRefused):
-            await enroll(hub, limits, EnrollRequest(new_code()), address, time_ms())
+            await enroll(hub, EnrollRequest(new_code()), address, time_ms())
 
     for _ in range(3):
         await wrong(ADDRESS)
     good = EnrollRequest((await invite(hub, "f0", "clinic", None, "test")).code)
     with pytest.raises(TooManyTries) as caught:
-        await enroll(hub, limits, good, ADDRESS, time_ms())
-    assert caught.value.retry_after_seconds == 61
+        await enroll(hub, good, ADDRESS, time_ms())
+    assert caught.value.retry_after_seconds == 20
     for _ in range(2):
         await wrong("192.0.2.2")
     with pytest.raises(TooManyTries):
-        await enroll(hub, limits, good, "192.0.2.3", time_ms())
-    clock[0] = 60.0
-    assert (await enroll(hub, limits, good, ADDRESS, time_ms())).facility == "f0"
+        await enroll(hub, good, "192.0.2.3", time_ms())
+    clock[0] = 60 * SECOND
+    assert (await enroll(hub, good, ADDRESS, time_ms())).facility == "f0"
 
 
 async def test_a_facility_that_is_not_there_or_elsewhere_is_not_invited_to(hub: Hub) -> None:
@@ -108,7 +110,7 @@ async def test_wrong_credentials_are_refused(hub: Hub, header: str) -> None:
 
 async def test_the_right_node_with_a_wrong_secret_is_refused(hub: Hub) -> None:
     invitation = await invite(hub, "f0", "clinic", None, "test")
-    enrolled = await enroll(hub, limiter(), EnrollRequest(invitation.code), ADDRESS, time_ms())
+    enrolled = await enroll(hub, EnrollRequest(invitation.code), ADDRESS, time_ms())
     with pytest.raises(Unauthorised):
         await authorised(hub, f"Bearer {enrolled.node}.{enrolled.secret[:-1]}x")
 
@@ -122,7 +124,7 @@ def test_codes_are_short_and_speakable() -> None:
 async def test_acts_are_noted(context: Context) -> None:
     hub = context.hub
     invitation = await invite(hub, "f0", "clinic", None, "somebody")
-    enrolled = await enroll(hub, limiter(), EnrollRequest(invitation.code), ADDRESS, time_ms())
+    enrolled = await enroll(hub, EnrollRequest(invitation.code), ADDRESS, time_ms())
     async with hub.database.transaction() as connection:
         acts = [tuple(row) for row in await connection.fetch("SELECT actor, action, object FROM audit ORDER BY id")]
     assert acts == [("somebody", "node.invite", "f0"), (enrolled.node, "node.enroll", "f0")]

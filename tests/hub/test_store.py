@@ -7,11 +7,11 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from hub.postgres.engine import Connection
+from hub.postgres.engine import COPY_ROWS_MIN, Connection
 from hub.runtime import Hub
 from hub.store import held
-from hub.store.facts import FactKey, add_facts, read_facts, read_stats
-from hub.store.feed import COPY_ROWS_MIN, Pointer, append_feed, read_feed
+from hub.store.facts import FactKey, add_counts, read_facts, read_stats
+from hub.store.feed import Pointer, append_feed, read_feed
 from hub.store.nodes import (
     IncarnationRow,
     NodeRow,
@@ -20,11 +20,11 @@ from hub.store.nodes import (
     find_node,
     incarnations,
     incarnations_of,
-    lock_node,
-    note_report,
+    lock_nodes,
+    note_reports,
     reached,
     read_facility,
-    write_incarnation,
+    write_incarnations,
 )
 from hub.store.resources import (
     ChangedRow,
@@ -56,15 +56,17 @@ async def a_node(hub: Hub, connection: Connection, name: str = "n-1") -> NodeRow
     return node
 
 
-async def test_fresh_rows_are_stored_once_and_present_ones_are_left(hub: Hub) -> None:
+@pytest.mark.parametrize("count", [10, 4 * COPY_ROWS_MIN])
+async def test_fresh_rows_are_stored_once_and_present_ones_are_left(hub: Hub, count: int) -> None:
     async with hub.database.transaction() as connection:
-        rows = fresh(await scope_of(connection), 10)
-        stored = await insert_fresh(connection, rows[:6])
-        assert stored.keys() == {row.rkey for row in rows[:6]}
+        rows = fresh(await scope_of(connection), count)
+        some = count // 2
+        stored = await insert_fresh(connection, rows[:some])
+        assert stored.keys() == {row.rkey for row in rows[:some]}
         # In one order, so that two transactions with the same rows never wait for each other.
         assert [stored[rkey] for rkey in sorted(stored)] == sorted(stored.values())
-        more = await insert_fresh(connection, [*rows[4:6], *rows[6:]])
-        assert more.keys() == {row.rkey for row in rows[6:]}
+        more = await insert_fresh(connection, [*rows[some - 2 : some], *rows[some:]])
+        assert more.keys() == {row.rkey for row in rows[some:]}
         present = await lock_present(connection, [row.rkey for row in rows] + [b"absent"])
         assert [row.key for row in present] == sorted((stored | more).values())
         assert {row.rkey: row.state for row in present} == {row.rkey: row.state for row in rows}
@@ -230,12 +232,12 @@ async def test_an_incarnation_is_remembered(hub: Hub) -> None:
         for name in ("n-1", "n-2"):
             await a_node(hub, connection, name)
         assert await incarnations(connection, [2**62]) == {}
-        assert await reached(connection, "n-1") == 0
+        assert await reached(connection, ["n-1"]) == {"n-1": 0}
         row = IncarnationRow(2**62, "n-1", 4, 5, 3, b"token", 9)
-        await write_incarnation(connection, IncarnationRow(2**62, "n-1", 4, 4, 0, b"", 1))
-        await write_incarnation(connection, row)
+        await write_incarnations(connection, [IncarnationRow(2**62, "n-1", 4, 4, 0, b"", 1)])
+        await write_incarnations(connection, [row])
         assert await incarnations(connection, [2**62, 1]) == {2**62: row}
-        assert (await reached(connection, "n-1"), await reached(connection, "n-2")) == (5, 0)
+        assert await reached(connection, ["n-1", "n-2"]) == {"n-1": 5, "n-2": 0}
         assert await incarnations_of(connection, ["n-1", "n-2"]) == {"n-1": [row], "n-2": []}
 
 
@@ -248,11 +250,11 @@ async def test_exchanges_of_one_node_come_one_after_the_other(hub: Hub) -> None:
     async def exchange() -> bool:
         nonlocal inside
         async with hub.database.transaction() as connection:
-            await lock_node(connection, "n-1")
+            await lock_nodes(connection, ["n-1"])
             known = await incarnations(connection, [1])
             inside += 1
             assert inside == 1
-            await write_incarnation(connection, IncarnationRow(1, "n-1", 0, 0, 0, b"", 1))
+            await write_incarnations(connection, [IncarnationRow(1, "n-1", 0, 0, 0, b"", 1)])
             inside -= 1
             return not known
 
@@ -263,8 +265,8 @@ async def test_exchanges_of_one_node_come_one_after_the_other(hub: Hub) -> None:
 async def test_what_a_node_reports_is_kept(hub: Hub) -> None:
     async with hub.database.transaction() as connection:
         await a_node(hub, connection)
-        await note_report(connection, "n-1", Report(-250, "0.1.0", 12, '{"disk": 1}'))
-        await note_report(connection, "n-1", Report(pending=3))
+        await note_reports(connection, {"n-1": Report(-250, "0.1.0", 12, '{"disk": 1}')})
+        await note_reports(connection, {"n-1": Report(pending=3)})
         node = await find_node(connection, "n-1")
         assert node is not None
         assert (node.clock_offset_ms, node.version, node.pending) == (-250, "0.1.0", 3)
@@ -281,7 +283,7 @@ async def test_parked_registers_wait_and_are_taken_up(hub: Hub) -> None:
         assert [(row.rkey, row.state) for row in waiting] == [(b"a", b"statea")] * 2
         await held.unpark(connection, [row.id for row in waiting])
         assert await held.parked_for(connection, [b"a"]) == []
-        assert await held.count_parked(connection, "n-1") == 1
+        assert await held.count_parked(connection, ["n-1", "n-2"]) == {"n-1": 1, "n-2": 0}
 
 
 async def test_quarantine_is_listed_until_resolved(hub: Hub) -> None:
@@ -316,8 +318,8 @@ async def test_facts_add_up_whoever_comes_first(hub: Hub) -> None:
 
     async def add(turn: int) -> None:
         async with hub.database.transaction() as connection:
-            await add_facts(connection, dict.fromkeys(keys if turn % 2 else keys[::-1], 2))
-            await add_facts(connection, {keys[0]: -2, keys[1]: 0})
+            await add_counts(connection, dict.fromkeys(keys if turn % 2 else keys[::-1], 2), {})
+            await add_counts(connection, {keys[0]: -2, keys[1]: 0}, {})
 
     async with asyncio.timeout(60):
         await asyncio.gather(*(add(turn) for turn in range(10)))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from sync_protocol import bounds
-from sync_protocol.exchange import edge, hub, pace, pulling
+from sync_protocol.exchange import edge, hub, pulling
 from sync_protocol.exchange.edge import Standing
 from sync_protocol.exchange.hub import Incarnation
 from sync_protocol.exchange.messages import Answer, Cursor, Push, Request
@@ -351,48 +351,3 @@ def test_only_the_named_elements_are_sent() -> None:
     assert pulling.named(resource, None, hash_of) is resource
     assert pulling.named(resource, b"aaaaccccdddd", hash_of).elements.keys() == {"a", "c"}
     assert pulling.named(resource, b"", hash_of).elements == {}
-
-
-# --- pace ------------------------------------------------------------------------------------------------------------
-
-
-@given(
-    st.lists(
-        st.one_of(
-            st.tuples(st.just("ok"), st.integers(0, 60_000), st.integers(0, 1 << 22)),
-            st.tuples(st.just("fail"), st.just(0), st.just(0)),
-            st.tuples(st.just("measure"), st.integers(0, 5000), st.integers(0, 1 << 22)),
-        ),
-        max_size=60,
-    ),
-    st.floats(0, 1, exclude_max=True),
-)
-def test_pace_stays_within_its_bounds(story: list[tuple[str, int, int]], chance: float) -> None:
-    now = pace.Pace()
-    for what, one, two in story:
-        before = now
-        if what == "ok":
-            now = pace.succeeded(now, one, two, 0)
-            assert now.failures == 0
-        elif what == "fail":
-            now = pace.failed(now)
-            assert now.frame_bytes <= before.frame_bytes
-            assert now.failures == before.failures + 1
-        else:
-            now = pace.measured(now, one, two)
-        assert bounds.FRAME_BYTES_FLOOR <= now.frame_bytes <= bounds.FRAME_BYTES_TOP
-        assert 1 <= pace.resources_per_frame(now) <= bounds.FRAME_RESOURCES_MAX
-        assert 0 <= pace.wait_ms(now, chance) < bounds.BACKOFF_TOP_MS
-        assert (pace.wait_ms(now, 0.999) > 0) == (now.failures > 0)
-
-
-def test_pace_finds_its_way_down_and_up_again() -> None:
-    now = pace.Pace()
-    for _ in range(10):
-        now = pace.failed(now)
-    assert now.frame_bytes == bounds.FRAME_BYTES_FLOOR
-    assert pace.succeeded(now, 1000, 10, 10).frame_bytes == bounds.FRAME_BYTES_FLOOR, "quick, but not full"
-    for _ in range(12):
-        now = pace.succeeded(now, 1000, now.frame_bytes, 0)
-    assert now.frame_bytes == bounds.FRAME_BYTES_TOP
-    assert pace.succeeded(now, 30_000, now.frame_bytes, 0).frame_bytes == bounds.FRAME_BYTES_TOP // 2

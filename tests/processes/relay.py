@@ -98,6 +98,10 @@ class Relay:
         self._ready.set()
         self._loop.run_forever()
         self.up = False
+        # Nobody more is accepted; who was in the last round gets somebody who closes it, which a task that never began would not.
+        for listener in server.sockets:
+            self._loop.remove_reader(listener.fileno())
+        self._loop.run_until_complete(asyncio.sleep(0))
         server.close()
         tasks = asyncio.all_tasks(self._loop)
         for task in tasks:

@@ -17,8 +17,7 @@ import pytest
 from hub import runtime
 from hub.postgres.keeper import pid_file
 from hub.settings import load
-from hub.states import States
-from sync_protocol import digest, pack
+from tests.processes.digests import digests_at
 from tests.processes.programs import BIN, environment, wait_until
 from tests.processes.work import MARK, Writer, missing
 from tests.processes.world import PASSWORD, Clinic, Hub, world
@@ -96,20 +95,8 @@ def held_at(clinic: Clinic) -> dict[str, Any]:
 
 
 async def hub_digests(hub: Hub) -> dict[str, tuple[str, str]]:
-    """Scope → the digest that the hub keeps, and the one that its sealed states give when they are opened."""
-    async with runtime.opened(load({}, {"data": str(hub.data)})) as one, one.shard() as shard:
-        states = States(one)
-        found = {}
-        for scope in await shard.named_scopes([f"facility/{name}" for name in sorted(set(FACILITIES))]):
-            total = digest.EMPTY
-            after = 0
-            while rows := await shard.scan_scope(scope.id, after, 1_000):
-                for row in rows:
-                    resource = states.open(scope, row.rkey, row.state)
-                    total = digest.add(total, new=pack.hash_of(resource.type, resource.id, pack.pack(resource)))
-                after = rows[-1].key
-            found[scope.name] = (digest.to_bytes(scope.digest).hex(), digest.to_bytes(total).hex())
-        return found
+    async with runtime.opened(load({}, {"data": str(hub.data)})) as one:
+        return await digests_at(one.shards.first, sorted(set(FACILITIES)))
 
 
 def readable(folders: list[Path], words: list[bytes]) -> list[str]:

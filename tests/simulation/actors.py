@@ -20,7 +20,7 @@ from edge_node.sync.exchanging import Progress, Syncing
 from edge_node.sync.link import Asked
 from hub.errors import HubError
 from hub.exchange import exchange
-from hub.keys import KEY_BYTES, SECRETS_COUNT, Keys
+from hub.keys import KEY_BYTES, SECRETS_COUNT, Keys, LocalMaster, Masters
 from hub.states import States
 from hub.store.nodes import NodeRow
 from sync_protocol.errors import ProtocolError
@@ -327,7 +327,8 @@ class HubActor:
         self.went_back = False
         self.foreign_changes = False
         """Whether edges may hold others' changes that the hub has not: then digests differ, and are repaired."""
-        self._keys = Keys(world.chance.randbytes(KEY_BYTES), world.chance.randbytes(KEY_BYTES * SECRETS_COUNT))
+        master = LocalMaster(world.chance.randbytes(KEY_BYTES))
+        self._keys = Keys(Masters(lambda: [master]), world.chance.randbytes(KEY_BYTES * SECRETS_COUNT))
         self.hub = self._process()
 
     def _process(self) -> MemoryHub:

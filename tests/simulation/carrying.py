@@ -15,6 +15,7 @@ from edge_node.store import standing as standings
 from edge_node.store.schema import HOME_SCOPE
 from edge_node.store.standing import Lives
 from hub.ingest import Ingest
+from hub.pushed import Speaker
 from hub.store.nodes import IncarnationRow, NodeRow
 from sync_protocol import envelope, frame
 from sync_protocol.exchange import hub as rules
@@ -101,12 +102,12 @@ def relay(hub: "HubActor", sealed: bytes, author: "Edge") -> None:
 
 async def _relayed(hub: MemoryHub, node: NodeRow, payload: Payload) -> None:
     async with hub.shard() as shard:
-        await shard.lock_node(node.id)
-        known = await shard.incarnations(payload.lives)
-        for life in payload.lives:
-            if life not in known:
-                await shard.write_incarnation(IncarnationRow(life, node.id, 0, 0, 0, b"", 0))
-        scopes = await shard.scopes_of_node(node.id)
-        ingest = Ingest(hub, shard, node, payload.lives[0], frozenset(payload.lives), scopes)
-        await ingest.take(frame.decode(payload.frame))
+        await shard.lock_nodes([node.id])
+        standings = await shard.standings([node.id], payload.lives)
+        unknown = [life for life in payload.lives if life not in standings.lives]
+        await shard.write_incarnations([IncarnationRow(life, node.id, 0, 0, 0, b"", 0) for life in unknown])
+        speaker = Speaker(node, payload.lives[0], frozenset(payload.lives), standings.scopes[node.id])
+        ingest = Ingest(hub, shard)
+        await ingest.take([(speaker, frame.decode(payload.frame))])
+        await ingest.write()
         await ingest.publish()

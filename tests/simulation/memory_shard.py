@@ -4,7 +4,7 @@ Nothing here waits, so the hub's coroutines run from start to end in one `send(N
 """
 
 import copy
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
@@ -12,19 +12,22 @@ from typing import Any, TypeVar, cast
 from msgspec.structs import replace
 
 from hub.keys import Keys
+from hub.load import Load
+from hub.places import Place, Places
 from hub.postgres.engine import Database
-from hub.runtime import Hub, Identity
 from hub.settings import Settings
-from hub.store.facts import FactKey
-from hub.store.feed import Pointer
+from hub.store.feed import Pointer, Position
 from hub.store.held import Parked, ParkedRow, Quarantined
-from hub.store.nodes import FacilityRow, IncarnationRow, NodeRow, Report
+from hub.store.nodes import FacilityRow, IncarnationRow, NodeRow, Report, Standings
 from hub.store.people import counts, is_told, leaves
 from hub.store.referrals import ReferralRow
+from hub.store.relay import Sending
 from hub.store.resources import ChangedRow, NewRow, ResourceRow
 from hub.store.scopes import DIGEST_MODULUS, GLOBAL, Advance, Epoch, ScopeRow, facility_scope, region_scope
 from sync_protocol.exchange.people import Person
 from sync_protocol.passwords import EVERYWHERE
+from tests.simulation.memory_counts import Counts, MemoryCounts
+from tests.simulation.memory_files import Files, MemoryFiles
 
 _T = TypeVar("_T")
 _EPOCH_DAY = datetime(1970, 1, 1, tzinfo=UTC)
@@ -56,7 +59,7 @@ class Tables:
         self.parked: dict[int, ParkedRow] = {}
         self.quarantined: list[Quarantined] = []
         self.conflicts: dict[bytes, tuple[int, int]] = {}
-        self.facts: dict[FactKey, int] = {}
+        self.counts = Counts()
         self.people: dict[str, Person] = {}
         self.left: dict[tuple[str, str], Person] = {}
         self.facilities: dict[str, FacilityRow] = {}
@@ -65,13 +68,14 @@ class Tables:
         self.backfill: dict[int, tuple[int, int]] = {}
         self.audit: list[tuple[datetime, str, str, str]] = []
         self.referrals: dict[int, ReferralRow] = {}
+        self.files: Files = {}
         self.number = 0
 
     def snapshot(self) -> "Tables":
         """The same, apart from what comes."""
         taken = copy.copy(self)
         for name, value in vars(self).items():
-            if isinstance(value, (dict, list)):
+            if isinstance(value, (dict, list, Counts)):
                 setattr(taken, name, copy.copy(value))
         taken.feed = {scope: list(pointers) for scope, pointers in self.feed.items()}
         return taken
@@ -82,39 +86,45 @@ class Tables:
         return self.number
 
 
-class MemoryShard:
+class MemoryShard(MemoryFiles, MemoryCounts):
     """A `hub.store.shard.Shard` on `Tables`."""
 
     def __init__(self, tables: Tables) -> None:
-        self.tables = tables
+        super().__init__(tables.files)
+        self.tables: Tables = tables
+        self.sends = self.shared = False
 
-    # --- nodes ---
-
-    async def lock_node(self, node: str) -> None:
+    async def lock_nodes(self, nodes: Sequence[str], /) -> set[str]:
         """Nobody else is here."""
+        return set(nodes)
+
+    async def standings(self, nodes: Sequence[str], /, lives: Sequence[int]) -> Standings:
+        held = {node: sorted(self.tables.node_scopes.get(node, ())) for node in nodes}
+        scopes = {node: [self.tables.scopes[scope] for scope in of_node] for node, of_node in held.items()}
+        return Standings(await self.incarnations(lives), scopes)
 
     async def incarnations(self, lives: Sequence[int]) -> dict[int, IncarnationRow]:
         return {life: self.tables.incarnations[life] for life in lives if life in self.tables.incarnations}
 
-    async def reached(self, node: str) -> int:
-        return max((row.acked for row in self.tables.incarnations.values() if row.node == node), default=0)
+    async def reached(self, nodes: Sequence[str], /) -> dict[str, int]:
+        rows = self.tables.incarnations.values()
+        return {node: max((row.acked for row in rows if row.node == node), default=0) for node in nodes}
 
-    async def write_incarnation(self, incarnation: IncarnationRow) -> None:
-        before = self.tables.incarnations.get(incarnation.id, incarnation)
-        self.tables.incarnations[incarnation.id] = replace(
-            incarnation, node=before.node, base_counter=before.base_counter
-        )
+    async def write_incarnations(self, incarnations: Sequence[IncarnationRow]) -> None:
+        for row in incarnations:
+            before = self.tables.incarnations.get(row.id, row)
+            self.tables.incarnations[row.id] = replace(row, node=before.node, base_counter=before.base_counter)
 
     async def incarnations_of(self, nodes: Sequence[str], /) -> dict[str, list[IncarnationRow]]:
         return {node: [row for row in self.tables.incarnations.values() if row.node == node] for node in nodes}
 
-    async def note_report(self, node: str, report: Report) -> None:
-        self.tables.reports[node] = report
+    async def note_reports(self, reports: Mapping[str, Report]) -> None:
+        self.tables.reports.update(reports)
+
+    async def send(self, messages: Sequence[Sending], /) -> None:
+        assert not messages, "there is no other shard"
 
     # --- scopes ---
-
-    async def scopes_of_node(self, node: str) -> list[ScopeRow]:
-        return [self.tables.scopes[scope] for scope in sorted(self.tables.node_scopes.get(node, ()))]
 
     async def read_scopes(self, scopes: Sequence[int], /) -> list[ScopeRow]:
         return [self.tables.scopes[scope] for scope in sorted(set(scopes)) if scope in self.tables.scopes]
@@ -158,6 +168,10 @@ class MemoryShard:
         keys = sorted({self.tables.keys[rkey] for rkey in rkeys if rkey in self.tables.keys})
         return [self.tables.resources[key] for key in keys]
 
+    async def at_home(self, rkeys: Sequence[bytes]) -> dict[bytes, str]:
+        rows = [self.tables.resources[self.tables.keys[rkey]] for rkey in rkeys if rkey in self.tables.keys]
+        return {row.rkey: self.tables.scopes[row.scope].name for row in rows}
+
     async def update_rows(self, rows: Sequence[ChangedRow]) -> None:
         for row in rows:
             if (present := self.tables.resources.get(row.key)) is not None:
@@ -180,6 +194,9 @@ class MemoryShard:
         ahead = (p for p in self.tables.feed.get(scope, ()) if p.seq > after_seq)
         return sorted((p for p in ahead if not_source is None or p.source != not_source), key=lambda p: p.seq)[:limit]
 
+    async def read_feeds(self, positions: Sequence[Position], limit: int) -> list[list[Pointer]]:
+        return [await self.read_feed(one.scope, one.after_seq, one.not_source, limit) for one in positions]
+
     # --- what waits ---
 
     async def park(self, parked: Sequence[Parked]) -> None:
@@ -192,8 +209,8 @@ class MemoryShard:
     async def parked_for(self, rkeys: Sequence[bytes]) -> list[ParkedRow]:
         return [row for _, row in sorted(self.tables.parked.items()) if row.rkey in rkeys]
 
-    async def count_parked(self, node: str) -> int:
-        return sum(row.node == node for row in self.tables.parked.values())
+    async def count_parked(self, nodes: Sequence[str], /) -> dict[str, int]:
+        return {node: sum(row.node == node for row in self.tables.parked.values()) for node in nodes}
 
     async def unpark(self, ids: Sequence[int]) -> None:
         for number in ids:
@@ -209,13 +226,12 @@ class MemoryShard:
             else:
                 self.tables.conflicts.pop(rkey, None)
 
-    async def add_facts(self, deltas: Mapping[FactKey, int]) -> None:
-        for key, delta in deltas.items():
-            self.tables.facts[key] = self.tables.facts.get(key, 0) + delta
-
     # --- people ---
 
-    async def people_of(self, facility: str) -> list[Person]:
+    async def people_of(self, facilities: Collection[str]) -> dict[str, list[Person]]:
+        return {facility: self._people_of(facility) for facility in facilities}
+
+    def _people_of(self, facility: str) -> list[Person]:
         everywhere = (one for one in self.tables.people.values() if not one.facility and one.role in EVERYWHERE)
         here = {one.name: one for one in self.tables.people.values() if one.facility == facility}
         here |= {one.name: one for one in everywhere}
@@ -256,6 +272,9 @@ class MemoryShard:
     async def facilities_of(self, region: str) -> list[FacilityRow]:
         return [row for _, row in sorted(self.tables.facilities.items()) if row.region == region]
 
+    async def facilities_at_home(self, region: str) -> list[FacilityRow]:
+        return await self.facilities_of(region)
+
     async def regions_of(self, scopes: Sequence[int], /) -> dict[int, str]:
         return {row.scope: row.region for row in self.tables.facilities.values() if row.scope in scopes}
 
@@ -271,9 +290,6 @@ class MemoryShard:
     async def keys_by_clues(self, weights: Mapping[int, int], limit: int) -> list[int]:
         found = {key: sum(weights.get(token, 0) for token in tokens) for key, tokens in self.tables.clues.items()}
         return sorted((key for key in found if found[key]), key=lambda key: (-found[key], key))[:limit]
-
-    async def count_patients(self, scopes: Sequence[int], /) -> int:
-        return sum(n for key, n in self.tables.facts.items() if key.kind == "patient" and key.scope in scopes)
 
     async def begin_backfill(self, version: int) -> tuple[int, int] | None:
         after, upto = self.tables.backfill.setdefault(version, (0, max(self.tables.resources, default=0)))
@@ -306,8 +322,7 @@ class MemoryShard:
                 self.tables.referrals[row.key] = replace(row, state="closing")
 
     async def open_referrals(self, limit: int) -> list[int]:
-        waiting = [row.key for row in self.tables.referrals.values() if row.state in ("waiting", "closing")]
-        return waiting[:limit]
+        return [row.key for row in self.tables.referrals.values() if row.state in ("waiting", "closing")][:limit]
 
     async def lock_referral(self, key: int) -> ReferralRow | None:
         return self.tables.referrals.get(key)
@@ -315,14 +330,32 @@ class MemoryShard:
     async def settle_referral(self, key: int, state: str) -> None:
         self.tables.referrals[key] = replace(self.tables.referrals[key], state=state)
 
+    async def bring_referral(self, referral: ReferralRow, /) -> None:
+        self.tables.referrals[referral.key] = referral
 
-class MemoryHub(Hub):
+
+class Alone:
+    """The places of a hub that has one."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.load = Load()
+
+    def __iter__(self) -> Iterator[Place]:
+        return iter([self.place])
+
+    def of_region(self, region: str) -> list[Place]:
+        return [self.place]
+
+
+class MemoryHub(Place):
     """A hub whose shard is in memory. `committing` is called before a transaction's commit, `committed` after it; what
     either raises is the end of the process there."""
 
     def __init__(self, keys: Keys, epoch: int) -> None:
         no_database = cast(Database, None)  # nothing asks for it: `shard` is answered here
-        super().__init__(Settings(), no_database, keys, Identity("hub", b"", b""), "")
+        super().__init__(1, "hub", no_database, keys, Settings())
+        self.others = cast(Places, Alone(self))
         self.epoch = epoch
         self.tables = Tables()
         self.committing: Callable[[], None] = lambda: None
@@ -337,6 +370,9 @@ class MemoryHub(Hub):
         self.tables = working
         self.committed()
 
+    async def breathe(self) -> None:
+        """Nobody else is here."""
+
     def add_scope(self, name: str) -> int:
         """The id of a scope, made when it is not there."""
         for row in self.tables.scopes.values():
@@ -344,7 +380,9 @@ class MemoryHub(Hub):
                 return row.id
         number = self.tables.next_number()
         kind = name.partition("/")[0]
-        self.tables.scopes[number] = ScopeRow(number, name, kind, 0, 0, 0, self.keys.new_data_key())
+        self.tables.scopes[number] = ScopeRow(
+            number, name, kind, 0, 0, 0, finish(self.keys.data.new_ring(self.keys.masters.first.id, 0))
+        )
         return number
 
     def add_facility(self, facility: str, region: str = "west") -> FacilityRow:

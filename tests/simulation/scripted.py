@@ -146,7 +146,7 @@ class Script:
 
     def publish(self) -> int:
         """The hub tells its regions of their facilities."""
-        return finish(publish(self.hub.hub, self.world.now_ms))
+        return finish(publish(self.hub.hub.others, self.world.now_ms))
 
     def notices(self, edge: str) -> list[tuple[str, str, str]]:
         """What the hub tells an edge of its patients: `(status, category, reason)`, the earliest first."""

@@ -3,8 +3,10 @@
 import json
 import re
 import time
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from hashlib import sha256
 from typing import Any
 
 import httpx
@@ -245,3 +247,42 @@ async def test_too_little_is_asked_back_and_an_absent_hub_is_told_kindly(two: Tw
         assert f'value="Adaeze {two.family}"' in absent.text
         assert (await client.post("/elsewhere/admit", data={"token": "é", "reason": "here"})).status_code == 400
         assert (await client.post("/elsewhere/admit", data={"token": "AAAA", "reason": "no"})).status_code == 400
+
+
+def bring_file(node: Node, hub: Hub, content: bytes) -> str:
+    """A file, sent as tus says with the node's own credentials. Returns its SHA-256."""
+    digest = sha256(content).hexdigest()
+    headers = {"Authorization": f"Bearer {credential(node)}", "Tus-Resumable": "1.0.0"}
+    said = {"Upload-Length": str(len(content)), "Upload-Metadata": f"sha256 {b64encode(digest.encode()).decode()}"}
+    location = httpx.post(f"{hub.url}/blobs/uploads", headers=headers | said).headers["location"]
+    chunk = {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+    assert httpx.patch(f"{hub.url}{location}", headers=headers | chunk, content=content).status_code == 204
+    return digest
+
+
+def file_status(node: Node, hub: Hub, digest: str) -> int:
+    return httpx.head(f"{hub.url}/blobs/{digest}", headers={"Authorization": f"Bearer {credential(node)}"}).status_code
+
+
+def credential(node: Node) -> str:
+    with node.store.transaction() as connection:
+        return str(connection.execute("SELECT credential FROM sync").fetchone()[0])
+
+
+def document(two: Two, digest: str) -> dict[str, Any]:
+    attachment = {"contentType": "application/pdf", "url": f"https://hub.example/blobs/{digest}"}
+    return {"status": "current", "subject": two.subject, "content": [{"attachment": attachment}]}
+
+
+def test_her_files_go_with_her_and_so_do_those_of_late_edits(two: Two, hub: Hub) -> None:
+    early, late, other = (bring_file(two.home, hub, b"%PDF-1.7 " + name.encode()) for name in ("early", "late", "x"))
+    two.home.put("DocumentReference/early", **document(two, early))
+    two.home.sync()
+    assert [file_status(two.other, hub, digest) for digest in (early, late, other)] == [404, 404, 404]
+    admission.admit(two.other.store, two.found().token, AMA, "here", two.other.now())
+    two.home.put("DocumentReference/late", **document(two, late))
+    two.other.sync()
+    two.other.put("DocumentReference/guessed", **document(two, other))
+    two.other.sync()
+    two.home.exchange()
+    assert [file_status(two.other, hub, digest) for digest in (early, late, other)] == [200, 200, 404]

@@ -60,6 +60,7 @@ def paths(browser: Browser, busy: Served) -> list[str]:
         return [one.path for one in walking.reached(page, WOMAN, "/today", "/patients/olawale")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("user", ROLES)
 def test_no_link_leads_nowhere_and_every_page_looks_right_at_both_sizes(
     browser: Browser, busy: Served, user: str

@@ -40,6 +40,7 @@ def page(browser: Browser, clinics: Place) -> Iterator[Page]:
     assert watched.findings == []
 
 
+@pytest.mark.slow
 def test_a_midwifes_day_goes_from_login_to_what_is_safe_at_the_hub(
     browser: Browser, clinics: Place, today: date, tmp_path: Path
 ) -> None:

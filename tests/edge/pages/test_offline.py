@@ -308,6 +308,7 @@ def test_the_wifi_is_lost_in_mid_form_and_the_form_is_sent_once_when_it_is_back(
     wait_for(tablet, "drafts", 0)
 
 
+@pytest.mark.slow
 def test_an_answer_that_is_lost_does_not_save_the_form_twice(tablet: Tablet) -> None:
     tablet.open(FORM)
     tablet.page.get_by_label("Note").fill("the answer is lost")

@@ -1,0 +1,1 @@
+"""Exports: what is in them, that they end, and who gets them."""
