@@ -4,10 +4,11 @@ Every serving process has a scheduler; the one that holds an advisory lock does 
 A view that takes long is refreshed more rarely: it takes at most a tenth of the time (`share`), however large the facts have grown.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -30,10 +31,21 @@ SHARE: Final = 10
 async def refreshing(hub: Hub) -> AsyncIterator[None]:
     """Keeps the numbers fresh for as long as this lasts."""
     scheduler = AsyncIOScheduler(timezone="UTC")
+    running: dict[asyncio.Task[Any], asyncio.Task[None]] = {}
+    """The scheduler's tasks, each with the round that it waits for: cancelled themselves, they would be told as failures."""
+
+    async def told() -> None:
+        job, rounds = asyncio.current_task(), asyncio.create_task(_round(hub))
+        assert job is not None
+        running[job] = rounds
+        await asyncio.wait([rounds])
+        del running[job]
+        if not rounds.cancelled():
+            rounds.result()
+
     scheduler.add_job(
-        _round,
+        told,
         "interval",
-        [hub],
         seconds=hub.settings.refresh_seconds,
         next_run_time=datetime.now(scheduler.timezone),
         # One round at a time: a long one is not joined by another, and those that were missed meanwhile are one.
@@ -45,6 +57,11 @@ async def refreshing(hub: Hub) -> AsyncIterator[None]:
     try:
         yield
     finally:
+        scheduler.remove_all_jobs()
+        for rounds in running.values():
+            rounds.cancel()
+        if running:
+            await asyncio.wait(list(running))
         scheduler.shutdown(wait=False)
 
 

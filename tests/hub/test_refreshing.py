@@ -181,3 +181,18 @@ def test_the_kinds_that_views_count_are_those_of_the_rules() -> None:
     with open(text, encoding="utf-8") as file:
         found = file.read()
     assert found.count("kind IN (" + ", ".join(f"'{kind}'" for kind in HAPPENED)) == 3
+
+
+async def test_an_end_in_the_middle_of_a_round_is_no_failure(two: Hub, caplog: pytest.LogCaptureFixture) -> None:
+    """The round is waited for, so that nothing uses the connections that are closed next."""
+    async with two.database.transaction() as connection:
+        await connection.execute("LOCK TABLE refreshed IN ACCESS EXCLUSIVE MODE")
+        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'refreshed'::regclass"
+        async with refreshing(two), asyncio.timeout(30):
+            while not await connection.fetchval(waiting):
+                await asyncio.sleep(0.01)
+        async with asyncio.timeout(30):
+            while await connection.fetchval(waiting):
+                await asyncio.sleep(0.01)
+    assert not [task for task in asyncio.all_tasks() if "_round" in repr(task)]
+    assert not caplog.records

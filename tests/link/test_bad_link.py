@@ -40,7 +40,7 @@ def test_the_same_on_loopback_where_namespaces_are_not_permitted(
 ) -> None:
     place: Place
     with together(7) as place:
-        numbers = measure(tmp_path, place, cuts=Cuts(times=3, seconds=2.0, after_bytes=4_000))
+        numbers = measure(tmp_path, place, cuts=Cuts(times=3, seconds=2.0, after_bytes=1_500))
     told(capsys, numbers)
     assert numbers.cuts == 3
     assert numbers.seconds_to_both < SECONDS_MAX
