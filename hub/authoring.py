@@ -61,9 +61,8 @@ def _made(
     after, changed = elements.write(current, current, parsed, str(body["id"]), stamp)
     if not changed:
         return None
-    state = pack.pack(after)
-    hash_ = pack.hash_of(after.type, after.id, state)
-    return _Made(rkey, row, after, hash_, states.seal(scope, rkey, after, state))
+    named = pack.named(after)
+    return _Made(rkey, row, after, pack.hash_named(named), states.seal(scope, rkey, named))
 
 
 async def _store(hub: Place, shard: Shard, scope: ScopeRow, made: Sequence[_Made]) -> list[bytes]:

@@ -21,12 +21,15 @@ OF_TYPE: Final = {
 _REFERENCE = re.compile(rb'"reference":"(Patient/[A-Za-z0-9.-]{1,64})(?:/_history/[^"]*)?"')
 
 
+def _members(type_: str) -> frozenset[str]:
+    return MEMBERS | OF_TYPE[type_] if type_ in OF_TYPE else MEMBERS
+
+
 def patients(resource: Resource) -> set[str]:
     """`Patient/id` of all whom a resource, as it is shown, is about."""
     found: set[str] = set()
-    for member in MEMBERS | OF_TYPE[resource.type] if resource.type in OF_TYPE else MEMBERS:
-        register = resource.elements.get(member)
-        value = register.shown.value if register is not None else None
+    for member in _members(resource.type).intersection(resource.elements):
+        value = resource.value(member)
         if value is not None:
             found.update([name.decode() for name in _REFERENCE.findall(value)])
     return found

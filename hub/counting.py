@@ -9,7 +9,7 @@ slices by key. `recount` says between which keys it still has to: a record there
 its slice will count it as it then is. Both hold the record's lock when they look, so each record is counted once.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date
 
@@ -17,7 +17,7 @@ import structlog
 from msgspec import Struct
 
 from hub import clues, facts, maternal
-from hub.facts import VERSION, Counted, changes, counted
+from hub.facts import VERSION, Counted, Fact, counted
 from hub.places import Place
 from hub.states import NOTHING
 from hub.store import facts as fact_rows
@@ -45,7 +45,9 @@ class Change(Struct, frozen=True):
 
 async def note(place: Place, shard: Shard, written: Sequence[Change], scopes: Mapping[int, str]) -> None:
     """Brings counts up to date with resources that this transaction wrote; their rows are locked. `scopes`: names of those they are in."""
-    derived = [(one, counted(one.before), counted(one.after)) async for one in place.paced(written)]
+    derived: list[Derived] = []
+    async for some in place.paced(written):
+        derived += [(one, counted(one.before), counted(one.after)) for one in some]
     derived = [row for row in derived if row[1] != row[2] or (row[2] != Counted() and row[0].old_scope != row[0].scope)]
     arrivals = _arrivals(derived)
     if (anew := await shard.add_counts(_deltas(derived), arrivals)) is not None:
@@ -58,17 +60,17 @@ async def note(place: Place, shard: Shard, written: Sequence[Change], scopes: Ma
 Derived = tuple[Change, Counted, Counted]
 
 
-def _deltas(derived: Sequence[Derived]) -> Counter[FactKey]:
-    deltas: Counter[FactKey] = Counter()
+def _deltas(derived: Sequence[Derived]) -> dict[FactKey, int]:
+    by_scope: defaultdict[int, Counter[Fact]] = defaultdict(Counter)
     for one, before, after in derived:
-        if one.old_scope == one.scope:
-            for fact, n in changes(before, after).items():
-                deltas[FactKey(one.scope, fact.day, fact.kind, fact.code)] += n
-            continue
         for sign, scope, found in ((-1, one.old_scope, before), (1, one.scope, after)):
             for fact in found.facts:
-                deltas[FactKey(scope, fact.day, fact.kind, fact.code)] += sign
-    return deltas
+                by_scope[scope][fact] += sign
+    return {
+        FactKey(scope, fact.day, fact.kind, fact.code): n
+        for scope, of_it in by_scope.items()
+        for fact, n in of_it.items()
+    }
 
 
 def _arrivals(derived: Sequence[Derived]) -> Counter[tuple[int, date]]:

@@ -70,7 +70,6 @@ HAPPENED: Final = ("encounter", "immunization", "contact", "outcome", "danger")
 """Kinds that say that something was done or found: they cannot be of tomorrow, and have a day."""
 
 _NOTHING: Final = Counted()
-_NO_CHANGE: Final[Counter[Fact]] = Counter()
 
 
 def counted(resource: Resource | None) -> Counted:
@@ -89,20 +88,6 @@ def facts(resource: Resource | None) -> Counter[Fact]:
     return Counter(counted(resource).facts)
 
 
-def changes(before: Counted, after: Counted) -> Counter[Fact]:
-    """By how much the counts change when a resource does."""
-    if before.facts == after.facts:
-        return _NO_CHANGE
-    difference = Counter(after.facts)
-    difference.subtract(before.facts)
-    return Counter({fact: n for fact, n in difference.items() if n})
-
-
-def _shown(resource: Resource, key: str) -> bytes | None:
-    register = resource.elements.get(key)
-    return register.shown.value if register is not None else None
-
-
 def _is_counted(resource: Resource) -> bool:
     return resource.type in RULES or _may_say(resource)
 
@@ -111,14 +96,13 @@ def _may_say(resource: Resource) -> bool:
     asked = maternal.ASKED.get(resource.type)
     if asked is None:
         return False
-    values = (resource.elements[key].shown.value for key in asked if key in resource.elements)
-    return maternal.may_say(resource.type, [value for value in values if value is not None])
+    return maternal.may_say(resource.type, [value for key in asked if (value := resource.value(key)) is not None])
 
 
 def _by_rule(resource: Resource) -> list[Fact]:
     if (rule := RULES.get(resource.type)) is None:
         return []
-    day, code, status = (_text(_shown(resource, key), path) for key, path in (rule.day, rule.code, rule.status))
+    day, code, status = (_text(resource.value(key), path) for key, path in (rule.day, rule.code, rule.status))
     return [] if status in maternal.VOID else [Fact(_day(day), rule.kind, code[:CODE_CHARS_MAX])]
 
 
@@ -126,7 +110,7 @@ def _years(resource: Resource) -> list[Fact]:
     """The year in which a patient was born, which may be an impossible one. Not the day: it would tell who she is."""
     if resource.type != "Patient" or "birthDate" not in resource.elements:
         return []
-    year = _text(_shown(resource, "birthDate"), ("birthDate",))[:4]
+    year = _text(resource.value("birthDate"), ("birthDate",))[:4]
     return [Fact(date(int(year), 1, 1), "born", "")] if year.isdecimal() and int(year) > 0 else []
 
 

@@ -124,11 +124,12 @@ class Ingest:
         self._scopes.update(speaker.scopes)
         key_of = self._hub.keys.resource_key
         wanted: dict[Key, list[Resource]] = {}
-        async for part in self._hub.paced(parts):
-            wanted.setdefault(key_of(part.name), []).append(part)
+        async for some in self._hub.paced(parts):
+            for part in some:
+                wanted.setdefault(key_of(part.name), []).append(part)
         about: dict[Key, Key] = {}
-        async for rkey, of_one in self._hub.paced(list(wanted.items())):
-            about[rkey] = self._patient_of(of_one)
+        async for pairs in self._hub.paced(list(wanted.items())):
+            about.update([(rkey, self._patient_of(of_one)) for rkey, of_one in pairs])
         return _Turn(self._pushes, speaker, wanted, about, {})
 
     def _patient_of(self, parts: Sequence[Resource]) -> Key:
@@ -197,18 +198,20 @@ class Ingest:
 
     async def _placed(self, turn: _Turn) -> list[Key]:
         """Finds where what is pushed belongs. Returns what stands under these names for somebody else."""
-        strange = []
-        async for rkey, parts in self._hub.paced(list(turn.wanted.items())):
-            work = self._works.get(rkey) or self._present(rkey)
-            if work is None or work.made_by >= 0:
-                turn.works[rkey] = self._fresh(turn, rkey, parts, work)
-                continue
-            left = self._let_in(work, turn.speaker, parts)
-            if left is None:
-                strange.append(rkey)
-            else:
-                turn.works[rkey] = work, left
+        strange: list[Key] = []
+        async for some in self._hub.paced(list(turn.wanted.items())):
+            strange += [rkey for rkey, parts in some if not self._is_placed(turn, rkey, parts)]
         return strange
+
+    def _is_placed(self, turn: _Turn, rkey: Key, parts: Sequence[Resource]) -> bool:
+        work = self._works.get(rkey) or self._present(rkey)
+        if work is None or work.made_by >= 0:
+            turn.works[rkey] = self._fresh(turn, rkey, parts, work)
+            return True
+        left = self._let_in(work, turn.speaker, parts)
+        if left is not None:
+            turn.works[rkey] = work, left
+        return left is not None
 
     def _present(self, rkey: Key) -> Work | None:
         if (row := self._rows.get(rkey)) is None:
@@ -309,7 +312,7 @@ class Ingest:
             faults = iter(elements.check_each([part for _, of_one in some for part in of_one]))
             for rkey, of_one in some:
                 work, left = turn.works[rkey]
-                said = Said(turn.number, speaker, left, work.after is None, set())
+                said = Said(turn.number, speaker, left, work.after is None)
                 work.said.append(said)
                 if work.abroad:
                     said.parts = [whole for part in of_one if (whole := self._usable(work, said, part, next(faults)))]
@@ -330,7 +333,7 @@ class Ingest:
         merged = rule(work.after, whole)
         if merged.changed:
             work.after = merged.after
-            said.changed |= merged.changed
+            said.changed = said.changed | merged.changed if said.changed else merged.changed
         if said.speaker.earlier:
             said.others |= rules.left_behind(merged, whole, said.speaker.earlier)
         if merged.parked is not None:
@@ -354,7 +357,7 @@ class Ingest:
 
     def _refuse(self, work: Work, said: Said, part: Resource, detail: str, reason: str) -> None:
         speaker = said.speaker
-        payload = self._states.seal(self._scopes[speaker.home], work.rkey, part, pack.pack(part))
+        payload = self._states.seal(self._scopes[speaker.home], work.rkey, pack.named(part))
         entry = Quarantined(speaker.node.id, speaker.home, work.rkey, reason, detail, payload)
         self._refused.append(entry)
         speaker.notes.append(Note("quarantined", part.type, part.id, detail))
@@ -381,7 +384,7 @@ class Ingest:
                 continue
             self._settled += [one.id] if one.id else []
             work.after, said.others = after, True
-            said.changed |= merged.changed
+            said.changed = said.changed | merged.changed
             if merged.refused is not None:
                 self._refuse(work, said, merged.refused, merged.reason, "forged")
             if merged.parked is not None:

@@ -191,9 +191,7 @@ class _Move:
 
     async def _reseal(self, going: Sequence[tuple[ResourceRow, Resource]]) -> None:
         changed = [
-            ChangedRow(
-                row.key, self._new.id, row.hash, self._states.seal(self._new, row.rkey, resource, pack.pack(resource))
-            )
+            ChangedRow(row.key, self._new.id, row.hash, self._states.seal(self._new, row.rkey, pack.named(resource)))
             for row, resource in going
         ]
         await self._shard.update_rows(changed)

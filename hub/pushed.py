@@ -1,6 +1,6 @@
 """What is pushed, while it is merged: who says it, and each resource that it is about."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Final
 
 from msgspec import Struct
@@ -80,7 +80,7 @@ class Said(Struct):
     """Scopes of this node that have to let go of it: the patient is elsewhere now."""
     fresh: bool
     """Whether nothing was here before."""
-    changed: set[str]
+    changed: Set[str] = frozenset()
     others: bool = False
     """Whether something is among it that waited here, or stood here, and that this node does not know: a copy of it may have sent it."""
     after: Resource | None = None

@@ -23,7 +23,7 @@ from hub.upkeep import upkeep
 
 log = structlog.get_logger()
 
-COLLECT_AFTER = 20_000
+COLLECT_AFTER = 100_000
 
 
 class Server(uvicorn.Server):

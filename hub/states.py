@@ -23,9 +23,8 @@ class States:
         self._hub = hub
         self._codec = Codec()
 
-    def seal(self, scope: ScopeRow, rkey: bytes, resource: Resource, state: bytes) -> bytes:
-        """A resource, whose packed registers are `state`, as it is stored."""
-        named = resource.name.encode() + b"\0" + state
+    def seal(self, scope: ScopeRow, rkey: bytes, named: bytes) -> bytes:
+        """A resource (`pack.named`) as it is stored."""
         packed = bytes((self._codec.version,)) + self._codec.compress(named)
         return self._hub.seal(scope.data_key).seal(packed, rkey)
 
@@ -56,8 +55,7 @@ class States:
     def stub(self, scope: ScopeRow, rkey: bytes, name: str) -> bytes:
         """What stands for a record that is elsewhere: its name, sealed, and nothing else."""
         type_, _, id_ = name.partition("/")
-        resource = Resource(type_, id_)
-        return self.seal(scope, rkey, resource, pack.pack(resource))
+        return self.seal(scope, rkey, pack.named(Resource(type_, id_)))
 
     def is_of(self, type_: str, scope: ScopeRow, rkey: bytes, sealed: bytes) -> bool:
         """Whether what is sealed is of a type, without unpacking its registers. Raises as `open`."""

@@ -1,7 +1,7 @@
 """What was merged, written set-based: resources, what waits, counts, clues, referrals; and, last, the feeds that point to it."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from hub import clues, counting, referring, relayed
 from hub.counting import Change
@@ -15,6 +15,8 @@ from hub.store.resources import ChangedRow, NewRow
 from hub.store.scopes import Advance, ScopeRow
 from hub.store.shard import Shard
 from sync_protocol import digest, pack, policy
+from sync_protocol.one_write import OneWrite
+from sync_protocol.register import Register
 from sync_protocol.resource import DELETION, Resource, disagreements
 
 
@@ -53,15 +55,14 @@ class Storing:
         works = [work for work in works if not work.abroad]
         fresh: list[tuple[Work, NewRow]] = []
         known: list[tuple[Work, ChangedRow]] = []
-        async for work in self._hub.paced([work for work in works if work.changed]):
-            resource = _after(work)
-            state = pack.pack(resource)
-            hash_ = pack.hash_of(resource.type, resource.id, state)
-            sealed = self._states.seal(self._scopes[work.scope], work.rkey, resource, state)
-            if work.key is None:
-                fresh.append((work, NewRow(work.rkey, work.scope, hash_, sealed)))
-            else:
-                known.append((work, ChangedRow(work.key, work.scope, hash_, sealed)))
+        async for some in self._hub.paced([work for work in works if work.changed]):
+            for work in some:
+                named = pack.named(_after(work))
+                hash_, sealed = pack.hash_named(named), self._states.seal(self._scopes[work.scope], work.rkey, named)
+                if work.key is None:
+                    fresh.append((work, NewRow(work.rkey, work.scope, hash_, sealed)))
+                else:
+                    known.append((work, ChangedRow(work.key, work.scope, hash_, sealed)))
         stored = await self._shard.insert_fresh([row for _, row in fresh]) if fresh else {}
         if len(stored) < len(fresh):
             raise Overtaken
@@ -98,7 +99,7 @@ class Storing:
             await self._shard.send(relayed.said(self._hub, self._scopes[scope], speaker, list(lives.values()), parts))
 
     def _sealed(self, scope: int, rkey: Key, part: Resource) -> bytes:
-        return self._states.seal(self._scopes[scope], rkey, part, pack.pack(part))
+        return self._states.seal(self._scopes[scope], rkey, pack.named(part))
 
     async def _note_former(self, inserted: Sequence[tuple[Work, bytes, int]], works: Sequence[Work]) -> None:
         """Where what was written had been, for who says more of it from there."""
@@ -107,8 +108,8 @@ class Storing:
         for work in works:
             key = keys.get(work.rkey, work.key)
             for said in work.said:
-                for scope in said.left if said.changed or said.speaker.recovering is not None else ():
-                    if key is not None:
+                if said.left and key is not None and (said.changed or said.speaker.recovering is not None):
+                    for scope in said.left:
                         former.setdefault(scope, set()).add(key)
             # What is recovered is where it was last, as far as anybody remembers, and is not moved again by who remembers less.
             if work.rkey in keys and work.said[0].speaker.recovering is not None:
@@ -127,19 +128,19 @@ class Storing:
             placed += [(said.push, work, key, said) for said in work.said if said.changed]
         # Who offers in a reconciliation what has moved away has it by some other way than us: it is told again to let go.
         for work in works:
-            reminded = (
-                said for said in work.said if said.left and not said.changed and said.speaker.recovering is not None
-            )
-            placed += [(said.push, work, work.key, said) for said in reminded if work.key is not None]
+            for said in work.said:
+                if said.left and not said.changed and said.speaker.recovering is not None and work.key is not None:
+                    placed.append((said.push, work, work.key, said))
         placed.sort(key=lambda one: one[0])
         for _, work, key, said in placed:
             if said.changed:
                 # What its own node has in another scope is sent back to it, so that it is in the same scope there.
                 source = said.speaker.incarnation if not said.left and not said.others else None
                 self._pointers.append((work.scope, key, source, None if said.fresh else self._hashes(said.changed)))
-            self._pointers += [(scope, key, None, None) for scope in sorted(said.left)]
+            if said.left:
+                self._pointers += [(scope, key, None, None) for scope in sorted(said.left)]
 
-    def _hashes(self, changed: set[str]) -> bytes:
+    def _hashes(self, changed: Set[str]) -> bytes:
         known = self._element_hashes
         for element in changed - known.keys():
             known[element] = self._hub.keys.element_hash(element)
@@ -147,9 +148,10 @@ class Storing:
 
     async def _count(self, written: Sequence[tuple[Work, bytes, int]]) -> None:
         conflicts: list[tuple[Key, int, int]] = []
-        async for work, _, _ in self._hub.paced(written):
-            if (waiting := _reviewed(work.after)) != _reviewed(work.before):
-                conflicts.append((work.rkey, work.scope, waiting))
+        async for some in self._hub.paced(written):
+            for work, _, _ in some:
+                if (waiting := _reviewed(work.after)) != _reviewed(work.before):
+                    conflicts.append((work.rkey, work.scope, waiting))
         changed = [Change(key, work.scope, work.before, work.scope, work.after) for work, _, key in written]
         scopes = {scope.id: scope.name for scope in self._scopes.values()}
         await counting.note(self._hub, self._shard, changed, scopes)
@@ -197,10 +199,12 @@ def _after(work: Work) -> Resource:
 
 def _reviewed(resource: Resource | None) -> int:
     """How many elements of a resource wait for a review."""
-    if resource is None or not (DELETION in resource.elements or _mixed(resource)):
+    if resource is None or not (DELETION in resource.elements or _mixed(resource.elements)):
         return 0
     return sum(policy.needs_review(resource.type, conflict.element) for conflict in disagreements(resource))
 
 
-def _mixed(resource: Resource) -> bool:
-    return bool([1 for register in resource.elements.values() if len(register.siblings) != 1])
+def _mixed(elements: Mapping[str, Register]) -> bool:
+    if type(elements) is OneWrite:
+        return False
+    return bool([1 for register in elements.values() if len(register.siblings) != 1])

@@ -7,7 +7,7 @@ author's own text (FHIR R4, datatypes: "implementations SHALL preserve the preci
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
 import msgspec
@@ -17,6 +17,7 @@ from sync_protocol.errors import MalformedJson, ProtocolError, TooLarge
 from sync_protocol.json_text import check_value as check_value
 from sync_protocol.json_text import compact, packed, same, sense
 from sync_protocol.json_text import depth_over as depth_over
+from sync_protocol.one_write import OneWrite
 from sync_protocol.register import WITHHELD, Register, Stamp
 from sync_protocol.resource import ALIVE, DELETION, Resource, deletion_value, gone, read_deletion, shown
 from sync_protocol.showing import NOTHING, hidden, quote
@@ -257,20 +258,21 @@ def _write_values(
     id_: str,
     stamp: Stamp,
 ) -> tuple[Resource, frozenset[str]]:
+    if current is None:
+        made = OneWrite(stamp, {stamp.node: stamp.counter}, dict(sorted(values.items()))) if values else {}
+        return Resource(type_, id_, made), frozenset(values)
     view = shown(seen) if seen is not None else {}
     written: dict[str, Register] = {}
     for key, value in values.items():
         if key in always or not same(value, view.get(key)):
             written[key] = _written(current, seen, key, stamp, value)
-    if current is None:
-        return Resource(type_, id_, written), frozenset(written)
     if not written:
         return current, frozenset()
     return Resource(current.type, current.id, {**current.elements, **written}), frozenset(written)
 
 
-def _written(current: Resource | None, seen: Resource | None, key: str, stamp: Stamp, value: bytes | None) -> Register:
-    before = current.elements.get(key) if current is not None else None
+def _written(current: Resource, seen: Resource | None, key: str, stamp: Stamp, value: bytes | None) -> Register:
+    before = current.elements.get(key)
     known = seen.elements.get(key) if seen is not None else None
     return register.write(before, known.context if known is not None else {}, stamp, value)
 
@@ -350,18 +352,33 @@ def _check_together(parts: Sequence[Resource]) -> None:
 
 def _values_of(part: Resource) -> list[bytes]:
     """The values that are JSON text, each of the shape that its place asks for."""
-    values: list[bytes] = []
-    for key, register_ in part.elements.items():
-        for sibling in register_.siblings:
-            value = sibling.value
-            if value is None or value[:2] != b'{"' or key == DELETION or key[-1:] == "|":  # all but the usual
-                if value == WITHHELD:
-                    continue
-                _check_shape(key, value)
-                if value is None or key == DELETION:
-                    continue
-            values.append(value)
+    if type(part.elements) is OneWrite and not _odd(part.elements.said):
+        said = part.elements.said.values()
+        values = [value for value in said if value is not None and value[:2] == b'{"']
+        if len(values) == len(said):
+            return values
+    values = []
+    for key, value in _said(part.elements):
+        if value is None or value[:2] != b'{"' or key == DELETION or key[-1:] == "|":  # all but the usual
+            if value == WITHHELD:
+                continue
+            _check_shape(key, value)
+            if value is None or key == DELETION:
+                continue
+        values.append(value)
     return values
+
+
+def _odd(keys: Iterable[str]) -> bool:
+    """Whether there is any among these keys whose value is not an object of members: an order of entries, or the deletion."""
+    text = "\n".join(keys)
+    return "|\n" in text or text[-1:] == "|" or DELETION in text
+
+
+def _said(elements: Mapping[str, Register]) -> Iterable[tuple[str, bytes | None]]:
+    if type(elements) is OneWrite:
+        return elements.said.items()
+    return [(key, sibling.value) for key, register_ in elements.items() for sibling in register_.siblings]
 
 
 def _check_shape(key: str, value: bytes | None) -> None:

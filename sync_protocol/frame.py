@@ -35,13 +35,14 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from struct import Struct as Layout
-from typing import Annotated, NamedTuple, TypeAlias, TypeVar
+from typing import Annotated, TypeAlias, TypeVar
 
 import msgspec
 
 from sync_protocol import bounds
 from sync_protocol.compression import FRAME_LEVEL, LATEST, Codec
 from sync_protocol.errors import MalformedData, MalformedFrame, TooLarge
+from sync_protocol.one_write import OneWrite, one_write
 from sync_protocol.pack import numbered, unflat
 from sync_protocol.register import WITHHELD as WITHHELD
 from sync_protocol.register import Context, Register, Sibling, Stamp
@@ -81,12 +82,14 @@ class _Columns(msgspec.Struct, frozen=True, array_like=True):
     values: _OfValues[bytes | None]
 
 
-class _Row(NamedTuple):
-    shape: int
-    id: str
-    stamps: list[Stamp]
-    contexts: list[dict[int, int]]
-    layout: list[list[int]]
+class _Shape(msgspec.Struct):
+    """`single`, `several`: its resources, by their place in the frame, with what stands of them before their values."""
+
+    type: str
+    mixed: bool
+    keys: list[str]
+    single: list[tuple[int, Stamp, Context]] = []
+    several: list[tuple[int, list[Stamp], list[dict[int, int]], list[list[int]]]] = []
 
 
 _END = object()
@@ -119,29 +122,30 @@ class _Writer:
     def add(self, resource: Resource) -> None:
         shape, ids, _, _, _, _, _, context_column, contexts, layouts = self.columns
         registers = resource.elements
-        keys = sorted(registers)
-        stamp, context = _only_stamp(registers, keys)
-        mixed = stamp is None
-        number = self.shapes[(self.types[resource.type], int(mixed), *keys)]
+        if not registers:
+            raise TooLarge("a resource without elements cannot be sent")
+        one = one_write(registers)
+        keys = list(one.said) if one is not None else sorted(registers)
+        number = self.shapes[(self.types[resource.type], int(one is None), *keys)]
         if number == len(self.cells):
             self.cells.append([[] for _ in keys])
         shape.append(number)
         as_uuid = _uuid_bytes(resource.id)
         ids.append(resource.id if as_uuid is None else None)
         self.uuids += as_uuid or b""
-        if stamp is not None:
-            self._stamp(stamp)
-            own = len(context) == 1 and context.get(stamp.node) == stamp.counter
-            context_column.append(None if own else self._flat(context))
-            for cell, key in zip(self.cells[number], keys, strict=True):
-                cell.append(registers[key].siblings[0].value)
+        if one is not None:
+            self._stamp(one.stamp)
+            own = len(one.context) == 1 and one.context.get(one.stamp.node) == one.stamp.counter
+            context_column.append(None if own else self._flat(one.context))
+            for cell, value in zip(self.cells[number], one.said.values(), strict=True):
+                cell.append(value)
             return
         ordered = [registers[key] for key in keys]
         stamps, distinct, layout = numbered(ordered)
         contexts.append([self._flat(unflat(list(context))) for context in distinct])
         layouts.append([(len(stamps),), *layout])
-        for one in stamps:
-            self._stamp(one)
+        for stamp in stamps:
+            self._stamp(stamp)
         for cell, register in zip(self.cells[number], ordered, strict=True):
             cell.extend([sibling.value for sibling in register.siblings])
 
@@ -219,20 +223,23 @@ def _open(frame: bytes) -> bytes:
 
 def _read(columns: _Columns) -> Iterator[Resource]:
     left = len(columns.values)  # every key of a shape, every context and every stamp has a value of its own
-    shapes: list[tuple[str, bool, list[str]]] = []
+    shapes: list[_Shape] = []
     for shape in columns.shapes:
         shapes.append(_check_shape(columns, _SHAPE.decode(shape)))
-        left = _used(left, len(shapes[-1][2]))
+        left = _used(left, len(shapes[-1].keys))
     left = len(columns.values)
     if columns.nodes and not (min(columns.nodes) > 0 and max(columns.nodes) <= bounds.NODE_ID_MAX):
         raise ValueError("an incarnation out of range")
-    stamps, context = _stamps(columns), iter(columns.context)
+    if columns.shape:
+        _index(min(columns.shape))
+    nodes, stamps, context = columns.nodes, _stamps(columns), iter(columns.context)
     contexts, layouts = iter(columns.contexts), iter(columns.layout)
-    rows: list[_Row] = []
-    for number, id_ in zip(columns.shape, _ids(columns), strict=True):
-        if not shapes[_index(number)][1]:
-            stamp = next(stamps)
-            rows.append(_Row(number, id_, [stamp], [_own_context(columns.nodes, next(context), stamp)], []))
+    for i, number in enumerate(columns.shape):
+        shape_ = shapes[number]
+        if not shape_.mixed:
+            stamp, seen = next(stamps), next(context)
+            its = {stamp.node: stamp.counter} if seen is None else _own_context(nodes, seen, stamp)
+            shape_.single.append((i, stamp, its))
             continue
         (count,), *layout = _LISTS.decode(next(layouts))
         distinct = _LISTS.decode(next(contexts))
@@ -240,11 +247,15 @@ def _read(columns: _Columns) -> Iterator[Resource]:
         if not 0 < count <= bounds.SIBLINGS_MAX * max(1, len(layout)):
             raise ValueError("a number of stamps out of range")
         of_row = [next(stamps) for _ in range(count)]
-        rows.append(_Row(number, id_, of_row, [_context(columns.nodes, c) for c in distinct], layout))
+        shape_.several.append((i, of_row, [_context(nodes, c) for c in distinct], layout))
     for column in (stamps, context, contexts, layouts):
         if next(column, _END) is not _END:
             raise ValueError("more columns than resources use")
-    yield from _fill(columns, shapes, rows)
+    elements = _fill(columns, shapes)
+    return (
+        Resource(shapes[number].type, id_, of_one)
+        for number, id_, of_one in zip(columns.shape, _ids(columns), elements, strict=True)
+    )
 
 
 def _used(left: int, number: int) -> int:
@@ -253,29 +264,27 @@ def _used(left: int, number: int) -> int:
     return left - number
 
 
-def _fill(columns: _Columns, shapes: Sequence[tuple[str, bool, list[str]]], rows: list[_Row]) -> Iterator[Resource]:
-    """Values stand shape by shape and key by key: hand them out in that order, then the resources in theirs."""
-    members: list[list[int]] = [[] for _ in shapes]
-    for i, row in enumerate(rows):
-        members[row.shape].append(i)
-    elements: list[dict[str, Register]] = [{} for _ in rows]
+def _fill(columns: _Columns, shapes: Sequence[_Shape]) -> list[Mapping[str, Register]]:
+    """Values stand shape by shape and key by key: hand them out in that order. The elements of each resource, in theirs."""
+    elements: list[Mapping[str, Register]] = [{} for _ in columns.shape]
     values = iter(columns.values)
-    for (_, mixed, keys), rows_of_shape in zip(shapes, members, strict=True):
-        if not mixed:
-            plain = [(elements[i], rows[i].stamps[0], rows[i].contexts[0]) for i in rows_of_shape]
-            for key in keys:
-                for (of_one, stamp, context), value in zip(plain, islice(values, len(plain)), strict=True):
-                    of_one[key] = Register((Sibling(stamp, value),), context)
+    for shape in shapes:
+        if not shape.mixed:
+            of_keys = [list(islice(values, len(shape.single))) for _ in shape.keys]
+            for (i, stamp, context), said in zip(shape.single, zip(*of_keys, strict=True), strict=True):
+                elements[i] = OneWrite(stamp, context, dict(zip(shape.keys, said, strict=True)))
             continue
-        for at, key in enumerate(keys):
-            for i in rows_of_shape:
-                row = rows[i]
-                context_at, *stamps_at = row.layout[at]
-                siblings = tuple(Sibling(row.stamps[_index(s)], next(values)) for s in stamps_at)
-                elements[i][key] = _register(siblings, row.contexts[_index(context_at)])
+        of_shape: list[dict[str, Register]] = [{} for _ in shape.several]
+        for at, key in enumerate(shape.keys):
+            for (_, stamps, contexts, layout), of_one in zip(shape.several, of_shape, strict=True):
+                context_at, *stamps_at = layout[at]
+                siblings = tuple(Sibling(stamps[_index(s)], next(values)) for s in stamps_at)
+                of_one[key] = _register(siblings, contexts[_index(context_at)])
+        for (i, *_), of_one in zip(shape.several, of_shape, strict=True):
+            elements[i] = of_one
     if next(values, _END) is not _END:
         raise ValueError("more values than elements")
-    return (Resource(shapes[row.shape][0], row.id, elements[i]) for i, row in enumerate(rows))
+    return elements
 
 
 def _register(siblings: tuple[Sibling, ...], context: Context) -> Register:
@@ -287,9 +296,7 @@ def _register(siblings: tuple[Sibling, ...], context: Context) -> Register:
     return Register(siblings, context)
 
 
-def _own_context(nodes: list[int], column: list[int] | None, stamp: Stamp) -> dict[int, int]:
-    if column is None:
-        return {stamp.node: stamp.counter}
+def _own_context(nodes: list[int], column: list[int], stamp: Stamp) -> dict[int, int]:
     context = _context(nodes, column)
     if context.get(stamp.node, 0) < stamp.counter:
         raise ValueError("a context that has not seen its own stamp")
@@ -320,7 +327,7 @@ def _stamps(columns: _Columns) -> Iterator[Stamp]:
         yield Stamp(columns.nodes[_index(node)], counter, ts, device_ts, user, role)
 
 
-def _check_shape(columns: _Columns, shape: list[int | str]) -> tuple[str, bool, list[str]]:
+def _check_shape(columns: _Columns, shape: list[int | str]) -> _Shape:
     type_, mixed, *keys = shape
     if not isinstance(type_, int) or mixed not in (0, 1):
         raise ValueError("not a shape")
@@ -330,23 +337,7 @@ def _check_shape(columns: _Columns, shape: list[int | str]) -> tuple[str, bool, 
     name = columns.types[_index(type_)]
     if not 0 < len(name) <= bounds.TYPE_CHARS_MAX:
         raise ValueError("a type of impossible length")
-    return name, bool(mixed), names
-
-
-def _only_stamp(registers: Mapping[str, Register], keys: list[str]) -> tuple[Stamp | None, Context]:
-    if not keys:
-        raise TooLarge("a resource without elements cannot be sent")
-    first = registers[keys[0]]
-    stamp, context = first.siblings[0].stamp, first.context
-    for key in keys:
-        register = registers[key]
-        if len(register.siblings) != 1:
-            return None, {}
-        other, its = register.siblings[0].stamp, register.context
-        # Identity first, as in `pack`: comparing is slow, and elements written together share both.
-        if (other is not stamp and other != stamp) or (its is not context and its != context):
-            return None, {}
-    return stamp, context
+    return _Shape(name, bool(mixed), names)
 
 
 def _index(number: int) -> int:

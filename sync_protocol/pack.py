@@ -19,6 +19,7 @@ import msgspec
 
 from sync_protocol import bounds
 from sync_protocol.errors import MalformedState
+from sync_protocol.one_write import OneWrite, one_write
 from sync_protocol.register import Context, Register, Sibling, Stamp
 from sync_protocol.resource import Resource
 
@@ -40,28 +41,13 @@ _DECODER = msgspec.msgpack.Decoder(_State)
 
 def pack(resource: Resource) -> bytes:
     """Canonical bytes of all registers (type and id apart)."""
-    registers = resource.elements
+    if (one := one_write(resource.elements)) is not None:
+        return _ENCODER.encode(([one.stamp], [flat(one.context)], list(one.said), None, list(one.said.values())))
+    return _pack_mixed(resource.elements)
+
+
+def _pack_mixed(registers: Mapping[str, Register]) -> bytes:
     keys = sorted(registers)
-    first = registers[keys[0]] if keys else None
-    if first is not None and len(first.siblings) == 1:
-        stamp, context = first.siblings[0].stamp, first.context
-        values: list[bytes | None] = []
-        for key in keys:
-            register = registers[key]
-            siblings = register.siblings
-            if len(siblings) != 1:
-                break
-            sibling, its = siblings[0], register.context
-            # Identity first: elements written together share both, and comparing structs costs more than all else here.
-            if (sibling.stamp is not stamp and sibling.stamp != stamp) or (its is not context and its != context):
-                break
-            values.append(sibling.value)
-        else:
-            return _ENCODER.encode(([stamp], [flat(context)], keys, None, values))
-    return _pack_mixed(registers, keys)
-
-
-def _pack_mixed(registers: Mapping[str, Register], keys: list[str]) -> bytes:
     ordered = [registers[key] for key in keys]
     stamps, contexts, layout = numbered(ordered)
     values = [sibling.value for register in ordered for sibling in register.siblings]
@@ -97,12 +83,12 @@ def unpack(type_: str, id_: str, state: bytes) -> Resource:
         raise MalformedState("packed registers that do not unpack") from error
 
 
-def _registers(packed: _State) -> dict[str, Register]:
+def _registers(packed: _State) -> Mapping[str, Register]:
     contexts = [unflat(context) for context in packed.contexts]
     if packed.layout is None:
-        stamp, context = packed.stamps[0], contexts[0]
-        pairs = zip(packed.keys, packed.values, strict=True)
-        return {key: Register((Sibling(stamp, value),), context) for key, value in pairs}
+        if not packed.keys:
+            raise ValueError("one write of nothing")
+        return OneWrite(packed.stamps[0], contexts[0], dict(zip(packed.keys, packed.values, strict=True)))
     stamps, values = packed.stamps, iter(packed.values)
     found: dict[str, Register] = {}
     for key, cell in zip(packed.keys, packed.layout, strict=True):
@@ -132,9 +118,19 @@ def unflat(numbers: list[int]) -> dict[int, int]:
     return dict(zip(numbers[::2], numbers[1::2], strict=True))
 
 
+def named(resource: Resource) -> bytes:
+    """Name and canonical bytes: what the hash is of, and what a hub keeps sealed."""
+    return resource.name.encode() + b"\0" + pack(resource)
+
+
 def hash_of(type_: str, id_: str, state: bytes) -> bytes:
     """blake2b-128 of the name and the canonical state: what the digest sums."""
-    return hashlib.blake2b(f"{type_}/{id_}\0".encode() + state, digest_size=HASH_BYTES).digest()
+    return hash_named(f"{type_}/{id_}\0".encode() + state)
+
+
+def hash_named(whole: bytes) -> bytes:
+    """The same, of what `named` made."""
+    return hashlib.blake2b(whole, digest_size=HASH_BYTES).digest()
 
 
 def version_of(hash_: bytes) -> str:

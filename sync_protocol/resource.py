@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from sync_protocol.errors import MalformedState
+from sync_protocol.one_write import OneWrite
 from sync_protocol.register import WITHHELD, Context, Register, Sibling, join, join_context, seen
 
 DELETION = "~"
@@ -28,6 +29,13 @@ class Resource(msgspec.Struct, frozen=True, gc=False):
     def name(self) -> str:
         """`Type/id`, as FHIR references name it."""
         return f"{self.type}/{self.id}"
+
+    def value(self, key: str) -> bytes | None:
+        """What is shown of an element; None when it is removed, or was never there."""
+        if type(self.elements) is OneWrite:
+            return self.elements.said.get(key)
+        register = self.elements.get(key)
+        return register.shown.value if register is not None else None
 
     def part(self, keys: Iterable[str]) -> "Resource":
         """The same resource with only these elements (those it has)."""
@@ -59,17 +67,14 @@ def join_resource(a: Resource, b: Resource) -> tuple[Resource, frozenset[str]]:
 def is_one_write(part: Resource, own: frozenset[int]) -> bool:
     """Whether a part is one write in one of these lives, made when nothing was there, as every new resource comes: it holds all its values,
     and depends on nothing."""
-    stamp = context = None
-    for key, register in part.elements.items():
-        siblings = register.siblings
-        if len(siblings) != 1 or siblings[0].value == WITHHELD or key == DELETION:
-            return False
-        # By identity: `frame` gives all elements written together the same stamp and context.
-        if siblings[0].stamp is not stamp or register.context is not context:
-            if stamp is not None:
-                return False
-            stamp, context = siblings[0].stamp, register.context
-    return stamp is not None and context is not None and len(context) == 1 and stamp.node in own
+    one = part.elements
+    return (
+        type(one) is OneWrite
+        and len(one.context) == 1
+        and one.stamp.node in own
+        and DELETION not in one.said
+        and WITHHELD not in one.said.values()
+    )
 
 
 # --- deletion ---------------------------------------------------------------------------------------------------------
@@ -106,9 +111,9 @@ def read_deletion(value: bytes | None) -> dict[str, Context]:
 
 def gone(resource: Resource) -> bool:
     """Whether the resource is deleted: someone deleted it, and every sibling was seen by a deleter."""
-    register = resource.elements.get(DELETION)
-    if register is None:
+    if DELETION not in resource.elements:
         return False
+    register = resource.elements[DELETION]
     clocks = [clock for s in register.siblings if (clock := read_deletion(s.value))]
     if len(clocks) < len(register.siblings):
         return False  # somebody, who had not seen every deletion, keeps it
@@ -122,9 +127,9 @@ def gone(resource: Resource) -> bool:
 
 def deletion_disputed(resource: Resource) -> bool:
     """Whether someone deleted it while others, unseen by the deleter, changed or kept it. It is then shown whole."""
-    register = resource.elements.get(DELETION)
-    if register is None:
+    if DELETION not in resource.elements:
         return False
+    register = resource.elements[DELETION]
     return any(read_deletion(s.value) for s in register.siblings) and not gone(resource)
 
 
@@ -134,6 +139,8 @@ def deletion_disputed(resource: Resource) -> bool:
 def shown(resource: Resource) -> dict[str, bytes]:
     """Element key → the shown value, elements shown as removed and the deletion register apart."""
     view: dict[str, bytes] = {}
+    if type(resource.elements) is OneWrite:
+        return {key: value for key, value in resource.elements.said.items() if value is not None and key != DELETION}
     for key, register in resource.elements.items():
         value = register.siblings[0].value if len(register.siblings) == 1 else register.shown.value
         if value is not None and key != DELETION:
@@ -143,6 +150,8 @@ def shown(resource: Resource) -> dict[str, bytes]:
 
 def disagreements(resource: Resource) -> list[Conflict]:
     """All elements with more than one distinct value, by key, whatever their policy; a disputed deletion too."""
+    if type(resource.elements) is OneWrite and DELETION not in resource.elements:
+        return []
     found = [
         Conflict(key, register.siblings)
         for key, register in resource.elements.items()
@@ -156,11 +165,15 @@ def disagreements(resource: Resource) -> list[Conflict]:
 
 def last_stamp_ms(resource: Resource) -> int:
     """The greatest `ts` of any live sibling: when this state was last written, as its writers believe."""
+    if type(resource.elements) is OneWrite:
+        return resource.elements.stamp.ts
     return max((s.stamp.ts for r in resource.elements.values() for s in r.siblings), default=0)
 
 
 def context_of(resource: Resource) -> Context:
     """The join of the contexts of all elements: every dot this state has seen anything of."""
+    if type(resource.elements) is OneWrite:
+        return resource.elements.context
     total: Context = {}
     for register in resource.elements.values():
         total = join_context(total, register.context)

@@ -5,7 +5,7 @@ here; else it is *parked* until they arrive. So a node can neither write nor era
 """
 
 import hmac
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from hashlib import blake2b
 from typing import Literal
 
@@ -147,7 +147,7 @@ class Merge(msgspec.Struct, frozen=True):
     those refused with the reason."""
 
     after: Resource | None
-    changed: frozenset[str]
+    changed: Set[str]
     parked: Resource | None = None
     refused: Resource | None = None
     reason: str = ""
@@ -156,7 +156,7 @@ class Merge(msgspec.Struct, frozen=True):
 def merge(present: Resource | None, pushed: Resource, own: frozenset[int]) -> Merge:
     """Join what a node says into what is here. `own`: all incarnations of that node."""
     if present is None and is_one_write(pushed, own):
-        return Merge(pushed, frozenset(pushed.elements))
+        return Merge(pushed, pushed.elements.keys())
     here = present.elements if present is not None else {}
     changed: dict[str, Register] = {}
     parked: dict[str, Register] = {}

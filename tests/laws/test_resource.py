@@ -51,7 +51,7 @@ def test_join_says_exactly_what_changed(ab: list[Resource]) -> None:
     assert changed == {key for key in after.elements if a.elements.get(key) != after.elements[key]}
     assert (after is a) == (not changed)
     assert after.elements.keys() == a.elements.keys() | b.elements.keys()
-    assert all(after.elements[key] is a.elements[key] for key in a.elements.keys() - changed)
+    assert all(after.elements[key] == a.elements[key] for key in a.elements.keys() - changed)
     assert covers(context_of(after), context_of(a))
     assert covers(context_of(after), context_of(b))
 

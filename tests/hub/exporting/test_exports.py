@@ -126,9 +126,9 @@ async def delete(hub: Hub, scope: str, type_: str, id_: str) -> None:
         current = States(hub.shards.first).open(row, found.rkey, found.state)
         stamp = Stamp(hub.shards.first.epoch, hub.shards.first.next_counter(), NOW_MS, NOW_MS, "ama", "midwife")
         after, _ = elements.delete(current, current, stamp)
-        state = pack.pack(after)
-        sealed = States(hub.shards.first).seal(row, found.rkey, after, state)
-        await shard.update_rows([ChangedRow(found.key, row.id, pack.hash_of(type_, id_, state), sealed)])
+        named = pack.named(after)
+        sealed = States(hub.shards.first).seal(row, found.rkey, named)
+        await shard.update_rows([ChangedRow(found.key, row.id, pack.hash_named(named), sealed)])
 
 
 async def test_what_commits_late_is_in_the_next_export(

@@ -241,9 +241,8 @@ async def fill(hub: Hub, number: int) -> None:
             for at in range(first, min(first + 5_000, number)):
                 body = observation(f"o{at}", f"p{at % 1000}") | {"note": [{"text": os.urandom(150).hex()}]}
                 made, _ = elements.write(None, None, elements.parse(msgspec.json.encode(body)), f"o{at}", stamp)
-                state, rkey = pack.pack(made), hub.keys.resource_key(made.name)
-                hash_ = pack.hash_of(made.type, made.id, state)
-                rows.append(NewRow(rkey, scope.id, hash_, states.seal(scope, rkey, made, state)))
+                named, rkey = pack.named(made), hub.keys.resource_key(made.name)
+                rows.append(NewRow(rkey, scope.id, pack.hash_named(named), states.seal(scope, rkey, named)))
             await insert_fresh(connection, rows)
 
 
