@@ -9,7 +9,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ASGIApp
 
-from hub.api import admin, auth, blobs, exporting, public, sync, uploads
+from hub.api import admin, auth, blobs, exporting, matching, public, sync, uploads
 from hub.api.access import provide_visitor
 from hub.api.context import STATE_KEY, Context, provide_context
 from hub.api.metrics import watched
@@ -27,7 +27,16 @@ def make_app(context: Context) -> Litestar:
     return Litestar(
         route_handlers=[
             *(public.page, public.healthz, public.readyz, public.metrics),
-            *(sync.router, admin.router, auth.router, uploads.router, blobs.router, exporting.router, console.router),
+            *(
+                sync.router,
+                admin.router,
+                auth.router,
+                uploads.router,
+                blobs.router,
+                exporting.router,
+                matching.router,
+                console.router,
+            ),
         ],
         dependencies={
             "context": Provide(provide_context, sync_to_thread=False),

@@ -153,8 +153,10 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     upload_hours: Annotated[Count, Meta(description="How long a file that was not sent whole is kept.")] = 48
     exports_max: Annotated[Count, Meta(description="Exports made at the same time, by all processes together.")] = 2
     export_hours: Annotated[Count, Meta(description="How long the files of an export are kept.")] = 24
-    finds_per_hour: Annotated[Count, Meta(description="People whom one node may look for in an hour.")] = 60
     refresh_seconds: Annotated[Count, Meta(description="How often the console's numbers are refreshed.")] = 300
+    finds_per_hour: Annotated[
+        Count, Meta(description="People whom one node may look for in an hour, or one who asks `$match`.")
+    ] = 60
     finds_per_day: Annotated[Count, Meta(description="People whom one node may look for in a day.")] = 300
 
 

@@ -5,6 +5,7 @@
     enrolling   wrong invitation codes, by address, in all closed
     requests    by person and address                      this process's own count
     record      by person or node, and file                this process's own count
+    find        by person who asks for patients            this process's own count
     exchange    by node                                    open: what nodes bring is never turned away for want of Redis
 
 Of a patient's record the hub serves files; whom a node looks for and admits is counted in the database (`hub.finding`), Redis or not.
@@ -49,6 +50,7 @@ class Rules(Struct, frozen=True):
     user: Limit
     address: Limit
     record: Limit
+    find: Limit
     exchange: Limit
     enroll_address: Limit
     enroll_all: Limit
@@ -62,6 +64,7 @@ def rules(settings: Settings) -> Rules:
         user=per(MINUTE, settings.requests_per_user_per_minute),
         address=per(MINUTE, settings.requests_per_address_per_minute),
         record=per(HOUR, settings.record_reads_per_hour),
+        find=per(HOUR, settings.finds_per_hour),
         exchange=per(MINUTE, settings.exchanges_per_node_per_minute),
         enroll_address=per(MINUTE, settings.enroll_failures_per_minute),
         enroll_all=per(MINUTE, settings.enroll_failures_all_per_minute),
@@ -103,6 +106,10 @@ class Limits:
     async def record(self, name: str, file: str) -> None:
         """One reading of a file of a patient's record, by a person or a node. Raises `TooManyRequests`."""
         await self._asked([Take(f"{{{self.mark(file)}}}:record:{self.mark(name)}", self._rules.record, "this record")])
+
+    async def find(self, name: str) -> None:
+        """One question of a person for who of all patients may be meant. Raises `TooManyRequests`."""
+        await self._asked([Take(f"{{find}}:{self.mark(name)}", self._rules.find, "this person")])
 
     async def exchange(self, node: str) -> None:
         """One exchange of a node. Raises `TooManyRequests`; not for want of Redis."""

@@ -31,6 +31,7 @@ ADMIN: Final = OPERATOR | {
     "facilities.move",
     "audit.see",
     "export",
+    "patients.match",
     "blobs.read",
     "shards.see",
 }
