@@ -4,26 +4,32 @@ import asyncio
 import gc
 import json
 import signal
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from socket import AF_INET6
+from typing import Final
 
+import asyncpg
 import structlog
 import uvicorn
 import uvloop
 
 from hub.api.context import new_context
 from hub.app import create_app
-from hub.errors import HubError
+from hub.errors import HubError, PostgresFault
 from hub.exporting.working import exporting
 from hub.refreshing import refreshing
-from hub.runtime import now_ms, opened
+from hub.runtime import Hub, now_ms, opened
 from hub.settings import Settings
 from hub.upkeep import upkeep
 
 log = structlog.get_logger()
 
-COLLECT_AFTER = 100_000
+COLLECT_AFTER: Final = 100_000
+DATABASE_WAIT_SECONDS: Final = 120.0
+"""How long a database that is not there is waited for at the start: as a Postgres may take to recover."""
+DATABASE_PAUSE_SECONDS: Final = 2.0
 
 
 class Server(uvicorn.Server):
@@ -82,7 +88,7 @@ def serve(settings: Settings) -> None:
 
 async def run(settings: Settings) -> None:
     """The server on an open hub. Requests in work are waited for, then the database is closed."""
-    async with opened(settings) as hub:
+    async with _opened_once_there(settings) as hub:
         context = new_context(hub)
         config = uvicorn.Config(
             create_app(context),
@@ -103,6 +109,31 @@ async def run(settings: Settings) -> None:
         async with upkeep(hub, now_ms), exporting(hub, now_ms), refreshing(hub):
             await Server(config, context.pulse.close).serve()
         log.info("stopping")
+
+
+@asynccontextmanager
+async def _opened_once_there(settings: Settings) -> AsyncIterator[Hub]:
+    """The hub, as soon as its database answers: a machine that starts may start the hub first. Raises what `opened` does."""
+    async with AsyncExitStack() as stack:
+        until, hub = time.monotonic() + DATABASE_WAIT_SECONDS, None
+        while hub is None:
+            try:
+                hub = await stack.enter_async_context(opened(settings))
+            except PostgresFault as fault:
+                if time.monotonic() > until or not _may_pass(fault):
+                    raise
+                log.warning("the database is waited for", error=str(fault))
+                await asyncio.sleep(DATABASE_PAUSE_SECONDS)
+        yield hub
+
+
+def _may_pass(fault: BaseException | None) -> bool:
+    """Whether a fault is of a database that is not there yet. A wrong password stays wrong."""
+    while fault is not None:
+        if isinstance(fault, (OSError, asyncpg.CannotConnectNowError)):
+            return True
+        fault = fault.__cause__
+    return False
 
 
 def keep_collector_off_old_objects() -> None:

@@ -3,13 +3,19 @@
 import json
 import os
 import signal
+import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
+from hub.errors import PostgresFault
 from hub.postgres.embedded import SocketAddress, is_kept
+from tests.hub.conftest import PROGRAM
+from tests.processes.programs import wait_until
 
 
 def facility(run: Any, name: str = "f0", **options: Any) -> Any:
@@ -41,6 +47,42 @@ def test_a_signal_ends_it_cleanly(start: Any, number: int, tmp_path: Path) -> No
     assert not is_kept(tmp_path / "hub" / "postgres")
     events = [json.loads(line)["event"] for line in server.log_text().splitlines()]
     assert events == ["ready", "stopping"]
+
+
+def test_a_hub_waits_for_its_database(run: Any, dsn: str, tmp_path: Path) -> None:
+    """As after a power cut: hub and Postgres start together."""
+    folder = urlsplit(dsn).query.removeprefix("host=")
+    with tempfile.TemporaryDirectory() as short:
+        soon = Path(short) / "s"
+        environment = {"MEDTECH_HUB_DSN": dsn.replace(folder, str(soon))}
+        log = tmp_path / "hub.log"
+        with (
+            log.open("wb") as written,
+            subprocess.Popen(
+                [PROGRAM, "serve", "--data", str(tmp_path / "hub"), "--port", "0"],
+                stdout=subprocess.PIPE,
+                stderr=written,
+                env={**os.environ, "MEDTECH_LOG": "json", **environment},
+            ) as process,
+        ):
+            wait_until(lambda: log.read_text().endswith("\n"), 60, "the hub's word that it waits")
+            assert {json.loads(line)["event"] for line in log.read_text().splitlines()} == {
+                "the database is waited for"
+            }
+            assert run("facility", "list", environment=environment).status == PostgresFault.exit_code, (
+                "a command tells it at once"
+            )
+            soon.symlink_to(folder)
+            assert process.stdout is not None
+            assert json.loads(process.stdout.readline())["event"] == "ready"
+            process.terminate()
+        assert process.returncode == 0
+
+
+def test_a_database_that_does_not_let_it_in_is_told_at_once(run: Any, dsn: str) -> None:
+    wrong = run("serve", environment={"MEDTECH_HUB_DSN": dsn.replace("/hub?", "/nothing?")})
+    assert wrong.status == PostgresFault.exit_code
+    assert json.loads(wrong.stderr.splitlines()[-1])["error"] == "PostgresFault"
 
 
 def test_a_killed_hub_comes_back_with_everything(start: Any, run: Any) -> None:
