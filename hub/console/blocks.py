@@ -116,11 +116,12 @@ class Form(Struct, frozen=True, kw_only=True):
 
 
 class News(Struct, frozen=True, kw_only=True):
-    """Something that the reader has to see. `code`: to be copied."""
+    """Something that the reader has to see. `code`: to be copied; `drawn`: the same for a telephone."""
 
     text: str
     tone: Tone = ""
     code: str = ""
+    drawn: Markup | None = None
 
 
 class Facts(Struct, frozen=True, kw_only=True):

@@ -44,6 +44,7 @@ DONE: Final[Mapping[str, str]] = {
     "person": "The person was added, or changed. Nodes learn of it with their next exchange.",
     "disabled": "The person can log in no more. Nodes learn of it with their next exchange.",
     "codes": "The one-time codes of this person were reset.",
+    "own-codes": "The authenticator works. From now on its codes are asked for when you log in.",
     "resolved": "It was taken off the list.",
 }
 """What a page says after something was done, by the word in its address."""

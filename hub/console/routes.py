@@ -17,6 +17,7 @@ from hub.console import (
     move_pages,
     node_pages,
     overview_pages,
+    own_pages,
     people_pages,
     quality_pages,
     rendering,
@@ -67,6 +68,7 @@ HANDLERS: Final = (
     *(node_pages.revoke, node_pages.wipe, node_pages.invite_form, node_pages.invite),
     *(people_pages.listing, people_pages.new, people_pages.add, people_pages.one),
     *(people_pages.disable, people_pages.codes),
+    *(own_pages.page, own_pages.enrol, own_pages.confirm),
     *(trail_pages.waiting, trail_pages.confirm, trail_pages.resolve, trail_pages.audit),
 )
 

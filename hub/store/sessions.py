@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 
 from msgspec import Struct
 
@@ -25,6 +25,10 @@ class Login(Struct, frozen=True):
     revision: int
     code: bytes | None
     """The sealed secret of her one-time codes; None without, or when they are not confirmed."""
+
+
+CodeState = Literal["none", "begun", "on"]
+"""Of one's one-time codes: there are none, they were not confirmed yet, or they are asked for."""
 
 
 class Live(Struct, frozen=True):
@@ -173,6 +177,12 @@ async def put_code_secret(connection: Connection, name: str, sealed: bytes, *, c
         *(name, sealed, confirmed),
     )
     return stored is not None
+
+
+async def code_state(connection: Connection, name: str) -> CodeState:
+    """Whether a person has one-time codes."""
+    confirmed = await connection.fetchval("SELECT confirmed FROM account_code WHERE name = $1", name)
+    return "none" if confirmed is None else "on" if confirmed else "begun"
 
 
 async def unconfirmed_code_secret(connection: Connection, name: str) -> bytes | None:
