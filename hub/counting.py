@@ -17,11 +17,12 @@ import structlog
 from msgspec import Struct
 
 from hub import clues, facts, maternal
+from hub.errors import Busy
 from hub.facts import VERSION, Counted, Fact, counted
 from hub.places import Place
 from hub.states import NOTHING
 from hub.store import facts as fact_rows
-from hub.store import pregnancies
+from hub.store import pregnancies, shard_map
 from hub.store.facts import FactKey
 from hub.store.pregnancies import StatementRow
 from hub.store.resources import ResourceRow
@@ -117,9 +118,22 @@ def _statement_rows(
 
 
 async def begin(place: Place, *, anew: bool = False) -> bool:
-    """Has everything counted again if the rules are others than those it was counted by; `anew`: in any case. Whether it begins."""
+    """Has everything counted again if the rules are others than those it was counted by; `anew`: in any case. Whether it begins.
+
+    Not while a facility is on its way from or to this shard: its records stand on both then, and its counts go over at one moment between.
+    No move begins meanwhile, and what one copies later is not among what is counted. Raises `Busy` when it was to begin in any case.
+    """
     async with place.transaction() as connection:
-        return await fact_rows.begin_recount(connection, VERSION, anew=anew)
+        if not anew and await fact_rows.counted_by(connection) == VERSION:
+            return False
+    async with place.others.first.transaction() as central:
+        await shard_map.hold_moves(central)
+        if any(place.id in (move.source, move.target) for move in await shard_map.moves(central)):
+            if anew:
+                raise Busy("A facility is being moved from or to the shard.", hint="Count anew when that is over.")
+            return False
+        async with place.transaction() as connection:
+            return await fact_rows.begin_recount(connection, VERSION, anew=anew)
 
 
 async def recount(place: Place) -> bool:

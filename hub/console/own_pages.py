@@ -55,8 +55,8 @@ def _enrolling() -> Form:
         action=f"{ME}/codes",
         button="Show the secret",
         fields=(),
-        intro="An authenticator on your telephone makes a new code every half minute. Whoever learns your password does not get in without one. "
-        f"{LOST}",
+        intro="An authenticator on your telephone makes a new code every half minute. Whoever learns your password does not get in "
+        f"without one. {LOST}",
     )
 
 

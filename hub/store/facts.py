@@ -85,6 +85,12 @@ async def waits_for_recount(connection: Connection) -> bool:
     return bool(await connection.fetchval("SELECT EXISTS (SELECT FROM recount WHERE after_key < upto_key)"))
 
 
+async def counted_by(connection: Connection) -> int | None:
+    """The version of the rules by which records are counted; None when nothing was counted yet."""
+    version: int | None = await connection.fetchval("SELECT version FROM recount")
+    return version
+
+
 async def begin_recount(connection: Connection, version: int, *, anew: bool = False) -> bool:
     """Throws all counts away and has every record counted again, unless that was done for this version; `anew`: in any case.
 

@@ -157,6 +157,11 @@ async def moves(connection: Connection) -> list[Move]:
     return [Move(*row) for row in rows]
 
 
+async def hold_moves(connection: Connection) -> None:
+    """No move begins or ends until this transaction does."""
+    await connection.execute("LOCK TABLE facility_move IN SHARE MODE")
+
+
 async def lock_move(connection: Connection, move: int) -> bool:
     """Whether a move goes on still; locked, so that nobody ends it before this transaction does."""
     found = await connection.fetchval("SELECT id FROM facility_move WHERE id = $1 FOR UPDATE", move)

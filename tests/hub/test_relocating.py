@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from hub import facilities, relocating
+from hub import counting, facilities, relocating
 from hub.authoring import put
 from hub.enrolment import EnrollRequest, authorised, enroll, invite
-from hub.errors import BadRequest, FacilityMoved, NotFound
+from hub.errors import BadRequest, Busy, FacilityMoved, NotFound
 from hub.moving import move_patient
 from hub.people import add_user, list_users
 from hub.places import Place
@@ -173,6 +173,42 @@ async def test_a_move_may_end_anywhere(two: Hub, monkeypatch: pytest.MonkeyPatch
         assert ends < 200
     assert ends > 10
     await check_moved(two, credentials, before, feed)
+
+
+async def test_nothing_is_counted_anew_while_a_facility_stands_on_two_shards(
+    two: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once the counts have gone over, the source would count what it has not cleared yet; before, the target what it has of the copy."""
+    await fill(two)
+
+    async def counted_anew() -> list[int]:
+        for place in two.shards:
+            assert await counting.begin(place, anew=True)
+            while await counting.recount(place) or await counting.waits(place):
+                pass
+        return await counts()
+
+    async def counts() -> list[int]:
+        async with two.shards.at(1).transaction() as first, two.shards.at(2).transaction() as second:
+            return [await one.fetchval("SELECT coalesce(sum(n), 0) FROM fact") for one in (first, second)]
+
+    async def end(_: object) -> None:
+        raise Ended
+
+    at_first, at_second = await counted_anew()
+    assert at_first >= PATIENTS
+    assert at_second == 0
+    with monkeypatch.context() as patch:
+        patch.setattr("hub.relocating._Relocation._clear", end)
+        assert await ended(move_facility(two, "tests", "w1", 2, lambda *_: None))
+    for place in two.shards:
+        with pytest.raises(Busy, match="being moved"):
+            await counting.begin(place, anew=True)
+    await relocating.go_on(two)
+    moved = await counts()
+    assert sum(moved) == at_first
+    assert moved[1] >= PATIENTS
+    assert await counted_anew() == moved
 
 
 async def test_what_cannot_be_moved_is_said(two: Hub) -> None:
