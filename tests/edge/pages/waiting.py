@@ -7,7 +7,7 @@ from playwright.sync_api import Error
 from tests.processes.programs import wait_until
 
 
-def until(met: Callable[[], bool], seconds: float = 20) -> None:
+def until(met: Callable[[], bool], seconds: float = 60) -> None:
     """Polls. Raises TimeoutError."""
     wait_until(lambda: _is(met), seconds, "what the page should bring about")
 
