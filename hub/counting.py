@@ -35,13 +35,15 @@ PREGNANCIES_A_SLICE = 500
 
 
 class Change(Struct, frozen=True):
-    """A resource that was written, under its number: what it was, in which scope, and what it is now."""
+    """A resource that was written, under its number: what it was, in which scope, and what it is now. `arrived`: it is new to the
+    whole hub, and not brought from another shard, or back."""
 
     key: int
     old_scope: int
     before: Resource | None
     scope: int
     after: Resource | None
+    arrived: bool = False
 
 
 async def note(place: Place, shard: Shard, written: Sequence[Change], scopes: Mapping[int, str]) -> None:
@@ -75,11 +77,11 @@ def _deltas(derived: Sequence[Derived]) -> dict[FactKey, int]:
 
 
 def _arrivals(derived: Sequence[Derived]) -> Counter[tuple[int, date]]:
-    """What is new here, by the day it is about."""
+    """What has arrived, by the day it is about."""
     return Counter(
         (one.scope, found.facts[0].day)
         for one, _, found in derived
-        if one.before is None
+        if one.arrived
         and found.facts
         and found.facts[0].kind in facts.HAPPENED
         and found.facts[0].day.year

@@ -152,7 +152,9 @@ class Storing:
             for work, _, _ in some:
                 if (waiting := _reviewed(work.after)) != _reviewed(work.before):
                     conflicts.append((work.rkey, work.scope, waiting))
-        changed = [Change(key, work.scope, work.before, work.scope, work.after) for work, _, key in written]
+        changed = [
+            Change(key, work.scope, work.before, work.scope, work.after, _has_arrived(work)) for work, _, key in written
+        ]
         scopes = {scope.id: scope.name for scope in self._scopes.values()}
         await counting.note(self._hub, self._shard, changed, scopes)
         if conflicts:
@@ -186,6 +188,14 @@ class Storing:
             placed.append(Pointer(scope, places[scope], key, source, hashes))
             places[scope] += 1
         await self._shard.append_feed(placed)
+
+
+def _has_arrived(work: Work) -> bool:
+    """Whether it was never here, nor at another shard, nor lost by the hub."""
+    if work.before is not None:
+        return False
+    speaker = work.said[0].speaker
+    return speaker.brought is None and speaker.recovering is None
 
 
 def _name(work: Work) -> str:

@@ -110,6 +110,33 @@ async def test_a_record_that_is_here_is_not_taken_for_what_stayed_of_one_that_co
     assert set((await record_at(first, "facility/w1", "Patient/q")).elements) == {"birthDate"}
 
 
+async def test_what_goes_to_another_shard_has_arrived_once(nation: Hub) -> None:
+    """How late clinics write things down is told by when it first came to the hub."""
+    first, second = nation.shards.at(1), nation.shards.at(2)
+    visit = {
+        "resourceType": "Encounter",
+        "id": "v",
+        "status": "finished",
+        "subject": {"reference": "Patient/p"},
+        "period": {"start": "2020-05-01"},
+    }
+    await say(first, "w1", written(1, visit))
+
+    async def arrived() -> list[int]:
+        async with first.transaction() as one, second.transaction() as other:
+            return [await at.fetchval("SELECT coalesce(sum(n), 0) FROM arrival") for at in (one, other)]
+
+    assert await arrived() == [1, 0]
+    await move_patient(first, "p", "facility/w3")
+    await settle(nation)
+    assert (await record_at(second, "facility/w3", "Encounter/v")).elements
+    assert await arrived() == [1, 0]
+    await move_patient(second, "p", "facility/w1")
+    await settle(nation)
+    assert (await record_at(first, "facility/w1", "Encounter/v")).elements
+    assert await arrived() == [1, 0]
+
+
 def written(counter: int, body: dict[str, Any], present: Resource | None = None) -> Resource:
     """A resource as a clinic's node writes it."""
     stamp = Stamp(LIFE, counter, NOW_MS + counter, NOW_MS + counter, "ama", "midwife")
