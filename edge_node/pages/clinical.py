@@ -6,7 +6,7 @@ from edge_node.pages import codes, dates, lines, words
 from edge_node.pages.dosage import dosages
 from edge_node.pages.elements import chosen
 from edge_node.pages.lines import Line
-from edge_node.pages.words import Naming, Object, code_of, concept, first, joined, objects, reference, text
+from edge_node.pages.words import Naming, Object, code_of, concept, first, joined, objects, reference, text, texts
 
 # --- dangers and problems ---------------------------------------------------------------------------------------------
 
@@ -33,7 +33,7 @@ def allergy(resource: Object, naming: Naming) -> Line:
         danger=not over and not wrong and not denies,
         denies=denies and not over and not wrong,
         tone="high" if severe else "",
-        category=joined(codes.state(entry) for entry in resource.get("category") or [] if isinstance(entry, str)),
+        category=joined(codes.state(entry) for entry in texts(resource.get("category"))),
     )
 
 

@@ -54,6 +54,11 @@ def first(value: Any) -> Object:
     return next(iter(objects(value)), {})
 
 
+def texts(value: Any) -> list[str]:
+    """The texts of a list, or none."""
+    return [entry for entry in value if isinstance(entry, str)] if isinstance(value, list) else []
+
+
 def text(value: Any) -> str:
     """A text or number as it was written; empty for anything else."""
     if isinstance(value, bool) or value is None:

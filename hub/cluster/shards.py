@@ -84,6 +84,8 @@ class Shard:
             except (HubError, *AWAY) as error:
                 # A server went away while it was looked at; the next look finds out.
                 log.info("not looked at", shard=self.servers[0].shard, reason=type(error).__name__)
+            except Exception as error:  # noqa: BLE001 - whoever keeps all servers alive does not end for one look at them
+                log.error("a look at servers failed", shard=self.servers[0].shard, error=type(error).__name__)
 
     async def look(self) -> None:
         """Once."""

@@ -11,7 +11,7 @@ from hub.api.access import permitted
 from hub.console.blocks import Block, Cell, Facts, Field, Form, News, Page
 from hub.console.desk import Desk, done
 from hub.console.forms import fields_of
-from hub.errors import RequestFault
+from hub.errors import LoginRefused
 from hub.sessions import authenticators
 from hub.sessions.visitor import Visitor
 from hub.store.sessions import CodeState, code_state
@@ -76,15 +76,10 @@ async def confirm(request: Request[Any, Any, Any], visitor: NamedDependency[Visi
     given = await fields_of(request, "code")
     try:
         await authenticators.confirm(desk.hub.desk, visitor.name, given["code"].replace(" ", ""), desk.context.clock())
-    except RequestFault as fault:
-        wrong = News(text=f"{fault} Codes change every half minute: type the one that is shown now.", tone="bad")
-        page = Page(
-            title="Set up one-time codes", here="", blocks=[wrong, _confirming()], ways=WAYS, status=fault.status
-        )
-        answer = desk.answer(page)
-        if fault.retry_after_seconds is not None:
-            answer.headers["Retry-After"] = str(fault.retry_after_seconds)
-        return answer
+    except LoginRefused as fault:
+        text = f"{fault} Codes change every half minute: type the one that is shown now."
+        blocks: list[Block] = [News(text=text, tone="bad"), _confirming()]
+        return desk.answer(Page(title="Set up one-time codes", here="", blocks=blocks, ways=WAYS, status=400))
     return await done(desk.hub.shards.first, ME, "own-codes")
 
 

@@ -34,11 +34,13 @@ COPY_ROWS_MIN: Final = 500
 GONE: Final = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     asyncpg.exceptions.OperatorInterventionError,
     asyncpg.exceptions.InsufficientResourcesError,
     asyncpg.ReadOnlySQLTransactionError,
 )
-"""What asyncpg says when Postgres shuts down, is not there any more, has no room, or is a standby now."""
+"""What asyncpg says when Postgres shuts down, is not there any more, has no room, or is a standby now. (An InternalClientError: that a
+connection broke between two of its messages.)"""
 
 IN_THE_WAY: Final = (
     asyncpg.LockNotAvailableError,

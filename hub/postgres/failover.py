@@ -37,8 +37,8 @@ POLL_SECONDS: Final = 0.05
 ASK_AGAIN_SECONDS: Final = 2.0
 """So long a server that does not answer is asked again: a pooler says for a second that its server is away after that has come back."""
 
-AWAY: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
-"""What connecting to a server says that does not answer. A TimeoutError is an OSError."""
+AWAY: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What connecting to a server says that does not answer, or ends meanwhile. A TimeoutError is an OSError."""
 
 STANDING: Final = f"""
     SELECT s.system_identifier AS system, r.standby,

@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import asyncpg
 import msgspec
 import pytest
 
 from hub.cluster.postgres import Disk, task_of
 from hub.cluster.shape import Server as ClusterServer
 from hub.cluster.shards import STALLED_SECONDS, Shard, is_old
+from hub.postgres import failover
 from hub.postgres.failover import (
     Standing,
     acknowledged_by,
@@ -104,3 +106,16 @@ def test_an_old_primary_is_told_from_the_one_there_is() -> None:
     assert is_old(old, new)
     assert not is_old(new, new)
     assert not is_old(one("a", standby=True), new)
+
+
+async def test_a_server_that_ends_while_it_is_asked_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """asyncpg says InternalClientError when a connection breaks between two messages: it ended the cluster that looked."""
+    answers = one("a", standby=False)
+
+    async def standing(server: Server) -> Standing:
+        if server.host == "b":
+            raise asyncpg.InternalClientError("cannot switch to state 15; another operation (2) is in progress")
+        return answers
+
+    monkeypatch.setattr(failover, "standing", standing)
+    assert await failover.standings([Server("a", 6432, {}), Server("b", 6432, {})]) == [answers]

@@ -48,7 +48,7 @@ async def test_codes_are_set_up_and_asked_for(hub: Hub, context: Context) -> Non
         assert secret not in page
         assert (await client.get("/admin/me/codes")).status_code == 405
         wrong = await client.post("/admin/me/codes/confirm", data={"code": "000000"})
-        assert wrong.status_code == 401
+        assert wrong.status_code == 400
         assert "The code is wrong." in wrong.text
         assert secret not in wrong.text
         shown = code_of(secret)
@@ -67,7 +67,7 @@ async def test_wrong_codes_are_counted(hub: Hub, context: Context) -> None:
     async with serving(context) as url, entered(hub, url) as client:
         secret = secret_in((await client.post("/admin/me/codes")).text)
         answers = [await client.post("/admin/me/codes/confirm", data={"code": "000000"}) for _ in range(6)]
-        assert [answer.status_code for answer in answers] == [401] * 5 + [429]
+        assert [answer.status_code for answer in answers] == [400] * 5 + [429]
         assert int(answers[-1].headers["retry-after"]) > 0
         assert (await client.post("/admin/me/codes/confirm", data={"code": code_of(secret)})).status_code == 429
 

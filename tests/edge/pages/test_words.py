@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from edge_node.language.readers import reading
@@ -294,6 +294,7 @@ ANYTHING = st.recursive(
 
 
 @given(ANYTHING, st.sampled_from([*codes.KINDS, "Odd"]))
+@example({"category": True}, "AllergyIntolerance")
 def test_odd_data_are_shown_and_never_an_error(value: Any, type_: str) -> None:
     assert isinstance(elements.anything(value), str)
     resource = value if isinstance(value, dict) else {"value": value}
