@@ -58,7 +58,7 @@ def main(names: tuple[str, ...], runs: int, sizes: str, stored: str, document: b
             print_row(console, row)
         _keep(name, found[name])
     if document:
-        write_document(_kept(), Machine.here())
+        write_document(_kept(), Machine.here(), whole=not names)
 
 
 def _keep(name: str, rows: list[Row]) -> None:

@@ -53,11 +53,13 @@ def print_row(console: Console, row: Row) -> None:
         console.print(f"    {row.note}", style="dim", markup=False)
 
 
-def write_document(rows: Sequence[Row], machine: Machine) -> None:
-    """The table in the document, in the place of the one before."""
+def write_document(rows: Sequence[Row], machine: Machine, *, whole: bool) -> None:
+    """The table in the document, in the place of the one before. Of what was not measured, unless this is the `whole`, the lines stay."""
     text = DOCUMENT.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
+    table, _, after = rest.partition(END)
+    measured = [f"| {' | '.join(_cells(row))} | {row.note} |" for row in rows]
+    present = [] if whole else [line for line in table.splitlines() if line.startswith("| ")][1:]
     lines = [
         BEGIN,
         "",
@@ -65,11 +67,24 @@ def write_document(rows: Sequence[Row], machine: Machine) -> None:
         "",
         f"| {' | '.join(COLUMNS)} | |",
         f"|{'---|' * (len(COLUMNS) + 1)}",
-        *(f"| {' | '.join(_cells(row))} | {row.note} |" for row in rows),
+        *merged(present, measured),
         "",
         END,
     ]
     DOCUMENT.write_text(before + "\n".join(lines) + after, encoding="utf-8")
+
+
+def merged(present: Sequence[str], measured: Sequence[str]) -> list[str]:
+    """Lines of a table, those that were measured in the place of what they were before. What is new stands behind the last of them."""
+    anew = {_what(line): line for line in measured}
+    known = {_what(line) for line in present}
+    lines = [anew.get(_what(line), line) for line in present]
+    last = max((place for place, line in enumerate(present) if _what(line) in anew), default=len(present) - 1)
+    return [*lines[: last + 1], *(line for line in measured if _what(line) not in known), *lines[last + 1 :]]
+
+
+def _what(line: str) -> str:
+    return line.split("|")[1].strip()
 
 
 def _cells(row: Row) -> tuple[str, ...]:
