@@ -6,6 +6,7 @@ question is written down, with who asked and how many were found, and not for wh
 
 from typing import Any, Final
 
+import msgspec
 from msgspec import Struct
 
 from hub.errors import BadRequest, TooLittleKnown
@@ -20,6 +21,7 @@ COUNT_DEFAULT: Final = 10
 COUNT_MAX: Final = 50
 SAID_MAX: Final = 60
 """Names, numbers and places of one person: who says more asks for several, and each costs clues."""
+PATIENT_BYTES_MAX: Final = 32 * 1024
 GRADE: Final = "http://hl7.org/fhir/StructureDefinition/match-grade"
 BELOW_CERTAIN: Final = 0.9999
 """`search.score` of 1 would say that it is she; likeness alone never does."""
@@ -37,6 +39,8 @@ def understood(patient: dict[str, Any], count: int, *, certain_only: bool) -> As
     """A question for the Patient described. Raises `BadRequest`, `TooLittleKnown`."""
     if patient.get("resourceType") != "Patient":
         raise BadRequest("What is described is no Patient.", hint="Send a Patient as the parameter `resource`.")
+    if len(msgspec.json.encode(patient)) > PATIENT_BYTES_MAX:
+        raise BadRequest("The Patient is too large to be looked for.", hint="Leave out what does not tell who she is.")
     person = person_of(patient)
     if len([*person.names, *person.phones, *person.places, *person.mother, *person.identifiers]) > SAID_MAX:
         raise BadRequest(

@@ -103,6 +103,7 @@ NO_QUESTIONS: Final[list[dict[str, Any]]] = [
     parameters(ADAEZE) | {"parameter": [*parameters(ADAEZE)["parameter"], {"name": "count"}]},
     parameters(ADAEZE) | {"parameter": [*parameters(ADAEZE)["parameter"], {"name": "limit", "valueInteger": 1}]},
     parameters({"gender": "female"}),
+    parameters({"name": [{"text": "a" * 40_000}], "birthDate": "1991-03-14"}),
     parameters({"identifier": [{"system": "s", "value": str(number)} for number in range(1000)]}),
 ]
 
