@@ -267,7 +267,8 @@ async def test_a_file_that_was_lost_or_changed_is_told_before_anything_is_sent(
 ) -> None:
     digest = await bring(client, node, PICTURE)
     (path,) = [Path(hub.settings.data) / "blobs" / name for name in objects_of(hub)]
-    path.write_bytes(b"\0" + path.read_bytes()[1:])
+    kept = path.read_bytes()
+    path.write_bytes(bytes([kept[0] ^ 1]) + kept[1:])
     assert problem(await client.get(f"/blobs/{digest}", headers=node.headers), 500, "")["instance"]
     path.unlink()
     assert problem(await client.get(f"/blobs/{digest}", headers=node.headers), 500, "")["instance"]
