@@ -150,7 +150,7 @@ async def test_one_that_cannot_be_read_is_refused_and_no_other(
 ) -> None:
     nodes = await enrolled(hub, 4)
     bodies = [node.asks(node.patient(f"p{number}")) for number, node in enumerate(nodes)]
-    bodies[1] = bodies[1][:-1] + b"!"
+    bodies[1] = bodies[1][:-1] + bytes([bodies[1][-1] ^ 1])
     bodies[2] = nodes[2].asks(nodes[2].patient("stolen"), life=nodes[0].life)
     some = (gathering.exchange(node.row, body) for node, body in zip(nodes, bodies, strict=True))
     answers = await asyncio.gather(*some, return_exceptions=True)
@@ -168,7 +168,7 @@ async def test_who_harms_is_carried_out_alone_until_she_harms_no_more(
     nodes[0].hears(await gathering.exchange(nodes[0].row, nodes[0].asks(nodes[0].patient("broken"))))
     async with hub.database.transaction() as connection:
         sound = await connection.fetchval("SELECT state FROM resource")
-        await connection.execute("UPDATE resource SET state = $1", sound[:-1] + b"!")
+        await connection.execute("UPDATE resource SET state = $1", sound[:-1] + bytes([sound[-1] ^ 1]))
 
     async def round_() -> list[type]:
         before = nodes[0].token, nodes[0].counter
